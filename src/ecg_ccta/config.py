@@ -1,0 +1,322 @@
+"""The study's configuration: one strict tree of small models, checked before any work is planned.
+
+`load` merges an overlay of studies/ over config.yaml and returns a `Study`. An unknown key is an error that suggests
+the nearest known one; a wrong value is an error that names the key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ecg_ccta.errors import StudyError
+from ecg_ccta.vessels import GRADES, HIGH_RISK_THRESHOLDS, VESSELS
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower-case letters, digits and hyphens")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PerVessel(Section):
+    """One number per coronary artery."""
+
+    RCA: float
+    LM: float
+    LAD: float
+    LCX: float
+
+
+class Simulation(Section):
+    """A simulated hospital whose truth is known."""
+
+    patients: int = Field(gt=0, description="Patients in the export.")
+    ecgs: int = Field(gt=0, description="ECGs in the export, broken ones included; at least one per patient.")
+    effect: float = Field(1.0, ge=0, le=1, description="Strength of the planted effect; 0 is the negative control.")
+    oracle_auc: PerVessel = Field(description="AUC of the true event probability given everything the ECG shows.")
+    prevalence: PerVessel = Field(description="Share of patients with severe or complete stenosis.")
+    broken_fraction: Probability = Field(0.03, description="Share of the records that are broken on purpose.")
+    sampling_rate: int = Field(500, gt=0, description="Hz of the exported recordings.")
+
+    @model_validator(mode="after")
+    def _enough_ecgs(self) -> Simulation:
+        if self.ecgs < self.patients:
+            raise ValueError("ecgs must be at least patients: every simulated patient has an ECG")
+        return self
+
+
+class Tables(Section):
+    """File names of a site's tables inside its export folder; null where the hospital has none."""
+
+    ecg_index: str = "ecg_index.csv"
+    ccta: str | None = Field("ccta.csv", description="null: the site is scored but not validated.")
+    patients: str | None = "patients.csv"
+    follow_up: str | None = "follow_up.csv"
+
+
+class Columns(Section):
+    """The hospital's own column names: project name -> name in the export. Unnamed columns keep the project's name."""
+
+    ecg_index: dict[str, str] = Field(default_factory=dict)
+    ccta: dict[str, str] = Field(default_factory=dict)
+    patients: dict[str, str] = Field(default_factory=dict)
+    follow_up: dict[str, str] = Field(default_factory=dict)
+
+
+class Site(Section):
+    """One hospital: its raw export on disk, or a simulation that writes one."""
+
+    role: Literal["development", "external"]
+    title: str | None = Field(None, description="Name in tables and figures; default: the site's key.")
+    export: Path | None = Field(None, description="Folder of the hospital's raw export.")
+    simulation: Simulation | None = None
+    tables: Tables = Tables()
+    columns: Columns = Columns()
+    grade_words: dict[str, str] = Field(
+        default_factory=lambda: {grade: grade for grade in GRADES},
+        description="The hospital's word for each stenosis grade -> none, mild, moderate, severe or complete.",
+    )
+    missing_grade_words: list[str] = Field(
+        default_factory=lambda: ["", "not assessable"], description="Words that mean a vessel has no finding."
+    )
+    pseudonym_key: Path | None = Field(
+        None, description="File with the secret of the keyed hash; default: private/<site>.key, made when missing."
+    )
+    shards: int = Field(2, gt=0, description="Parts in which the recordings are cleaned, in parallel.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Site:
+        if (self.export is None) == (self.simulation is None):
+            raise ValueError("give either export (a folder) or simulation, not both and not neither")
+        wrong = sorted(set(self.grade_words.values()) - set(GRADES))
+        if wrong:
+            raise ValueError(f"grade_words maps to {', '.join(wrong)}; allowed grades are {', '.join(GRADES)}")
+        return self
+
+
+class Cohort(Section):
+    """Who is included."""
+
+    days_before_ccta: int = Field(90, ge=0, description="An ECG counts when taken at most this many days before.")
+    days_after_ccta: int = Field(7, ge=0, description="... or at most this many days after the CCTA.")
+    minimum_age: float = Field(18, ge=0, description="Years.")
+
+
+class Quality(Section):
+    """When a recording is not usable; every limit leads to an exclusion with its reason."""
+
+    flat_lead_millivolts: float = Field(0.02, gt=0, description="A lead with a smaller 1-99 % range is flat.")
+    largest_millivolts: float = Field(20.0, gt=0, le=32.0, description="A larger amplitude is not an ECG.")
+    limb_lead_residual: float = Field(
+        0.5, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
+    )
+
+
+class Architecture(Section):
+    """Net1D's shape; names as in ECGFounder."""
+
+    base_filters: int = Field(gt=0)
+    ratio: float = Field(gt=0)
+    filter_list: list[int]
+    m_blocks_list: list[int]
+    kernel_size: int = Field(gt=0)
+    stride: int = Field(gt=0)
+    groups_width: int = Field(gt=0)
+    use_bn: bool = False
+    use_do: bool = False
+
+
+class Foundation(Section):
+    """The network that fine-tuning starts from."""
+
+    name: Name = Field(description="Folder under results/foundation; studies with the same name share it.")
+    architecture: Architecture
+    ecgs: int = Field(gt=0, description="Simulated ECGs with statements to pre-train on.")
+    seed: int
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    threads: int = Field(2, gt=0)
+
+
+class Training(Section):
+    """Fine-tuning; values of the paper where it names them."""
+
+    folds: int = Field(5, ge=2)
+    epochs: int = Field(gt=0)
+    patience: int = Field(gt=0, description="Epochs without a better inner-validation score before stopping.")
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    warmup_fraction: Probability = Field(0.1, description="Share of the steps with linearly rising learning rate.")
+    final_learning_rate_fraction: Probability = Field(0.01, description="Where the cosine ends.")
+    shift_fraction: Probability = Field(0.1, description="Augmentation: largest circular shift, share of the ECG.")
+    scale_range: float = Field(0.1, ge=0, lt=1, description="Augmentation: amplitude within 1 +- this.")
+    noise: float = Field(0.02, ge=0, description="Augmentation: standard deviation of added noise.")
+    mask_fraction: Probability = Field(0.1, description="Augmentation: longest masked stretch, share of the ECG.")
+    minimum_events: int = Field(
+        5, gt=0, description="Inner-validation events a vessel needs to take part in early stopping."
+    )
+    threads: int = Field(1, gt=0, description="CPU threads of one fold's job.")
+
+
+class Evaluation(Section):
+    level: float = Field(0.95, gt=0, lt=1, description="Level of every interval.")
+    bootstrap_replicates: int = Field(1000, gt=0)
+    minimum_events: int = Field(10, gt=0, description="A cell with fewer events or non-events says so.")
+    high_risk_thresholds: PerVessel = PerVessel(**HIGH_RISK_THRESHOLDS)
+    age_cut: float = Field(65, gt=0, description="Years; splits the age subgroups.")
+    interval_cut_days: float = Field(7, ge=0, description="Days between ECG and CCTA; splits the interval subgroups.")
+    calibration_groups: int = Field(20, ge=2, description="Groups of equal size by predicted probability.")
+
+
+class FollowUp(Section):
+    landmark_days: int = Field(28, ge=0, description="Events up to this day do not count; follow-up starts here.")
+    horizon_days: int = Field(700, gt=0)
+    reading_days: list[int] = [30, 100, 200, 300]
+
+
+class Explanation(Section):
+    seconds_before_r: float = Field(0.25, gt=0)
+    seconds_after_r: float = Field(0.65, gt=0)
+    attributed_ecgs: int = Field(64, gt=0, description="Highest-risk ECGs per fold and vessel that are attributed.")
+
+
+class Study(Section):
+    """A whole study."""
+
+    study: Name
+    title: str
+    seed: int = Field(ge=0)
+    negative_control: Path | None = Field(
+        None, description="Overlay of a second study with planted effect 0, run and reported with this one."
+    )
+    sites: dict[Name, Site]
+    cohort: Cohort = Cohort()
+    quality: Quality = Quality()
+    foundation: Foundation
+    training: Training
+    evaluation: Evaluation = Evaluation()
+    follow_up: FollowUp = FollowUp()
+    explanation: Explanation = Explanation()
+
+    @model_validator(mode="after")
+    def _one_development_site(self) -> Study:
+        development = [name for name, site in self.sites.items() if site.role == "development"]
+        if len(development) != 1:
+            raise ValueError(
+                f"exactly one site must have role: development, found {len(development)} ({', '.join(development)})"
+            )
+        if self.sites[development[0]].tables.ccta is None:
+            raise ValueError(f"development site {development[0]} has no ccta table, so nothing could be learnt")
+        return self
+
+    @property
+    def development_site(self) -> str:
+        return next(name for name, site in self.sites.items() if site.role == "development")
+
+    @property
+    def external_sites(self) -> list[str]:
+        return [name for name, site in self.sites.items() if site.role == "external"]
+
+
+def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `overlay` laid over it, mappings merged key by key, anything else replaced.
+
+    A site that names an export replaces the base's simulation of the same site, and the other way round. A key set
+    to null in the overlay under `sites` removes that site.
+    """
+    merged = dict(base)
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    if isinstance(merged.get("sites"), dict):
+        merged["sites"] = {name: site for name, site in merged["sites"].items() if site is not None}
+    return merged
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML mapping.
+
+    Raises
+    ------
+    StudyError
+        Where the file is missing, is not YAML or is not a mapping.
+    """
+    path = Path(path)
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such config file") from None
+    except yaml.YAMLError as error:
+        raise StudyError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(value, dict):
+        raise StudyError(f"{path}: a config is a mapping of keys to values")
+    return value
+
+
+def validated(values: dict[str, Any], origin: str = "config") -> Study:
+    """The checked study.
+
+    Raises
+    ------
+    StudyError
+        One message with a line per fault: the key, what is wrong, and for an unknown key the nearest known one.
+    """
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(fault) for fault in error.errors()]
+        raise StudyError(f"{origin} is not a valid study:\n" + "\n".join(f"  - {line}" for line in lines)) from None
+
+
+def load(overlay: str | Path | None = None, base: str | Path = "config.yaml") -> Study:
+    """The study of `base` with the overlay file laid over it."""
+    values = read_yaml(base)
+    if overlay is not None:
+        values = merge(values, read_yaml(overlay))
+    return validated(values, str(overlay or base))
+
+
+def _explain(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(fault["loc"][:-1])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+        return f"{where}: unknown key; {hint}"
+    message = fault["msg"].removeprefix("Value error, ")
+    value = fault.get("input")
+    shown = f" (found {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{where or 'study'}: {message}{shown}"
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Names of the fields at a place of the tree."""
+    model: Any = Study
+    for part in location:
+        if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation)
+        elif model is not None and not isinstance(model, type):
+            model = None
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else list(VESSELS)
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model inside `Model`, `Model | None` or `dict[str, Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,1 @@
+"""Discrimination, calibration, subgroups and risk groups, with patients as the unit of resampling."""

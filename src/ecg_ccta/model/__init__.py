@@ -1,0 +1,1 @@
+"""Net1D and the checkpoint files it travels in."""

@@ -1,0 +1,1 @@
+"""Out-of-fold and fold-ensemble predictions, calibration."""

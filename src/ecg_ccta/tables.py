@@ -1,0 +1,136 @@
+"""The contracts between stages: one pandera schema per table, checked on write and on read.
+
+Every Parquet table of a study goes through `write` and `read`; a table that breaks its contract is a `StudyError`
+naming file, column and the first offending row.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from ecg_ccta.errors import StudyError
+from ecg_ccta.files import replacing
+from ecg_ccta.vessels import GRADES, VESSELS
+
+SEXES = ("female", "male")
+CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
+RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
+PSEUDONYM = r"^[0-9a-f]{20}$"
+
+
+def _columns(**columns: pa.Column) -> pa.DataFrameSchema:
+    return pa.DataFrameSchema(columns, strict=True, ordered=False, coerce=True)
+
+
+def _pseudonym(unique: bool = False) -> pa.Column:
+    return pa.Column(str, pa.Check.str_matches(PSEUDONYM), unique=unique)
+
+
+def _words(words: tuple[str, ...]) -> pa.Column:
+    return pa.Column("string", pa.Check.isin(words), nullable=True)
+
+
+_ELIGIBLE = {
+    "ecg_id": _pseudonym(unique=True),
+    "patient_id": _pseudonym(),
+    "recorded_at": pa.Column("datetime64[ns]", nullable=True),
+    "days_to_ccta": pa.Column(float, nullable=True),
+    "age": pa.Column(float, pa.Check.in_range(0, 120), nullable=True),
+    "sex": _words(SEXES),
+    **{name: pa.Column("boolean", nullable=True) for name in RISK_FACTORS},
+    "chest_pain": _words(CHEST_PAIN),
+    "statement": pa.Column("string", nullable=True),
+    **{f"grade_{vessel}": _words(GRADES) for vessel in VESSELS},
+    **{f"target_{vessel}": pa.Column("Int8", pa.Check.isin([0, 1]), nullable=True) for vessel in VESSELS},
+}
+
+ELIGIBLE = _columns(**_ELIGIBLE)
+"""One row per ECG that the site's tables allow. days_to_ccta is positive where the ECG came first."""
+
+SHARD = _columns(
+    ecg_id=_pseudonym(unique=True),
+    reason=pa.Column("string", nullable=True),
+    shard=pa.Column(int),
+    row=pa.Column("Int64", nullable=True),
+    signal_sha256=pa.Column("string", nullable=True),
+    noisy_leads=pa.Column("string", nullable=True),
+    source_rate=pa.Column(float, nullable=True),
+)
+"""One row per ECG that clean_signals was given: where its signal lies, or (row missing) the reason it does not."""
+
+COHORT = _columns(
+    **_ELIGIBLE,
+    shard=pa.Column(int),
+    row=pa.Column(int),
+    signal_sha256=pa.Column("string"),
+    noisy_leads=pa.Column("string"),
+    source_rate=pa.Column(float),
+)
+"""One row per included ECG: ELIGIBLE, and the shard and row where its signal lies."""
+
+FOLLOW_UP = _columns(
+    patient_id=_pseudonym(unique=True),
+    days=pa.Column(float, pa.Check.ge(0)),
+    event=pa.Column("string", pa.Check.isin(["censored", "event", "death"])),
+)
+"""One row per patient with follow-up: days from the CCTA to the first event, to death, or to the end of follow-up."""
+
+SPLITS = _columns(
+    patient_id=_pseudonym(unique=True),
+    fold=pa.Column(int, pa.Check.ge(0)),
+    inner=pa.Column(bool),
+)
+"""One row per patient of the development site. Fold k is scored by model k, which stops early on the inner patients of
+fold k + 1 (cyclic) and learns from all others outside fold k."""
+
+PREDICTIONS = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    fold=pa.Column(int, pa.Check.ge(-1)),
+    logit=pa.Column(float),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+)
+"""One row per ECG and vessel; fold -1 is the ensemble of all folds. `logit` is the calibrated logit."""
+
+RISK_GROUPS = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+    group=pa.Column("string", pa.Check.isin(["low", "high"])),
+)
+"""One row per ECG and vessel: the frozen risk group."""
+
+
+def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -> pd.DataFrame:
+    """`table` with the schema's types, or a StudyError naming `origin`, the column and the first offending row."""
+    try:
+        return schema.validate(table, lazy=True)[list(schema.columns)]
+    except SchemaErrors as errors:
+        first = errors.failure_cases.iloc[0]
+        row = "" if pd.isna(first["index"]) else f", row {first['index']}"
+        raise StudyError(
+            f"{origin}: column {first['column'] or first['failure_case']}{row} breaks the table's contract "
+            f"({first['check']}); {len(errors.failure_cases)} fault(s) in all"
+        ) from None
+
+
+def write(table: pd.DataFrame, schema: pa.DataFrameSchema, path: str | Path) -> None:
+    """Check and write a Parquet table, whole or not at all."""
+    checked = check(table.reset_index(drop=True), schema, path)
+    with replacing(path) as temporary:
+        checked.to_parquet(temporary, index=False)
+
+
+def read(schema: pa.DataFrameSchema, path: str | Path) -> pd.DataFrame:
+    """Read and check a Parquet table."""
+    return check(pd.read_parquet(path), schema, path)
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a result table as CSV (missing is an empty field), whole or not at all."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)

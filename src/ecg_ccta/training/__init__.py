@@ -1,0 +1,1 @@
+"""Patient-grouped splits, pre-training of the small foundation network, fine-tuning."""

@@ -1,0 +1,42 @@
+"""The four coronary arteries, CCTA stenosis grades and the constants of the field that every stage shares.
+
+Sources: grades, event definition and risk thresholds follow Xiao et al., arXiv 2512.05136; lead order and the
+500 Hz, 10 s window are those of ECGFounder (Li et al., NEJM AI 2025).
+"""
+
+from typing import Final
+
+VESSELS: Final = ("RCA", "LM", "LAD", "LCX")
+"""Coronary arteries in the order of every (..., 4) array of this project."""
+
+VESSEL_NAMES: Final = {
+    "RCA": "right coronary artery",
+    "LM": "left main coronary artery",
+    "LAD": "left anterior descending artery",
+    "LCX": "left circumflex artery",
+}
+
+GRADES: Final = ("none", "mild", "moderate", "severe", "complete")
+"""Stenosis grades in rising order."""
+
+EVENT_GRADES: Final = ("severe", "complete")
+"""A vessel counts as an event at a stenosis of 70 % or more."""
+
+HIGH_RISK_THRESHOLDS: Final = {"RCA": 0.15, "LM": 0.01, "LAD": 0.15, "LCX": 0.15}
+"""Probability at which a vessel is high risk: ESC 15 % pre-test probability; LM ten times its prevalence of 0.1 %."""
+
+LEADS: Final = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+"""Standard lead order of every signal array."""
+
+SAMPLING_RATE: Final = 500
+"""Hz of every stored signal."""
+
+SAMPLES: Final = 5000
+"""Samples of every stored signal: 10 s at 500 Hz."""
+
+PAPER_AUC: Final = {
+    "internal": {"RCA": 0.794, "LM": 0.818, "LAD": 0.744, "LCX": 0.755},
+    "external": {"RCA": 0.749, "LM": 0.971, "LAD": 0.667, "LCX": 0.727},
+    "normal ECG": {"RCA": 0.793, "LM": 0.896, "LAD": 0.707, "LCX": 0.765},
+}
+"""AUCs of arXiv 2512.05136v1, shown beside this study's own."""
