@@ -1,0 +1,31 @@
+"""Fixtures that every test may use."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's top folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_ecg() -> Path:
+    """Folder of real recordings beside the project; the test skips where it is absent."""
+    folder = ROOT.parent / "shared" / "real-ecg"
+    if not folder.is_dir():
+        pytest.skip(f"real recordings are not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference_vectors() -> Path:
+    """Folder of reference vectors beside the project; the test skips where it is absent."""
+    folder = ROOT.parent / "shared" / "reference"
+    if not folder.is_dir():
+        pytest.skip(f"reference vectors are not at {folder}")
+    return folder
