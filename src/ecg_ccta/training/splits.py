@@ -1,0 +1,66 @@
+"""Outer folds and inner validation, with a patient in one place only."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ecg_ccta.errors import StudyError
+from ecg_ccta.vessels import VESSELS
+
+
+def label_pattern(cohort: pd.DataFrame) -> np.ndarray:
+    """The four findings of each ECG as one label (ECGs,): `1`, `0` or `-` for a missing one."""
+    columns = [cohort[f"target_{vessel}"].astype("string").fillna("-") for vessel in VESSELS]
+    return columns[0].str.cat(columns[1:]).to_numpy(dtype=str)
+
+
+def split_patients(cohort: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+    """Patients over `folds` folds, stratified by the four-vessel pattern; half of each fold is marked `inner`.
+
+    Fold k is scored by model k. Model k stops early and is calibrated on the inner patients of fold k + 1 (cyclic),
+    and learns from every other patient outside fold k: so scoring, choosing and learning never share a patient, and
+    every patient teaches most of the models.
+
+    Returns
+    -------
+    tables.SPLITS, one row per patient, ordered by patient_id.
+    """
+    if cohort["patient_id"].nunique() < 2 * folds:
+        raise StudyError(
+            f"{cohort['patient_id'].nunique()} patients cannot be split over {folds} folds; lower training.folds"
+        )
+    groups = cohort["patient_id"].to_numpy()
+    pattern = label_pattern(cohort)
+    fold = _grouped_folds(pattern, groups, folds, seed)
+    inner = np.zeros(len(cohort), dtype=bool)
+    for k in range(folds):
+        rows = np.flatnonzero(fold == k)
+        inner[rows] = _grouped_folds(pattern[rows], groups[rows], 2, seed + 1 + k) == 0
+    table = pd.DataFrame({"patient_id": groups, "fold": fold, "inner": inner})
+    return table.drop_duplicates("patient_id").sort_values("patient_id", ignore_index=True)
+
+
+def roles(cohort: pd.DataFrame, splits: pd.DataFrame, fold: int) -> pd.Series:
+    """`train`, `inner` (inner validation) or `test` for each ECG of the cohort, as model `fold` sees it."""
+    folds = int(splits["fold"].max()) + 1
+    by_patient = splits.set_index("patient_id")
+    if not set(cohort["patient_id"]) <= set(by_patient.index):
+        raise StudyError("the split table lacks patients of the cohort: run split_patients again")
+    of_ecg = by_patient.loc[cohort["patient_id"]]
+    is_test = of_ecg["fold"].to_numpy() == fold
+    is_inner = (of_ecg["fold"].to_numpy() == (fold + 1) % folds) & of_ecg["inner"].to_numpy()
+    return pd.Series(np.select([is_test, is_inner], ["test", "inner"], "train"), index=cohort.index)
+
+
+def _grouped_folds(pattern: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    fold = np.empty(len(pattern), dtype=int)
+    # Rare label patterns have fewer ECGs than folds; scikit-learn warns, and spreading them as evenly as possible is
+    # just what is wanted.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        for k, (_, rows) in enumerate(splitter.split(pattern, pattern, groups)):
+            fold[rows] = k
+    return fold
