@@ -1,0 +1,60 @@
+"""Predictions: out of fold at the development site, by the ensemble of all folds elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from ecg_ccta.errors import StudyError
+from ecg_ccta.prediction.fold_models import FoldModel
+from ecg_ccta.training.loop import Store, predict_logits
+from ecg_ccta.training.splits import roles
+from ecg_ccta.vessels import VESSELS
+
+ENSEMBLE = -1
+"""`fold` of a prediction that averages all folds."""
+
+
+def predict_out_of_fold(
+    models: Sequence[FoldModel], store: Store, cohort: pd.DataFrame, splits: pd.DataFrame
+) -> pd.DataFrame:
+    """Each ECG scored once, by the model whose training and inner validation never saw its patient.
+
+    Returns
+    -------
+    tables.PREDICTIONS in the cohort's order, four rows per ECG.
+    """
+    logits = np.full((len(cohort), len(VESSELS)), np.nan)
+    fold = np.full(len(cohort), ENSEMBLE)
+    for model in models:
+        rows = np.flatnonzero(roles(cohort, splits, model.fold) == "test")
+        if len(rows):
+            logits[rows] = predict_logits(model.network, store, rows) / model.temperature
+            fold[rows] = model.fold
+    if (fold == ENSEMBLE).any():
+        raise StudyError("some ECGs belong to no given model's fold: give the models of all folds")
+    return _long(cohort, logits, fold)
+
+
+def predict_ensemble(models: Sequence[FoldModel], store: Store, cohort: pd.DataFrame) -> pd.DataFrame:
+    """Each ECG scored by the mean of the folds' calibrated logits; tables.PREDICTIONS with fold -1."""
+    rows = np.arange(len(cohort))
+    logits = np.mean([predict_logits(model.network, store, rows) / model.temperature for model in models], axis=0)
+    return _long(cohort, logits, np.full(len(cohort), ENSEMBLE))
+
+
+def _long(cohort: pd.DataFrame, logits: np.ndarray, fold: np.ndarray) -> pd.DataFrame:
+    repeated = len(VESSELS)
+    if not np.isfinite(logits).all():
+        raise FloatingPointError("a network gave a prediction that is not finite")
+    return pd.DataFrame(
+        {
+            "ecg_id": np.repeat(cohort["ecg_id"].to_numpy(), repeated),
+            "patient_id": np.repeat(cohort["patient_id"].to_numpy(), repeated),
+            "vessel": np.tile(VESSELS, len(cohort)),
+            "fold": np.repeat(fold, repeated),
+            "logit": logits.astype(float).ravel(),
+            "probability": expit(logits.astype(float)).ravel(),
+        }
+    )
