@@ -1,0 +1,277 @@
+"""Mean beats of high-risk against low-risk ECGs, per vessel and lead.
+
+A patient with several ECGs of the same risk group counts once in it, with the average of their beats. A patient may
+have ECGs in both groups; the variance of the difference is therefore that of the patients' influence on it, which
+equals Welch's where the groups share no patient (Liang and Zeger, Biometrika 1986).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from scipy import stats
+
+from ecg_ccta.errors import StudyError
+from ecg_ccta.explanation.segments import ISOELECTRIC, SEGMENTS, segment_mask
+from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
+from ecg_ccta.vessels import LEADS, VESSEL_NAMES, VESSELS
+
+MINIMUM_PATIENTS = 10
+"""A comparison with fewer patients in either group says so and gives no number."""
+
+COMPARED_SEGMENTS = tuple(segment for segment in SEGMENTS if segment != ISOELECTRIC)
+"""The isoelectric segment is zero volts by definition, so it is not compared."""
+
+
+@dataclass(frozen=True)
+class VesselCurves:
+    """Curves of one vessel, each (12, L) millivolts over `times`; all NaN where `note` says why."""
+
+    mean: dict[str, np.ndarray]
+    lower: dict[str, np.ndarray]
+    upper: dict[str, np.ndarray]
+    t_statistic: np.ndarray
+    """Difference high minus low over its standard error, (12, L)."""
+    patients: dict[str, int]
+    ecgs: dict[str, int]
+    note: str
+
+
+@dataclass(frozen=True)
+class WaveformComparison:
+    times: np.ndarray
+    curves: dict[str, VesselCurves]
+    segments: pd.DataFrame
+    """One row per vessel, lead and compared segment; see `compare_waveforms`."""
+    ecgs_without_beat: int
+    """ECGs left out because they have too few usable beats."""
+
+
+def compare_waveforms(
+    beats: np.ndarray,
+    times: np.ndarray,
+    ecg_ids: pd.Series,
+    risk: pd.DataFrame,
+    level: float = 0.95,
+    minimum_patients: int = MINIMUM_PATIENTS,
+) -> WaveformComparison:
+    """Compare the beats of high-risk and low-risk ECGs.
+
+    Parameters
+    ----------
+    beats : (n, 12, L) millivolts, as `median_beats` gives them; NaN for an ECG without a median beat.
+    times : (L,) seconds from the R peak.
+    ecg_ids : (n,) the ECG of each row of `beats`.
+    risk : `tables.RISK_GROUPS` of the same ECGs.
+    level : level of bands and intervals.
+    minimum_patients : patients that each group needs.
+
+    Returns
+    -------
+    WaveformComparison whose `segments` has the columns vessel, lead, segment, low_mv, high_mv, difference_mv, lower,
+    upper (of the difference), standardised_difference (over the pooled standard deviation between patients), t,
+    p_value (Student's t with Welch-Satterthwaite degrees of freedom), q_value (Benjamini-Hochberg within the vessel),
+    patients_low, patients_high, ecgs_low, ecgs_high, note.
+
+    Raises
+    ------
+    StudyError
+        Where `risk` names an ECG that has no row in `beats`.
+    """
+    usable = np.isfinite(beats[:, 0, 0])
+    levelled = _from_isoelectric(beats, times)
+    position = pd.Series(np.arange(len(ecg_ids)), index=pd.Index(ecg_ids))
+    curves, rows = {}, []
+    for vessel in VESSELS:
+        of_vessel = risk[risk["vessel"] == vessel]
+        row = position.reindex(of_vessel["ecg_id"])
+        if row.isna().any():
+            raise StudyError(f"risk groups, column ecg_id: {int(row.isna().sum())} ECG(s) have no beat row")
+        of_vessel = of_vessel.assign(beat=row.to_numpy(dtype=int))
+        of_vessel = of_vessel[usable[of_vessel["beat"]]]
+        averages = {
+            group: _patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")
+        }
+        note = _shortage({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
+        curves[vessel] = _curves(averages, of_vessel["group"].value_counts(), note, level)
+        rows += _segment_rows(vessel, averages, curves[vessel], times, level)
+    return WaveformComparison(times, curves, _with_q_values(pd.DataFrame(rows)), int((~usable).sum()))
+
+
+def _from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Beats relative to their own isoelectric level, lead by lead.
+
+    The high-pass filter gives every lead a mean of zero, so that a taller T wave lowers all other segments; taking
+    the PQ level as zero undoes this.
+    """
+    level = beats[:, :, segment_mask(ISOELECTRIC, times)]
+    if level.shape[2] == 0:
+        raise StudyError(
+            "explanation.seconds_before_r: the beat window does not reach the PQ segment; use 0.08 or more"
+        )
+    return beats - np.median(level, axis=2, keepdims=True)
+
+
+def _patient_averages(beats: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Average beat per patient, (patients, 12, L), and the patients."""
+    codes, patients = pd.factorize(ecgs["patient_id"], sort=True)
+    order = np.argsort(codes, kind="stable")
+    first = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    if not len(patients):
+        return np.empty((0, *beats.shape[1:])), np.asarray(patients)
+    sums = np.add.reduceat(beats[ecgs["beat"].to_numpy()[order]], first, axis=0, dtype=float)
+    return sums / np.bincount(codes)[:, None, None], np.asarray(patients)
+
+
+def _shortage(patients: dict[str, int], minimum: int) -> str:
+    short = [f"{count} {group}-risk" for group, count in patients.items() if count < minimum]
+    return f"too few patients ({', '.join(short)})" if short else ""
+
+
+def _curves(averages: dict, ecgs: pd.Series, note: str, level: float) -> VesselCurves:
+    mean, lower, upper = {}, {}, {}
+    for group, (beats, patients) in averages.items():
+        n = len(patients)
+        if note:
+            mean[group] = lower[group] = upper[group] = np.full(beats.shape[1:], np.nan)
+            continue
+        mean[group] = beats.mean(axis=0)
+        half = stats.t.ppf((1 + level) / 2, n - 1) * beats.std(axis=0, ddof=1) / np.sqrt(n)
+        lower[group], upper[group] = mean[group] - half, mean[group] + half
+    if note:
+        t_statistic = np.full(mean["low"].shape, np.nan)
+    else:
+        difference, error, _ = _difference(averages["low"], averages["high"])
+        t_statistic = np.divide(difference, error, out=np.zeros_like(difference), where=error > 0)
+    return VesselCurves(
+        mean,
+        lower,
+        upper,
+        t_statistic,
+        {group: len(patients) for group, (_, patients) in averages.items()},
+        {group: int(ecgs.get(group, 0)) for group in ("low", "high")},
+        note,
+    )
+
+
+def _difference(
+    low: tuple[np.ndarray, np.ndarray], high: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Difference of means high minus low, its patient-clustered standard error, Welch-Satterthwaite freedom.
+
+    Each group is ((patients, ...) values, patients); the three results have the shape of one patient's values.
+    """
+    (values_low, patients_low), (values_high, patients_high) = low, high
+    n_low, n_high = len(patients_low), len(patients_high)
+    influence_low = (values_low - values_low.mean(axis=0)) / np.sqrt(n_low * (n_low - 1))
+    influence_high = (values_high - values_high.mean(axis=0)) / np.sqrt(n_high * (n_high - 1))
+    variance_low, variance_high = (influence_low**2).sum(axis=0), (influence_high**2).sum(axis=0)
+    _, at_low, at_high = np.intersect1d(patients_low, patients_high, return_indices=True)
+    shared = (influence_low[at_low] * influence_high[at_high]).sum(axis=0)
+    independent = variance_low + variance_high
+    freedom = np.divide(
+        independent**2,
+        variance_low**2 / (n_low - 1) + variance_high**2 / (n_high - 1),
+        out=np.full_like(independent, n_low + n_high - 2.0),
+        where=independent > 0,
+    )
+    # The sum of squared influences, (h - l)^2 for a patient in both groups, is never negative.
+    error = np.sqrt(np.maximum(independent - 2 * shared, 0))
+    return values_high.mean(axis=0) - values_low.mean(axis=0), error, freedom
+
+
+def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.ndarray, level: float) -> list[dict]:
+    rows = []
+    for segment in COMPARED_SEGMENTS:
+        inside = segment_mask(segment, times)
+        note = curves.note or ("" if inside.any() else "outside the beat window")
+        if not note:
+            low, high = ((beats[:, :, inside].mean(axis=2), ids) for beats, ids in averages.values())
+            difference, error, freedom = _difference(low, high)
+            half = stats.t.ppf((1 + level) / 2, freedom) * error
+            pooled = _pooled_deviation(low[0], high[0])
+        for lead, name in enumerate(LEADS):
+            row = {"vessel": vessel, "lead": name, "segment": segment}
+            if note:
+                row |= dict.fromkeys(_NUMBERS, np.nan)
+            else:
+                t = difference[lead] / error[lead] if error[lead] > 0 else 0.0
+                row |= {
+                    "low_mv": low[0][:, lead].mean(),
+                    "high_mv": high[0][:, lead].mean(),
+                    "difference_mv": difference[lead],
+                    "lower": difference[lead] - half[lead],
+                    "upper": difference[lead] + half[lead],
+                    "standardised_difference": difference[lead] / pooled[lead] if pooled[lead] > 0 else 0.0,
+                    "t": t,
+                    "p_value": 2 * stats.t.sf(abs(t), freedom[lead]),
+                }
+            row |= {f"patients_{group}": curves.patients[group] for group in ("low", "high")}
+            row |= {f"ecgs_{group}": curves.ecgs[group] for group in ("low", "high")}
+            rows.append(row | {"note": note})
+    return rows
+
+
+_NUMBERS = ("low_mv", "high_mv", "difference_mv", "lower", "upper", "standardised_difference", "t", "p_value")
+
+
+def _pooled_deviation(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    squares = (len(low) - 1) * low.var(axis=0, ddof=1) + (len(high) - 1) * high.var(axis=0, ddof=1)
+    return np.sqrt(squares / (len(low) + len(high) - 2))
+
+
+def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:
+    """`segments` in reading order with Benjamini-Hochberg q-values over the cells of each vessel."""
+    q_values = pd.Series(np.nan, index=segments.index)
+    for _, cells in segments.groupby("vessel", sort=False):
+        known = cells["p_value"].dropna()
+        if len(known):
+            q_values[known.index] = stats.false_discovery_control(known)
+    segments.insert(segments.columns.get_loc("p_value") + 1, "q_value", q_values)
+    order = [segments["vessel"].map(VESSELS.index), segments["lead"].map(LEADS.index)]
+    return segments.iloc[np.lexsort([*order[::-1]])].reset_index(drop=True)
+
+
+def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
+    """Mean beats of high-risk and low-risk ECGs of one vessel: 12 panels, 3 rows of 4, columns as on a paper ECG.
+
+    Shaded windows behind the curves are segments whose difference has a q-value below 0.05.
+    """
+    curves = comparison.curves[vessel]
+    cells = comparison.segments[comparison.segments["vessel"] == vessel]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(3, 4, figsize=(PAGE, 5.2), sharex=True)
+        for lead, name in enumerate(LEADS):
+            axis = axes[lead % 3, lead // 3]
+            axis.set_title(name, loc="left", fontweight="bold")
+            axis.axhline(0, color=GREY, linewidth=0.5)
+            if curves.note:
+                axis.text(0.5, 0.5, curves.note, transform=axis.transAxes, ha="center", va="center", fontsize=6)
+                continue
+            for _, cell in cells[(cells["lead"] == name) & (cells["q_value"] < 0.05)].iterrows():
+                axis.axvspan(*SEGMENTS[cell["segment"]], color="0.90", linewidth=0, zorder=0)
+            for group in ("low", "high"):
+                label = f"{group} risk ({curves.patients[group]} patients, {curves.ecgs[group]} ECGs)"
+                colour = GROUP_COLOURS[group]
+                axis.fill_between(
+                    comparison.times,
+                    curves.lower[group][lead],
+                    curves.upper[group][lead],
+                    color=colour,
+                    alpha=0.3,
+                    lw=0,
+                )
+                style = "-" if group == "high" else "--"
+                axis.plot(comparison.times, curves.mean[group][lead], style, color=colour, lw=0.9, label=label)
+        for axis in axes[-1]:
+            axis.set_xlabel("time from R peak (s)")
+            axis.set_xlim(comparison.times[0], comparison.times[-1])
+        for axis in axes[:, 0]:
+            axis.set_ylabel("mV")
+        figure.suptitle(f"{vessel}, {VESSEL_NAMES[vessel]}", fontsize=9)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
