@@ -7,7 +7,6 @@ checkpoint format, the same kind of task (many statements a cardiologist reads f
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
 from multiprocessing import get_context
 
 import numpy as np

@@ -1,0 +1,172 @@
+"""Records to MLflow: one parent run per study and configuration, one child run per job.
+
+Sending is idempotent: a child carries the hash of its record as a tag and is not sent again. A job that ran anew has a
+new record; its older run is kept and tagged as superseded.
+"""
+
+import logging
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ecg_ccta.files import read_json, sha256_json
+
+log = logging.getLogger(__name__)
+
+EXPERIMENT = "ecg-ccta"
+LOGGED_SUFFIXES = {".csv", ".html", ".json", ".png", ".svg"}
+"""Results without patient rows; Parquet tables, signals and weights stay where they are and are logged by hash."""
+PATIENT_LEVEL = {"sites", "truth", "cohort", "signals", "splits", "predictions", "risk"}
+"""Folders of a study whose files hold one row per patient or ECG; of these only the flow counts are logged."""
+
+
+def send_records(study: str, records: Path, parameters: dict[str, Any], results: Path) -> dict[str, Any]:
+    """Send every record below `records` that MLflow does not hold yet.
+
+    Parameters
+    ----------
+    study, parameters : name and whole configuration; the parent run is theirs
+    results : folder of the default tracking store, used where MLFLOW_TRACKING_URI is not set
+
+    Returns
+    -------
+    tracking URI, experiment and run ids, and how many runs were sent now.
+    """
+    import mlflow
+    from mlflow.tracking import MlflowClient
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').as_posix()}"
+    mlflow.set_tracking_uri(uri)
+    client = MlflowClient(uri)
+    experiment_id = _experiment(client, results)
+    contents = [read_json(path) for path in sorted(records.rglob("*.json"))]
+    parent_id = _parent(client, experiment_id, study, parameters, contents)
+    present = _children(client, experiment_id, parent_id)
+    children, sent = {}, 0
+    for content in contents:
+        digest = sha256_json(content)
+        known = [run for run in present if run.data.tags.get("ecg_ccta.record") == digest]
+        if known:
+            children[content["job"]] = known[0].info.run_id
+            continue
+        for older in present:
+            if older.data.tags.get("ecg_ccta.job") == content["job"]:
+                client.set_tag(older.info.run_id, "ecg_ccta.superseded", "true")
+        children[content["job"]] = _send(client, experiment_id, parent_id, content, digest)
+        sent += 1
+    finished = max(_milliseconds(content["finished_at"]) for content in contents)
+    client.set_terminated(parent_id, "FINISHED", end_time=finished)
+    log.info("sent %d of %d runs to %s", sent, len(contents), uri)
+    return {
+        "tracking_uri": uri,
+        "experiment_id": experiment_id,
+        "parent_run_id": parent_id,
+        "sent": sent,
+        "runs": children,
+    }
+
+
+def _experiment(client: Any, results: Path) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return found.experiment_id
+    # Without a server the artefacts lie beside the database; a server has a place of its own for them.
+    local = None if os.environ.get("MLFLOW_TRACKING_URI") else (results / "mlflow-artifacts").resolve().as_uri()
+    return client.create_experiment(EXPERIMENT, artifact_location=local)
+
+
+def _parent(client: Any, experiment_id: str, study: str, parameters: dict, contents: list[dict]) -> str:
+    digest = sha256_json(parameters)
+    found = client.search_runs(
+        [experiment_id], f"tags.`ecg_ccta.study` = '{study}' and tags.`ecg_ccta.config_sha256` = '{digest}'"
+    )
+    if found:
+        return found[0].info.run_id
+    tags = {
+        "mlflow.runName": study,
+        "ecg_ccta.study": study,
+        "ecg_ccta.config_sha256": digest,
+        "git_commit": str(contents[-1]["git_commit"]),
+    }
+    started = min(_milliseconds(content["started_at"]) for content in contents)
+    run = client.create_run(experiment_id, start_time=started, tags=tags)
+    _log_parameters(client, run.info.run_id, parameters)
+    client.log_dict(run.info.run_id, parameters, "config.json")
+    return run.info.run_id
+
+
+def _children(client: Any, experiment_id: str, parent_id: str) -> list[Any]:
+    found, token = [], None
+    while True:
+        page = client.search_runs(
+            [experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=1000, page_token=token
+        )
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _send(client: Any, experiment_id: str, parent_id: str, content: dict[str, Any], digest: str) -> str:
+    from mlflow.entities import Metric
+
+    tags = {
+        "mlflow.runName": content["job"],
+        "mlflow.parentRunId": parent_id,
+        "mlflow.source.name": f"workflow/scripts/{content['rule']}.py",
+        "mlflow.source.git.commit": str(content["git_commit"]),
+        "rule": content["rule"],
+        "git_commit": str(content["git_commit"]),
+        "parameters_sha256": content["parameters_sha256"],
+        "host": content["host"],
+        "seed": str(content["seed"]),
+        "ecg_ccta.job": content["job"],
+        **{f"wildcard.{name}": str(value) for name, value in content["wildcards"].items()},
+    }
+    run_id = client.create_run(experiment_id, start_time=_milliseconds(content["started_at"]), tags=tags).info.run_id
+    _log_parameters(client, run_id, content["parameters"])
+    at = _milliseconds(content["finished_at"])
+    values = {**content["metrics"], "seconds": content["seconds"]}
+    metrics = [Metric(name, value, at, 0) for name, value in values.items()]
+    metrics += [Metric(name, value, at, step) for name, steps in content["series"].items() for step, value in steps]
+    for i in range(0, len(metrics), 1000):
+        client.log_batch(run_id, metrics=metrics[i : i + 1000])
+    client.log_dict(run_id, content, "record.json")
+    for path in map(Path, content["outputs"]):
+        if _is_result(path):
+            client.log_artifact(run_id, str(path))
+    if Path(content["log"]).exists():
+        client.log_artifact(run_id, content["log"])
+    client.set_terminated(run_id, "FINISHED", end_time=at)
+    # The tag that marks a run as sent comes last: a run that broke off half-way is sent anew.
+    client.set_tag(run_id, "ecg_ccta.record", digest)
+    return run_id
+
+
+def _is_result(path: Path) -> bool:
+    if path.suffix not in LOGGED_SUFFIXES or not path.is_file():
+        return False
+    return path.name.endswith(".flow.json") or not PATIENT_LEVEL & set(path.parts)
+
+
+def _log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    flat = [Param(name, str(value)[:6000]) for name, value in _flattened(parameters)]
+    for i in range(0, len(flat), 100):
+        client.log_batch(run_id, params=flat[i : i + 100])
+
+
+def _flattened(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            flat += _flattened(value, f"{prefix}{name}.")
+        else:
+            flat.append((f"{prefix}{name}", value))
+    return flat
+
+
+def _milliseconds(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp() * 1000)
