@@ -7,6 +7,7 @@ the nearest known one; a wrong value is an error that names the key, the value a
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -285,6 +286,20 @@ def load(overlay: str | Path | None = None, base: str | Path = "config.yaml") ->
     if overlay is not None:
         values = merge(values, read_yaml(overlay))
     return validated(values, str(overlay or base))
+
+
+def load_overlaid(values: dict[str, Any], overlay: str | Path) -> Study:
+    """The study of already merged values with one more overlay file laid over them."""
+    return validated(merge(values, read_yaml(overlay)), str(overlay))
+
+
+def validated_or_exit(values: dict[str, Any]) -> Study:
+    """As `validated`, for a Snakefile: a faulty config ends the process with the message and without a traceback."""
+    try:
+        return validated(merge(values, {}))
+    except StudyError as error:
+        print(f"\n{error}\n", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _explain(fault: Any) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import expit
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.prediction.fold_models import FoldModel
+from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.training.loop import Store, predict_logits
 from ecg_ccta.training.splits import roles
 from ecg_ccta.vessels import VESSELS

@@ -22,9 +22,21 @@ from typing import Any, Protocol
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json, write_json
 
-PACKAGES = (
-    "captum lifelines matplotlib mlflow neurokit2 numpy pandas scikit-learn scipy snakemake statsmodels torch wfdb"
-).split()
+PACKAGES = [
+    "captum",
+    "lifelines",
+    "matplotlib",
+    "mlflow",
+    "neurokit2",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "snakemake",
+    "statsmodels",
+    "torch",
+    "wfdb",
+]
 
 
 class Job(Protocol):

@@ -10,9 +10,11 @@ import torch
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
+from ecg_ccta.files import sha256, sha256_json
 from ecg_ccta.model.checkpoints import load_foundation
+from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.net1d import Net1D
-from ecg_ccta.training.loop import Epoch, History, Store, predict_logits, train
+from ecg_ccta.training.loop import Epoch, Store, predict_logits, train
 from ecg_ccta.training.splits import roles
 from ecg_ccta.training.temperature import fit_temperature
 from ecg_ccta.vessels import VESSELS
@@ -24,11 +26,6 @@ def targets(cohort: pd.DataFrame) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def device_here() -> torch.device:
-    """The GPU of this job where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def fine_tune(
     foundation: Path,
     architecture: Architecture,
@@ -38,12 +35,17 @@ def fine_tune(
     fold: int,
     settings: Training,
     seed: int,
-    state_file: Path | None = None,
+    interrupted: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> tuple[Net1D, float, History]:
-    """The network of one fold, the temperature that calibrates it, and the history of its training.
+) -> FoldModel:
+    """The model of one fold, calibrated. The patients of fold `fold` are not touched.
 
-    The patients of fold `fold` are not touched.
+    Parameters
+    ----------
+    foundation : checkpoint to start from
+    store : signals, in the cohort's row order
+    interrupted : folder for the state of an unfinished training, keyed by a fingerprint of everything that decides
+        the weights: killed and started again the training goes on, with a changed config or input it starts afresh
 
     Raises
     ------
@@ -65,15 +67,30 @@ def fine_tune(
     network = load_foundation(foundation, architecture, len(VESSELS))
     start_at_prevalence(network, labels[train_rows])
     network.to(device_here())
+    state_file = None
+    if interrupted is not None:
+        fingerprint = _fingerprint(foundation, architecture, cohort, splits, settings, seed)
+        state_file = interrupted / f"fold{fold}-{fingerprint[:16]}.pt"
     history = train(
         network, store, labels, train_rows, inner_rows, settings, seed * 101 + fold, state_file, on_epoch=on_epoch
     )
     temperature = fit_temperature(predict_logits(network, store, inner_rows), labels[inner_rows])
-    return network.cpu(), temperature, history
+    provenance = {
+        **history.as_json(),
+        "seed": seed,
+        "training": settings.model_dump(),
+        "foundation_sha256": sha256(foundation),
+        "ecgs": {"train": len(train_rows), "inner_validation": len(inner_rows)},
+        "environment": environment(settings),
+    }
+    return FoldModel(fold, network.cpu(), temperature, architecture, provenance)
 
 
 def start_at_prevalence(network: Net1D, labels: np.ndarray) -> None:
-    """Set the last layer to predict each vessel's training prevalence, so that rare vessels need not be unlearnt."""
+    """Let the new last layer begin near each vessel's training prevalence.
+
+    Without it the first epochs are spent on learning that a rare vessel is rare.
+    """
     events, known = np.nansum(labels, axis=0), (~np.isnan(labels)).sum(axis=0)
     prevalence = (events + 0.5) / (known + 1)
     with torch.no_grad():
@@ -81,18 +98,40 @@ def start_at_prevalence(network: Net1D, labels: np.ndarray) -> None:
         network.dense.bias.copy_(torch.from_numpy(np.log(prevalence / (1 - prevalence)).astype(np.float32)))
 
 
-def inner_validation_auc(history: History) -> float | None:
-    """Macro AUC of the chosen epoch on the inner-validation patients."""
-    return history.epochs[history.best_epoch].validation_auc
+def device_here() -> torch.device:
+    """The GPU of this job where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def environment(settings: Training) -> dict:
-    """What decides whether another run gives the same weights."""
+    """What, beside seed and inputs, decides whether another run gives the same weights."""
     device = device_here()
     return {
         "torch": str(torch.__version__),
         "python": platform.python_version(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "threads": settings.threads,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
+
+
+def _fingerprint(
+    foundation: Path,
+    architecture: Architecture,
+    cohort: pd.DataFrame,
+    splits: pd.DataFrame,
+    settings: Training,
+    seed: int,
+) -> str:
+    rows = ["ecg_id", "patient_id", "signal_sha256", *(f"target_{vessel}" for vessel in VESSELS)]
+    return sha256_json(
+        {
+            "foundation": sha256(foundation),
+            "architecture": architecture.model_dump(),
+            "training": settings.model_dump(),
+            "seed": seed,
+            "cohort": cohort[rows].to_csv(index=False),
+            "splits": splits.to_csv(index=False),
+            "torch": str(torch.__version__),
+        }
+    )

@@ -1,0 +1,58 @@
+"""From raw tables to the included ECGs."""
+
+
+rule build_cohort:
+    input:
+        export=export_tables,
+    output:
+        eligible="results/{study}/cohort/{site}.eligible.parquet",
+        follow_up="results/{study}/cohort/{site}.follow_up.parquet",
+        flow="results/{study}/cohort/{site}.eligible.flow.json",
+        record="results/{study}/records/build_cohort/{site}.json",
+    params:
+        site=site_settings,
+        cohort=settings("cohort"),
+        export=export_folder,
+        seed=seed,
+    log:
+        "results/{study}/logs/build_cohort/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/build_cohort/{site}.tsv"
+    message:
+        "Linking the ECGs of site {wildcards.site} to their CCTA"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    conda:
+        "../../envs/study.yaml"
+    script:
+        "../scripts/build_cohort.py"
+
+
+rule admit_ecgs:
+    input:
+        eligible="results/{study}/cohort/{site}.eligible.parquet",
+        flow="results/{study}/cohort/{site}.eligible.flow.json",
+        shards=shard_tables_of,
+    output:
+        cohort="results/{study}/cohort/{site}.parquet",
+        flow="results/{study}/cohort/{site}.flow.json",
+        table1="results/{study}/tables/table1_{site}.csv",
+        record="results/{study}/records/admit_ecgs/{site}.json",
+    params:
+        title=title_of,
+    log:
+        "results/{study}/logs/admit_ecgs/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/admit_ecgs/{site}.tsv"
+    message:
+        "Admitting the usable ECGs of site {wildcards.site}; Table 1"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=15,
+    conda:
+        "../../envs/study.yaml"
+    script:
+        "../scripts/admit_ecgs.py"

@@ -1,0 +1,140 @@
+"""The checked configuration, and the few functions that name files."""
+
+import sys
+from pathlib import Path
+
+from ecg_ccta.config import load_overlaid, validated_or_exit
+from ecg_ccta.vessels import VESSELS
+
+STUDY = validated_or_exit(config)
+STUDIES = {STUDY.study: STUDY}
+if STUDY.negative_control is not None:
+    CONTROL = load_overlaid(config, STUDY.negative_control)
+    STUDIES[CONTROL.study] = CONTROL
+
+
+wildcard_constraints:
+    study="|".join(STUDIES),
+    site="[a-z0-9-]+",
+    shard=r"\d+",
+    fold=r"\d+",
+    foundation="[a-z0-9-]+",
+
+
+def study_of(wildcards):
+    return STUDIES[wildcards.study]
+
+
+def site_of(wildcards):
+    study = study_of(wildcards)
+    if wildcards.site not in study.sites:
+        raise ValueError(f"study {wildcards.study} has no site {wildcards.site}; it has {', '.join(study.sites)}")
+    return study.sites[wildcards.site]
+
+
+def settings(section):
+    """Function of the wildcards that gives a section of the study's config as plain values."""
+    return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json")
+
+
+def seed(wildcards):
+    return study_of(wildcards).seed
+
+
+def site_settings(wildcards):
+    """All of a site but what later stages alone look at."""
+    return site_of(wildcards).model_dump(mode="json", exclude={"title", "role"})
+
+
+def title_of(wildcards):
+    return site_of(wildcards).title or wildcards.site
+
+
+def export_folder(wildcards):
+    """Where a site's raw export lies."""
+    export = site_of(wildcards).export
+    return str(export) if export else f"results/{wildcards.study}/sites/{wildcards.site}"
+
+
+def export_tables(wildcards):
+    """What of a raw export Snakemake watches: its tables, or the whole folder where it is simulated."""
+    site = site_of(wildcards)
+    if site.simulation:
+        return export_folder(wildcards)
+    return [str(Path(site.export) / name) for name in site.tables.model_dump().values() if name]
+
+
+def shards_of(wildcards, suffix):
+    site = wildcards.get("site", study_of(wildcards).development_site)
+    count = study_of(wildcards).sites[site].shards
+    return [f"results/{wildcards.study}/signals/{site}/{shard}.{suffix}" for shard in range(count)]
+
+
+def signals_of(wildcards):
+    return shards_of(wildcards, "npy")
+
+
+def shard_tables_of(wildcards):
+    return shards_of(wildcards, "parquet")
+
+
+def foundation_of(wildcards):
+    return f"results/foundation/{study_of(wildcards).foundation.name}/checkpoint.pth"
+
+
+def models_of(wildcards):
+    return [f"results/{wildcards.study}/models/fold{fold}" for fold in range(study_of(wildcards).training.folds)]
+
+
+def development(pattern):
+    """Function of the wildcards that puts the development site into a file pattern."""
+    return lambda wildcards: pattern.format(study=wildcards.study, site=study_of(wildcards).development_site)
+
+
+def splits_if_development(wildcards):
+    if wildcards.site == study_of(wildcards).development_site:
+        return f"results/{wildcards.study}/splits/{wildcards.site}.parquet"
+    return []
+
+
+def sites_with(study, table):
+    """Sites that have one of the raw tables."""
+    return [name for name, site in study.sites.items() if getattr(site.tables, table) is not None]
+
+
+def simulated_sites(study):
+    return [name for name, site in study.sites.items() if site.simulation]
+
+
+def is_main(study):
+    """Whether this is the study asked for rather than its negative control."""
+    return study.study == STUDY.study
+
+
+def jobs_of(study):
+    """(rule, wildcard values) of every job of a study whose record is its trace; the report and tracking excepted."""
+    name = study.study
+    jobs = [("simulate_site", site) for site in simulated_sites(study)]
+    for site in study.sites:
+        jobs += [("build_cohort", site), ("admit_ecgs", site), ("predict", site)]
+        jobs += [("clean_signals", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
+    jobs += [("split_patients", study.development_site)]
+    jobs += [("finetune", f"fold{fold}") for fold in range(study.training.folds)]
+    for site in sites_with(study, "ccta"):
+        jobs += [("validate", site)]
+        jobs += [("compare_with_truth", site)] if study.sites[site].simulation else []
+        if is_main(study):
+            jobs += [(rule, site) for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk")]
+            jobs += [("compare_waveforms", site)]
+            if study.sites[site].tables.follow_up is not None:
+                jobs += [("accumulate_events", site)]
+    if is_main(study):
+        jobs += [("attribute_waveforms", study.development_site)]
+    return jobs
+
+
+def records_of(wildcards):
+    """Records of all jobs before the report; the shared foundation's too."""
+    study = study_of(wildcards)
+    own = [f"results/{study.study}/records/{rule}/{job}.json" for rule, job in jobs_of(study)]
+    return [*own, f"results/foundation/{study.foundation.name}/record.json"]

@@ -1,0 +1,27 @@
+"""Predictions: out of fold at the development site, by the ensemble of folds elsewhere."""
+
+
+rule predict:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        signals=signals_of,
+        models=models_of,
+        splits=splits_if_development,
+    output:
+        predictions="results/{study}/predictions/{site}.parquet",
+        record="results/{study}/records/predict/{site}.json",
+    log:
+        "results/{study}/logs/predict/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/predict/{site}.tsv"
+    message:
+        "Predicting the ECGs of site {wildcards.site}"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+        gpu=0,
+    conda:
+        "../../envs/study.yaml"
+    script:
+        "../scripts/predict.py"
