@@ -185,25 +185,30 @@ def auc_replicates(
     return np.concatenate(aucs)
 
 
-def roc_curve(y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Corners of the ROC curve, from (0, 0) to (1, 1): tied scores make one sloping step.
+def roc_curve(
+    y_true: np.ndarray, y_score: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Corners of ROC curves, from (0, 0) to (1, 1): tied scores make one sloping step.
 
     Parameters
     ----------
     y_true : (n,) 0 and 1
     y_score : (n,)
-    weights : (n,) how often each ECG counts; default once
+    weights : (curves, n) how often each ECG counts in each curve; default one curve that counts every ECG once
 
     Returns
     -------
-    (2, corners) false positive rate and sensitivity
+    rate, sensitivity : (curves, corners) each; NaN where a curve has no non-events, or no events
     """
+    weights = np.ones((1, y_score.size), dtype=np.int64) if weights is None else weights
     order = np.argsort(-y_score, kind="stable")
     last_of_tie = np.append(np.flatnonzero(np.diff(y_score[order])), y_score.size - 1)
-    weights = np.ones(y_score.size) if weights is None else weights
-    events = np.cumsum((weights * y_true)[order])[last_of_tie]
-    others = np.cumsum((weights * (1 - y_true))[order])[last_of_tie]
-    return np.stack([np.append(0, others / others[-1]), np.append(0, events / events[-1])])
+    sides = []
+    for side in (y_true == 0, y_true == 1):
+        cumulative = np.cumsum((weights * side)[:, order], axis=1)[:, last_of_tie]
+        with np.errstate(invalid="ignore"):
+            sides.append(np.pad(cumulative / cumulative[:, -1:], ((0, 0), (1, 0))))
+    return sides[0], sides[1]
 
 
 def _comparison(auc_a: float, auc_b: float, variance: float, distribution: Any, level: float) -> AucComparison:

@@ -1,6 +1,5 @@
 """Discrimination and calibration of each vessel, with patients as the unit of resampling."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -120,30 +119,29 @@ def _macro(
 
 def _roc(findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluation, seed: int) -> pd.DataFrame:
     """Sensitivity at each false positive rate of the grid, with the pointwise band of the clustered bootstrap."""
-    order = np.argsort(-findings["logit"].to_numpy(dtype=float), kind="stable")
-    score, y = findings["logit"].to_numpy(dtype=float)[order], y[order]
-    codes = findings["_code"].to_numpy()[order]
-    drawn = []
-    for counts in draw_patients(patients, settings.bootstrap_replicates, seed):
-        for weights in counts[:, codes]:
-            if 0 < weights @ y < weights.sum():
-                drawn.append(_sensitivity(roc_curve(y, score, weights)))
+    score, codes = findings["logit"].to_numpy(dtype=float), findings["_code"].to_numpy()
+    drawn = [
+        _sensitivity(rate, sensitivity)
+        for counts in draw_patients(patients, settings.bootstrap_replicates, seed)
+        for rate, sensitivity in zip(*roc_curve(y, score, counts[:, codes]), strict=True)
+        if rate[-1] == 1 and sensitivity[-1] == 1
+    ]
     lower, upper = np.quantile(drawn, [(1 - settings.level) / 2, (1 + settings.level) / 2], axis=0)
+    ((rate,), (sensitivity,)) = roc_curve(y, score)
     return pd.DataFrame(
         {
             "false_positive_rate": ROC_GRID,
-            "sensitivity": _sensitivity(roc_curve(y, score)),
+            "sensitivity": _sensitivity(rate, sensitivity),
             "lower": lower,
             "upper": upper,
         }
     )
 
 
-def _sensitivity(corners: np.ndarray) -> np.ndarray:
+def _sensitivity(rate: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
     """Sensitivity at `ROC_GRID`; on a vertical step the upper end."""
-    rate, sensitivity = corners
-    upper_end = np.append(np.diff(rate) > 0, True)
-    return np.interp(ROC_GRID, rate[upper_end], sensitivity[upper_end])
+    end_of_step = np.append(np.diff(rate) > 0, True)
+    return np.interp(ROC_GRID, rate[end_of_step], sensitivity[end_of_step])
 
 
 def _calibration(findings: pd.DataFrame, y: np.ndarray, settings: Evaluation) -> pd.DataFrame:
@@ -169,13 +167,14 @@ def _summary(findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Eva
     probability = findings["probability"].to_numpy(dtype=float)
     codes = findings["_code"].to_numpy()
     errors = (probability - y) ** 2
-    drawn = [
-        (weights @ errors) / weights.sum()
-        for counts in draw_patients(patients, settings.bootstrap_replicates, seed)
-        for weights in counts[:, codes]
-        if weights.any()
-    ]
-    lower, upper, _ = percentile_interval(np.array(drawn), settings.level)
+    errors_of, ecgs_of = np.bincount(codes, errors, patients), np.bincount(codes, minlength=patients)
+    drawn = np.concatenate(
+        [
+            (counts @ errors_of) / np.maximum(counts @ ecgs_of, 1)
+            for counts in draw_patients(patients, settings.bootstrap_replicates, seed)
+        ]
+    )
+    lower, upper, _ = percentile_interval(drawn, settings.level)
     return {
         "mean_predicted": float(probability.mean()),
         "observed": float(y.mean()),
@@ -216,9 +215,9 @@ def calibration_line(y_true: np.ndarray, logit: np.ndarray, groups: np.ndarray, 
         return line | {"note": "no slope: all predictions are equal"}
     if events.min() >= others.max() or events.max() <= others.min():
         return line | {"note": "no slope: the predictions separate the classes perfectly"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        slope = sm.GLM(y_true, np.column_stack([ones, logit]), family=sm.families.Binomial()).fit(**clustered)
+    slope = sm.GLM(y_true, np.column_stack([ones, logit]), family=sm.families.Binomial()).fit(**clustered)
+    if not slope.converged:
+        return line | {"note": "no slope: the regression did not converge"}
     bounds = slope.conf_int(1 - level)[1]
     return line | {"slope": slope.params[1], "slope_lower": bounds[0], "slope_upper": bounds[1]}
 
