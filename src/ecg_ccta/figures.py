@@ -47,7 +47,9 @@ STYLE = {
 def save(figure: Figure, svg: str | Path) -> None:
     """Write `figure` as SVG at `svg` and as PNG (300 dpi) beside it; both without a date, so that reruns are equal."""
     svg = Path(svg)
-    with replacing(svg) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
-    with replacing(svg.with_suffix(".png")) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    # Salt, text as paths and resolution are read when a figure is saved, not when it is drawn.
+    with mpl.rc_context(STYLE):
+        with replacing(svg) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        with replacing(svg.with_suffix(".png")) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -7,9 +7,9 @@ equals Welch's where the groups share no patient (Liang and Zeger, Biometrika 19
 
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -234,6 +234,26 @@ def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:
     return segments.iloc[np.lexsort([*order[::-1]])].reset_index(drop=True)
 
 
+def curve_table(comparison: WaveformComparison) -> pd.DataFrame:
+    """The figures' numbers: a row per vessel, lead and sample.
+
+    Returns
+    -------
+    DataFrame with vessel, lead, time (seconds from R), low_mv, low_lower, low_upper, high_mv, high_lower, high_upper,
+    t, note.
+    """
+    parts = []
+    for vessel, curves in comparison.curves.items():
+        samples = len(comparison.times)
+        columns = {"vessel": vessel, "lead": np.repeat(LEADS, samples), "time": np.tile(comparison.times, len(LEADS))}
+        for group in ("low", "high"):
+            columns[f"{group}_mv"] = curves.mean[group].ravel()
+            columns[f"{group}_lower"] = curves.lower[group].ravel()
+            columns[f"{group}_upper"] = curves.upper[group].ravel()
+        parts.append(pd.DataFrame({**columns, "t": curves.t_statistic.ravel(), "note": curves.note}))
+    return pd.concat(parts, ignore_index=True)
+
+
 def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
     """Mean beats of high-risk and low-risk ECGs of one vessel: 12 panels, 3 rows of 4, columns as on a paper ECG.
 
@@ -241,8 +261,9 @@ def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
     """
     curves = comparison.curves[vessel]
     cells = comparison.segments[comparison.segments["vessel"] == vessel]
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(3, 4, figsize=(PAGE, 5.2), sharex=True)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(PAGE, 5.2))
+        axes = figure.subplots(3, 4, sharex=True)
         for lead, name in enumerate(LEADS):
             axis = axes[lead % 3, lead // 3]
             axis.set_title(name, loc="left", fontweight="bold")
