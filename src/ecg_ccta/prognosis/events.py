@@ -150,7 +150,7 @@ def _flow(risk: pd.DataFrame, followed: pd.DataFrame, patients: pd.DataFrame, se
 def _ticks(settings: FollowUp) -> list[int]:
     """Landmark, then whole steps up to the horizon: the days under which a figure counts its patients."""
     span = settings.horizon_days - settings.landmark_days
-    step = next((step for step in (10, 20, 50, 100, 200, 500) if span / step <= 7.5), 1000)
+    step = next((step for step in (10, 20, 50, 100, 200, 500) if span / step <= 4.5), 1000)
     inner = range((settings.landmark_days // step + 1) * step, settings.horizon_days, step)
     apart = [
         day for day in inner if day - settings.landmark_days >= step / 2 and settings.horizon_days - day >= step / 2
