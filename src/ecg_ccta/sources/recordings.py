@@ -1,0 +1,77 @@
+"""Recordings as a hospital exports them (WFDB format 16), and the ways in which they arrive broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import wfdb
+
+from ecg_ccta.vessels import LEADS
+
+GAIN = 1000
+"""ADC units per mV: 1 uV resolution."""
+MISSING = -32768
+"""WFDB's digital value of a missing sample in format 16."""
+
+BROKEN_SIGNALS = (
+    "flat lead",
+    "missing lead",
+    "swapped leads",
+    "truncated file",
+    "missing samples",
+    "unreadable file",
+    "short recording",
+)
+"""Ways in which `write_broken` breaks a recording."""
+
+
+def write_recording(
+    folder: Path, name: str, ecg: np.ndarray, sampling_rate: int, leads: tuple[str, ...] = LEADS
+) -> None:
+    """Write `ecg` (leads, samples) in mV as `name`.hea and `name`.dat; NaN becomes a missing sample."""
+    digital = np.where(np.isnan(ecg), MISSING, np.clip(np.rint(np.nan_to_num(ecg) * GAIN), -32767, 32767))
+    wfdb.wrsamp(
+        name,
+        fs=sampling_rate,
+        units=["mV"] * len(leads),
+        sig_name=list(leads),
+        d_signal=np.ascontiguousarray(digital.T.astype(np.int16)),
+        fmt=["16"] * len(leads),
+        adc_gain=[GAIN] * len(leads),
+        baseline=[0] * len(leads),
+        write_dir=str(folder),
+    )
+
+
+def write_broken(
+    folder: Path, name: str, ecg: np.ndarray, sampling_rate: int, kind: str, rng: np.random.Generator
+) -> None:
+    """Write `ecg` broken in the way `kind`, one of `BROKEN_SIGNALS`.
+
+    Swapped leads: the channels named II and aVR change places, which breaks Einthoven's law whatever the axis
+    (I + III - II becomes 0.5 I + 1.5 II).
+    """
+    ecg, leads = ecg.copy(), LEADS
+    if kind == "flat lead":
+        ecg[rng.integers(len(LEADS))] = 0
+    elif kind == "missing lead":
+        lost = int(rng.integers(len(LEADS)))
+        ecg, leads = np.delete(ecg, lost, axis=0), LEADS[:lost] + LEADS[lost + 1 :]
+    elif kind == "swapped leads":
+        pair = [LEADS.index("II"), LEADS.index("aVR")]
+        ecg[pair] = ecg[pair[::-1]]
+    elif kind == "missing samples":
+        start = int(rng.integers(ecg.shape[1] // 2))
+        ecg[:, start : start + ecg.shape[1] // 4] = np.nan
+    elif kind == "short recording":
+        ecg = ecg[:, : 3 * sampling_rate]
+    write_recording(folder, name, ecg, sampling_rate, leads)
+    if kind == "truncated file":
+        data = folder / f"{name}.dat"
+        data.write_bytes(data.read_bytes()[: data.stat().st_size // 3])
+    elif kind == "unreadable file":
+        if rng.random() < 0.5:
+            (folder / f"{name}.dat").unlink()
+        else:
+            (folder / f"{name}.hea").write_bytes(rng.bytes(200))
