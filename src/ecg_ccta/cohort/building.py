@@ -1,0 +1,174 @@
+"""From a hospital's tables to the eligible ECGs, each linked to its CCTA, and the follow-up of their patients."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ecg_ccta import tables
+from ecg_ccta.cohort.pseudonyms import pseudonyms, site_key
+from ecg_ccta.cohort.site_tables import LARGEST_AGE, SiteTables, read_site_tables
+from ecg_ccta.config import Cohort, Site
+from ecg_ccta.errors import StudyError
+from ecg_ccta.vessels import EVENT_GRADES, VESSELS
+
+DAY = pd.Timedelta(days=1)
+DAYS_PER_YEAR = 365.25
+
+
+def build_cohort(
+    site_name: str, site: Site, export: Path, settings: Cohort, study_seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The eligible ECGs (`tables.ELIGIBLE`), their patients' follow-up (`tables.FOLLOW_UP`), and the flow so far.
+
+    Each ECG is linked to the same patient's CCTA nearest in time within the window of `settings` (of two equally
+    near, the one after the ECG). ECGs leave for one reason each, the first that holds: "no recording time", "no CCTA
+    in the window", "under minimum age", "no finding in any vessel". An ECG of unknown age stays. A site without a
+    CCTA table is only scored: every ECG is eligible, and grades and targets are missing.
+
+    The flow is {"site", "steps", "follow_up"}: steps are {"label", "ecgs", "patients"} and, between them,
+    {"excluded": reason, "ecgs"}; follow_up lists {"excluded": reason, "patients"}.
+
+    Raises StudyError for every fault of the tables, and where no ECG is eligible.
+    """
+    site_tables = read_site_tables(site_name, site, export)
+    key = site_key(site_name, site, study_seed)
+    ecgs = _with_covariates(site_name, site, site_tables)
+    linked = _link(ecgs, site_tables.ccta, settings)
+    reasons = _reasons(linked, site_tables.ccta is not None, settings)
+    kept = linked.loc[reasons.isna()]
+    steps = [_counts("ECGs in the export", linked), *exclusions(reasons), _counts("ECGs eligible", kept)]
+    check_flow(steps)
+    if kept.empty:
+        counts = "; ".join(f"{step['excluded']}: {step['ecgs']}" for step in steps if "excluded" in step)
+        raise StudyError(
+            f"site {site_name}: none of {len(linked)} ECGs is eligible ({counts}); mend: check the dates in "
+            f"{site.tables.ecg_index} and {site.tables.ccta}, and the config section cohort"
+        )
+    follow_up, lost = _follow_up(kept, site_tables.follow_up)
+    eligible = kept.assign(ecg_id=pseudonyms(key, "ecg", kept["ecg_id"]))
+    eligible["patient_id"] = pseudonyms(key, "patient", kept["patient_id"])
+    follow_up["patient_id"] = pseudonyms(key, "patient", follow_up["patient_id"])
+    eligible = tables.check(
+        eligible[list(tables.ELIGIBLE.columns)].reset_index(drop=True), tables.ELIGIBLE, f"site {site_name}"
+    )
+    follow_up = tables.check(follow_up, tables.FOLLOW_UP, f"site {site_name}, follow-up")
+    return eligible, follow_up, {"site": site_name, "steps": steps, "follow_up": lost}
+
+
+def exclusions(reasons: pd.Series) -> list[dict[str, Any]]:
+    """Flow steps of the exclusions in `reasons` (one per ECG, missing: stays), in order of first appearance of
+    a category, or of counts where the reasons are plain strings."""
+    counts = reasons.dropna().value_counts(sort=not isinstance(reasons.dtype, pd.CategoricalDtype))
+    return [{"excluded": reason, "ecgs": int(count)} for reason, count in counts.items() if count]
+
+
+def check_flow(steps: list[dict[str, Any]]) -> None:
+    """Every labelled step equals the one before less the exclusions between them; anything else is a defect."""
+    remaining = steps[0]["ecgs"]
+    for step in steps[1:]:
+        if "excluded" in step:
+            remaining -= step["ecgs"]
+        elif step["ecgs"] != remaining:
+            raise AssertionError(f"the flow does not add up at {step['label']}: {step['ecgs']}, expected {remaining}")
+
+
+def _counts(label: str, ecgs: pd.DataFrame) -> dict[str, Any]:
+    return {"label": label, "ecgs": len(ecgs), "patients": int(ecgs["patient_id"].nunique())}
+
+
+def _with_covariates(site_name: str, site: Site, site_tables: SiteTables) -> pd.DataFrame:
+    """One row per ECG with the patient's covariates; what the ECG index says of age and sex comes first."""
+    ecgs = site_tables.ecg_index
+    if site_tables.patients is None:
+        ecgs = ecgs.assign(chest_pain=None)
+        for name in tables.RISK_FACTORS:
+            ecgs[name] = pd.array([pd.NA] * len(ecgs), dtype="boolean")
+        return ecgs
+    ecgs = ecgs.merge(site_tables.patients, on="patient_id", how="left", suffixes=("", "_patient"), validate="m:1")
+    contradicts = ecgs["sex"].notna() & ecgs["sex_patient"].notna() & (ecgs["sex"] != ecgs["sex_patient"])
+    if contradicts.any():
+        first = ecgs.loc[contradicts].iloc[0]
+        raise StudyError(
+            f"site {site_name}: {site.tables.ecg_index}, column {site.columns.ecg_index.get('sex', 'sex')}, row "
+            f"{first['row']}: another sex than in {site.tables.patients}, row {first['row_patient']}; mend: correct one"
+        )
+    at_ecg = (ecgs["recorded_at"] - ecgs["birth_date"]) / DAY / DAYS_PER_YEAR
+    impossible = ~at_ecg.dropna().between(0, LARGEST_AGE)
+    if impossible.any():
+        first = ecgs.loc[impossible.index[impossible]].iloc[0]
+        raise StudyError(
+            f"site {site_name}: {site.tables.patients}, column "
+            f"{site.columns.patients.get('birth_date', 'birth_date')}, row {first['row_patient']}: the age at the ECG "
+            f"in {site.tables.ecg_index}, row {first['row']}, is not from 0 to {LARGEST_AGE} years; mend: correct "
+            "either date, or leave birth_date empty where unknown"
+        )
+    age = ecgs["age"].fillna(at_ecg).fillna(ecgs["age_patient"])
+    return ecgs.assign(age=age, sex=ecgs["sex"].where(ecgs["sex"].notna(), ecgs["sex_patient"]))
+
+
+def _link(ecgs: pd.DataFrame, ccta: pd.DataFrame | None, settings: Cohort) -> pd.DataFrame:
+    """`ecgs` with days_to_ccta, performed_at, grades and targets of the nearest CCTA in the window, or missing."""
+    if ccta is None:
+        linked = ecgs.assign(days_to_ccta=np.nan, performed_at=pd.NaT, **dict.fromkeys(VESSELS))
+    else:
+        pairs = ecgs[["row", "patient_id", "recorded_at", "recorded_has_time"]].merge(
+            ccta.drop(columns="row"), on="patient_id"
+        )
+        apart = (pairs["performed_at"] - pairs["recorded_at"]) / DAY
+        # Where either has only a date, its midnight is no time of day: whole days are compared.
+        by_date = (pairs["performed_at"].dt.normalize() - pairs["recorded_at"].dt.normalize()) / DAY
+        pairs["days_to_ccta"] = apart.where(pairs["recorded_has_time"] & pairs["performed_has_time"], by_date)
+        pairs = pairs.loc[pairs["days_to_ccta"].between(-settings.days_after_ccta, settings.days_before_ccta)]
+        pairs = pairs.assign(distance=pairs["days_to_ccta"].abs(), before=pairs["days_to_ccta"] < 0)
+        nearest = pairs.sort_values(["row", "distance", "before"], kind="stable").drop_duplicates("row")
+        linked = ecgs.merge(
+            nearest[["row", "days_to_ccta", "performed_at", *VESSELS]], on="row", how="left", validate="1:1"
+        )
+    for vessel in VESSELS:
+        grade = linked.pop(vessel).astype("string")
+        linked[f"grade_{vessel}"] = grade
+        linked[f"target_{vessel}"] = grade.isin(EVENT_GRADES).astype("Int8").mask(grade.isna())
+    return linked
+
+
+def _reasons(linked: pd.DataFrame, has_ccta: bool, settings: Cohort) -> pd.Series:
+    """The one reason to exclude each ECG, the first that holds; missing for the eligible."""
+    if not has_ccta:
+        return pd.Series(pd.NA, index=linked.index, dtype="string")
+    rules = {
+        "no recording time": linked["recorded_at"].isna(),
+        "no CCTA in the window": linked["days_to_ccta"].isna(),
+        "under minimum age": linked["age"] < settings.minimum_age,
+        "no finding in any vessel": linked[[f"grade_{vessel}" for vessel in VESSELS]].isna().all(axis=1),
+    }
+    reasons = np.select(list(rules.values()), list(rules), default="")
+    return pd.Series(pd.Categorical(reasons, categories=list(rules)), index=linked.index)
+
+
+def _follow_up(eligible: pd.DataFrame, follow_up: pd.DataFrame | None) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Days from each patient's first linked CCTA to the event, death or the end; and who is left out, why.
+
+    A patient whose recorded event lies before the CCTA is left out, because the table holds one event and says
+    nothing of later ones; an event on the day of the CCTA counts as day 0. Without CCTA there is no day 0.
+    """
+    if follow_up is None:
+        follow_up = pd.DataFrame({"patient_id": [], "end_date": [], "event_date": [], "event": []})
+    index_date = eligible.groupby("patient_id", sort=False)["performed_at"].min().dt.normalize().dropna()
+    followed = index_date.rename("index_date").reset_index().merge(follow_up, on="patient_id", how="left")
+    last = pd.to_datetime(followed["event_date"].fillna(followed["end_date"])).dt.normalize()
+    days = (last - followed["index_date"]) / DAY
+    rules = {
+        "no follow-up": last.isna(),
+        "event before the CCTA": (days < 0) & followed["event_date"].notna(),
+        "follow-up ends before the CCTA": days < 0,
+    }
+    reasons = pd.Series(np.select(list(rules.values()), list(rules), default=""), index=followed.index)
+    lost = [
+        {"excluded": reason, "patients": int((reasons == reason).sum())}
+        for reason in rules
+        if (reasons == reason).any()
+    ]
+    kept = followed.assign(days=days).loc[reasons == "", ["patient_id", "days", "event"]]
+    return kept.astype({"days": float, "event": "string"}).reset_index(drop=True), lost

@@ -1,0 +1,82 @@
+"""Reading a recording of the 12 standard leads from WFDB files (PhysioNet's format: .hea beside .dat or .mat)."""
+
+from pathlib import Path
+
+import numpy as np
+import wfdb
+
+from ecg_ccta.vessels import LEADS
+
+MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
+"""Units of a WFDB header, lower case, in mV; the two signs for micro are different characters."""
+
+
+class BadRecording(Exception):
+    """A recording that cannot be used; the message is a short fixed reason and never holds a path."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_recording(
+    path: str | Path, seconds: float | None = None, folder: str | Path | None = None
+) -> tuple[np.ndarray, float]:
+    """The 12 leads in standard order, float64 (12, samples) in mV, and the sampling rate in Hz.
+
+    `path` names the record, with or without .hea. `seconds` reads no more than that from the start, so that a
+    day-long recording costs no more memory than a short one. `folder` refuses a record whose files, links followed,
+    lie outside it. Lead names may be in any case and hold spaces; other channels are left out.
+
+    Raises BadRecording with one of: "missing file", "unreadable file", "file outside the export", "missing lead",
+    "duplicate lead", "unknown unit".
+    """
+    record = Path(path)
+    record = record.with_suffix("") if record.suffix == ".hea" else record
+    header_file = record.with_name(record.name + ".hea")
+    _inside(header_file, folder)
+    if not header_file.is_file():
+        raise BadRecording("missing file")
+    # wfdb raises whatever its parsers meet (KeyError, IndexError, struct.error, MemoryError, ...): for one damaged
+    # file among many, every one of them is the same finding.
+    try:
+        header = wfdb.rdheader(str(record))
+        files = set(header.file_name)
+        rate = float(header.fs)
+    except Exception:
+        raise BadRecording("unreadable file") from None
+    for name in files:
+        if Path(name).name != name:
+            raise BadRecording("file outside the export")
+        _inside(record.with_name(name), folder)
+        if not record.with_name(name).is_file():
+            raise BadRecording("missing file")
+    channels = _channels(header.sig_name)
+    try:
+        last = None if seconds is None or header.sig_len is None else min(header.sig_len, int(np.ceil(seconds * rate)))
+        read = wfdb.rdrecord(str(record), sampto=last, channels=channels)
+        signal = np.asarray(read.p_signal, dtype=np.float64).T
+        units = [unit.strip().lower() for unit in read.units]
+        if signal.shape[0] != len(LEADS) or signal.shape[1] == 0 or not rate > 0:
+            raise ValueError("no samples")
+    except Exception:
+        raise BadRecording("unreadable file") from None
+    if not set(units) <= set(MILLIVOLTS):
+        raise BadRecording("unknown unit")
+    return signal * np.array([MILLIVOLTS[unit] for unit in units])[:, np.newaxis], rate
+
+
+def _inside(file: Path, folder: str | Path | None) -> None:
+    if folder is not None and not file.resolve().is_relative_to(Path(folder).resolve()):
+        raise BadRecording("file outside the export")
+
+
+def _channels(names: list[str]) -> list[int]:
+    """Positions of the standard leads among a record's signal names."""
+    tidy = ["".join(name.split()).lower() for name in names]
+    wanted = [lead.lower() for lead in LEADS]
+    if any(lead not in tidy for lead in wanted):
+        raise BadRecording("missing lead")
+    if any(tidy.count(lead) > 1 for lead in wanted):
+        raise BadRecording("duplicate lead")
+    return [tidy.index(lead) for lead in wanted]
