@@ -44,7 +44,7 @@ GRADE_SHARES = {"none": 0.55, "mild": 0.28, "moderate": 0.17, "severe": 0.75, "c
 """Shares of the grades among patients without an event (first three) and with one (last two)."""
 
 _COMBINATIONS = np.array(list(itertools.product((0, 1), repeat=len(RISKS))), dtype=float)
-_POPULATION = 2**13
+_POPULATION = 2**12
 STEEPEST = 15.0
 """Largest log odds per unit of expression that is tried."""
 
@@ -158,7 +158,7 @@ def solve(simulation: Simulation) -> EventModel:
         return (weights * expit(linear[:, None] + risk)).sum(axis=1)
 
     def intercept_for(prevalence: float, slope: float) -> float:
-        return brentq(lambda a: probability(a, slope).mean() - prevalence, -100, 100, xtol=1e-6)
+        return brentq(lambda a: probability(a, slope).mean() - prevalence, -100, 100, xtol=1e-4)
 
     intercepts, slopes, targets, achieved, cuts = [], [], [], [], []
     noise = logit(np.clip(qmc.Sobol(1, seed=20251206).random(_POPULATION)[:, 0], 1e-9, 1 - 1e-9))
@@ -182,7 +182,7 @@ def solve(simulation: Simulation) -> EventModel:
                 f"{0.5 + (lowest - 0.5) / effect:.3f} (age and sex alone) and {0.5 + (highest - 0.5) / effect:.3f}"
             )
         else:
-            slope = brentq(gap, 0.0, STEEPEST, xtol=1e-4)
+            slope = brentq(gap, 0.0, STEEPEST, xtol=1e-3)
         intercept = intercept_for(prevalence, slope)
         liability = intercept + slope * expression + background + risk[np.minimum(picked, len(risk) - 1)] + noise
         intercepts.append(intercept)

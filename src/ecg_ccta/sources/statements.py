@@ -54,7 +54,7 @@ def read_tracings(hearts: Hearts, alterations: np.ndarray, ecgs: np.ndarray, vis
     (Sokolow and Lyon, Am Heart J 1949), limb lead voltage below 0.5 mV, axis outside -30 to 90 degrees.
     """
     axis = frontal_axis(hearts)
-    deepest, tallest = np.quantile(ecgs, (0.002, 0.998), axis=2)
+    deepest, tallest = ecgs.min(axis=2), ecgs.max(axis=2)
     sokolow = -deepest[:, LEADS.index("V1")] + np.maximum(tallest[:, LEADS.index("V5")], tallest[:, LEADS.index("V6")])
     sinus = ~hearts.fibrillating
     columns = {
