@@ -9,23 +9,23 @@ rule build_cohort:
         follow_up="results/{study}/cohort/{site}.follow_up.parquet",
         flow="results/{study}/cohort/{site}.eligible.flow.json",
         record="results/{study}/records/build_cohort/{site}.json",
+    log:
+        "results/{study}/logs/build_cohort/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/build_cohort/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
     params:
         site=site_settings,
         cohort=settings("cohort"),
         export=export_folder,
         seed=seed,
-    log:
-        "results/{study}/logs/build_cohort/{site}.log",
-    benchmark:
-        "results/{study}/benchmarks/build_cohort/{site}.tsv"
     message:
         "Linking the ECGs of site {wildcards.site} to their CCTA"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    conda:
-        "../../envs/study.yaml"
     script:
         "../scripts/build_cohort.py"
 
@@ -40,19 +40,19 @@ rule admit_ecgs:
         flow="results/{study}/cohort/{site}.flow.json",
         table1="results/{study}/tables/table1_{site}.csv",
         record="results/{study}/records/admit_ecgs/{site}.json",
-    params:
-        title=title_of,
     log:
         "results/{study}/logs/admit_ecgs/{site}.log",
     benchmark:
         "results/{study}/benchmarks/admit_ecgs/{site}.tsv"
-    message:
-        "Admitting the usable ECGs of site {wildcards.site}; Table 1"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=15,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        title=title_of,
+    message:
+        "Admitting the usable ECGs of site {wildcards.site}; Table 1"
     script:
         "../scripts/admit_ecgs.py"

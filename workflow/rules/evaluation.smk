@@ -1,5 +1,6 @@
 """Validation, the clinically normal ECG, subgroups and risk groups."""
 
+
 rule validate:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
@@ -9,29 +10,40 @@ rule validate:
         roc="results/{study}/tables/roc_{site}.csv",
         calibration="results/{study}/tables/calibration_{site}.csv",
         calibration_summary="results/{study}/tables/calibration_summary_{site}.csv",
-        roc_figure_svg=report("results/{study}/figures/roc_{site}.svg", caption="../report/roc.rst", category="{site}", subcategory="figures"),
+        roc_figure_svg=report(
+            "results/{study}/figures/roc_{site}.svg",
+            caption="../report/roc.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
         roc_figure_png="results/{study}/figures/roc_{site}.png",
-        calibration_figure_svg=report("results/{study}/figures/calibration_{site}.svg", caption="../report/calibration.rst", category="{site}", subcategory="figures"),
+        calibration_figure_svg=report(
+            "results/{study}/figures/calibration_{site}.svg",
+            caption="../report/calibration.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
         calibration_figure_png="results/{study}/figures/calibration_{site}.png",
         metrics="results/{study}/metrics/validate_{site}.json",
         record="results/{study}/records/validate/{site}.json",
-    params:
-        evaluation=settings("evaluation"),
-        seed=seed,
     log:
         "results/{study}/logs/validate/{site}.log",
     benchmark:
         "results/{study}/benchmarks/validate/{site}.tsv"
-    message:
-        "Validating the predictions of site {wildcards.site}"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Validating the predictions of site {wildcards.site}"
     script:
         "../scripts/validate.py"
+
 
 rule analyse_normal_ecg:
     input:
@@ -40,26 +52,32 @@ rule analyse_normal_ecg:
     output:
         normal_ecg="results/{study}/tables/normal_ecg_{site}.csv",
         roc="results/{study}/tables/normal_ecg_roc_{site}.csv",
-        roc_figure_svg=report("results/{study}/figures/normal_ecg_roc_{site}.svg", caption="../report/normal_ecg_roc.rst", category="{site}", subcategory="figures"),
+        roc_figure_svg=report(
+            "results/{study}/figures/normal_ecg_roc_{site}.svg",
+            caption="../report/normal_ecg_roc.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
         roc_figure_png="results/{study}/figures/normal_ecg_roc_{site}.png",
         record="results/{study}/records/analyse_normal_ecg/{site}.json",
-    params:
-        evaluation=settings("evaluation"),
-        seed=seed,
     log:
         "results/{study}/logs/analyse_normal_ecg/{site}.log",
     benchmark:
         "results/{study}/benchmarks/analyse_normal_ecg/{site}.tsv"
-    message:
-        "Validating on the clinically normal ECGs of site {wildcards.site}"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Validating on the clinically normal ECGs of site {wildcards.site}"
     script:
         "../scripts/analyse_normal_ecg.py"
+
 
 rule analyse_subgroups:
     input:
@@ -67,26 +85,32 @@ rule analyse_subgroups:
         predictions="results/{study}/predictions/{site}.parquet",
     output:
         subgroups="results/{study}/tables/subgroups_{site}.csv",
-        forest_figure_svg=report("results/{study}/figures/subgroups_{site}.svg", caption="../report/subgroups.rst", category="{site}", subcategory="figures"),
+        forest_figure_svg=report(
+            "results/{study}/figures/subgroups_{site}.svg",
+            caption="../report/subgroups.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
         forest_figure_png="results/{study}/figures/subgroups_{site}.png",
         record="results/{study}/records/analyse_subgroups/{site}.json",
-    params:
-        evaluation=settings("evaluation"),
-        seed=seed,
     log:
         "results/{study}/logs/analyse_subgroups/{site}.log",
     benchmark:
         "results/{study}/benchmarks/analyse_subgroups/{site}.tsv"
-    message:
-        "Comparing subgroups of site {wildcards.site}"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Comparing subgroups of site {wildcards.site}"
     script:
         "../scripts/analyse_subgroups.py"
+
 
 rule stratify_risk:
     input:
@@ -96,23 +120,28 @@ rule stratify_risk:
         risk="results/{study}/risk/{site}.parquet",
         risk_groups="results/{study}/tables/risk_groups_{site}.csv",
         grades="results/{study}/tables/grades_{site}.csv",
-        grade_figure_svg=report("results/{study}/figures/grades_{site}.svg", caption="../report/grades.rst", category="{site}", subcategory="figures"),
+        grade_figure_svg=report(
+            "results/{study}/figures/grades_{site}.svg",
+            caption="../report/grades.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
         grade_figure_png="results/{study}/figures/grades_{site}.png",
         record="results/{study}/records/stratify_risk/{site}.json",
-    params:
-        evaluation=settings("evaluation"),
-        seed=seed,
     log:
         "results/{study}/logs/stratify_risk/{site}.log",
     benchmark:
         "results/{study}/benchmarks/stratify_risk/{site}.tsv"
-    message:
-        "Assigning the risk groups of site {wildcards.site}"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Assigning the risk groups of site {wildcards.site}"
     script:
         "../scripts/stratify_risk.py"

@@ -14,14 +14,14 @@ rule predict:
         "results/{study}/logs/predict/{site}.log",
     benchmark:
         "results/{study}/benchmarks/predict/{site}.tsv"
-    message:
-        "Predicting the ECGs of site {wildcards.site}"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
         gpu=0,
-    conda:
-        "../../envs/study.yaml"
+    message:
+        "Predicting the ECGs of site {wildcards.site}"
     script:
         "../scripts/predict.py"

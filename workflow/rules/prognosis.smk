@@ -1,5 +1,6 @@
 """What happens after the CCTA."""
 
+
 rule accumulate_events:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
@@ -8,23 +9,28 @@ rule accumulate_events:
     output:
         cumulative_events="results/{study}/tables/cumulative_events_{site}.csv",
         curves="results/{study}/tables/cumulative_events_curves_{site}.csv",
-        figure_svg=report("results/{study}/figures/cumulative_events_{site}.svg", caption="../report/cumulative_events.rst", category="{site}", subcategory="figures"),
+        figure_svg=report(
+            "results/{study}/figures/cumulative_events_{site}.svg",
+            caption="../report/cumulative_events.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
         figure_png="results/{study}/figures/cumulative_events_{site}.png",
         record="results/{study}/records/accumulate_events/{site}.json",
-    params:
-        follow_up=settings("follow_up"),
-        evaluation=settings("evaluation"),
     log:
         "results/{study}/logs/accumulate_events/{site}.log",
     benchmark:
         "results/{study}/benchmarks/accumulate_events/{site}.tsv"
-    message:
-        "Following up the risk groups of site {wildcards.site}"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        follow_up=settings("follow_up"),
+        evaluation=settings("evaluation"),
+    message:
+        "Following up the risk groups of site {wildcards.site}"
     script:
         "../scripts/accumulate_events.py"

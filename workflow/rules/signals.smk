@@ -9,23 +9,23 @@ rule clean_signals:
         signals="results/{study}/signals/{site}/{shard}.npy",
         table="results/{study}/signals/{site}/{shard}.parquet",
         record="results/{study}/records/clean_signals/{site}-{shard}.json",
+    log:
+        "results/{study}/logs/clean_signals/{site}-{shard}.log",
+    benchmark:
+        "results/{study}/benchmarks/clean_signals/{site}-{shard}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
     params:
         site=site_settings,
         quality=settings("quality"),
         export=export_folder,
         shards=lambda wildcards: site_of(wildcards).shards,
         seed=seed,
-    log:
-        "results/{study}/logs/clean_signals/{site}-{shard}.log",
-    benchmark:
-        "results/{study}/benchmarks/clean_signals/{site}-{shard}.tsv"
     message:
         "Cleaning the signals of site {wildcards.site}, shard {wildcards.shard}"
-    threads: 1
-    resources:
-        mem_mb=1500,
-        runtime=60,
-    conda:
-        "../../envs/study.yaml"
     script:
         "../scripts/clean_signals.py"

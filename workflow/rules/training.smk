@@ -7,21 +7,21 @@ rule split_patients:
     output:
         splits="results/{study}/splits/{site}.parquet",
         record="results/{study}/records/split_patients/{site}.json",
-    params:
-        folds=lambda wildcards: study_of(wildcards).training.folds,
-        seed=seed,
     log:
         "results/{study}/logs/split_patients/{site}.log",
     benchmark:
         "results/{study}/benchmarks/split_patients/{site}.tsv"
-    message:
-        "Splitting the patients of site {wildcards.site} into folds"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=15,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        folds=lambda wildcards: study_of(wildcards).training.folds,
+        seed=seed,
+    message:
+        "Splitting the patients of site {wildcards.site} into folds"
     script:
         "../scripts/split_patients.py"
 
@@ -31,22 +31,22 @@ rule pretrain_foundation:
         checkpoint="results/foundation/{foundation}/checkpoint.pth",
         contract="results/foundation/{foundation}/contract.json",
         record="results/foundation/{foundation}/record.json",
-    params:
-        foundation=lambda wildcards: STUDY.foundation.model_dump(mode="json"),
-        seed=STUDY.foundation.seed,
     log:
         "results/foundation/{foundation}/pretrain_foundation.log",
     benchmark:
         "results/foundation/{foundation}/pretrain_foundation.tsv"
-    message:
-        "Pre-training the foundation network {wildcards.foundation}"
+    conda:
+        "../../envs/study.yaml"
     threads: STUDY.foundation.threads
     resources:
         mem_mb=3000,
         runtime=120,
         gpu=0,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        foundation=lambda wildcards: STUDY.foundation.model_dump(mode="json"),
+        seed=STUDY.foundation.seed,
+    message:
+        "Pre-training the foundation network {wildcards.foundation}"
     script:
         "../scripts/pretrain_foundation.py"
 
@@ -60,22 +60,22 @@ rule finetune:
     output:
         model=directory("results/{study}/models/fold{fold}"),
         record="results/{study}/records/finetune/fold{fold}.json",
-    params:
-        training=settings("training"),
-        architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
-        seed=seed,
     log:
         "results/{study}/logs/finetune/fold{fold}.log",
     benchmark:
         "results/{study}/benchmarks/finetune/fold{fold}.tsv"
-    message:
-        "Fine-tuning fold {wildcards.fold} of study {wildcards.study}"
+    conda:
+        "../../envs/study.yaml"
     threads: STUDY.training.threads
     resources:
         mem_mb=3000,
         runtime=720,
         gpu=1,
-    conda:
-        "../../envs/study.yaml"
+    params:
+        training=settings("training"),
+        architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
+        seed=seed,
+    message:
+        "Fine-tuning fold {wildcards.fold} of study {wildcards.study}"
     script:
         "../scripts/finetune.py"

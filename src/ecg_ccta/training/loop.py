@@ -159,7 +159,7 @@ def train(
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
-            total += float(loss) * len(rows)
+            total += loss.item() * len(rows)
         trained = time.perf_counter() - started
 
         logits = predict_logits(network, store, inner_rows)

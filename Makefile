@@ -1,0 +1,37 @@
+# make study   install and run the default study, ending with results/default/report/index.html
+# make test    install and run the tests
+# make check   formatting and lint of Python and Snakemake code
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= all
+BIN := $(VENV)/bin
+
+.PHONY: study test check clean
+
+study: $(VENV)/study.stamp
+	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
+	@echo "The report: results/default/report/index.html"
+
+test: $(VENV)/test.stamp
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/study.stamp: pyproject.toml envs/constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/study.stamp
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[test]'
+	touch $@

@@ -1,0 +1,23 @@
+"""Cumulative events after the CCTA by risk group."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from ecg_ccta import figures, tables
+    from ecg_ccta.config import Evaluation, FollowUp
+    from ecg_ccta.prognosis.events import accumulate
+    from ecg_ccta.prognosis.figures import cumulative_events_figure
+
+    evaluation = Evaluation(**snakemake.params.evaluation)
+    results = accumulate(
+        tables.read(tables.COHORT, snakemake.input.cohort),
+        tables.read(tables.RISK_GROUPS, snakemake.input.risk),
+        tables.read(tables.FOLLOW_UP, snakemake.input.follow_up),
+        FollowUp(**snakemake.params.follow_up),
+        evaluation.level,
+        evaluation.minimum_events,
+    )
+    for name, table in results.items():
+        tables.write_csv(table, snakemake.output[name])
+    figures.save(cumulative_events_figure(results), snakemake.output.figure_svg)
+    record.metrics({"hazard_ratio": results["comparison"].set_index("vessel")["hazard_ratio"].to_dict()})

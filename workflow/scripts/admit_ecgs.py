@@ -1,0 +1,19 @@
+"""Join the eligible ECGs with the outcome of cleaning: the cohort, its flow and Table 1."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from ecg_ccta import tables
+    from ecg_ccta.cohort.admission import admit
+    from ecg_ccta.cohort.table1 import table_one
+    from ecg_ccta.files import read_json, write_json
+
+    cohort, flow = admit(
+        tables.read(tables.ELIGIBLE, snakemake.input.eligible),
+        [tables.read(tables.SHARD, path) for path in snakemake.input.shards],
+        read_json(snakemake.input.flow),
+    )
+    tables.write(cohort, tables.COHORT, snakemake.output.cohort)
+    write_json(snakemake.output.flow, flow)
+    tables.write_csv(table_one({snakemake.params.title: cohort}), snakemake.output.table1)
+    record.metrics({"ecgs": len(cohort), "patients": cohort["patient_id"].nunique()})

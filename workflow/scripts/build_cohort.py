@@ -1,0 +1,23 @@
+"""Link a site's ECGs to their CCTA and write those that the site's tables allow."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from pathlib import Path
+
+    from ecg_ccta import tables
+    from ecg_ccta.cohort.building import build_cohort
+    from ecg_ccta.config import Cohort, Site
+    from ecg_ccta.files import write_json
+
+    eligible, follow_up, flow = build_cohort(
+        snakemake.wildcards.site,
+        Site(role="external", **snakemake.params.site),
+        Path(snakemake.params.export),
+        Cohort(**snakemake.params.cohort),
+        snakemake.params.seed,
+    )
+    tables.write(eligible, tables.ELIGIBLE, snakemake.output.eligible)
+    tables.write(follow_up, tables.FOLLOW_UP, snakemake.output.follow_up)
+    write_json(snakemake.output.flow, flow)
+    record.metrics({"eligible_ecgs": len(eligible), "eligible_patients": eligible["patient_id"].nunique()})

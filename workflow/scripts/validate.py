@@ -1,0 +1,27 @@
+"""Discrimination and calibration of one site's predictions."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from ecg_ccta import figures, tables
+    from ecg_ccta.config import Evaluation
+    from ecg_ccta.evaluation.figures import calibration_figure, roc_figure
+    from ecg_ccta.evaluation.scored import scored_ecgs
+    from ecg_ccta.evaluation.validation import validate
+    from ecg_ccta.files import write_json
+
+    scored = scored_ecgs(
+        tables.read(tables.COHORT, snakemake.input.cohort),
+        tables.read(tables.PREDICTIONS, snakemake.input.predictions),
+    )
+    results = validate(scored, Evaluation(**snakemake.params.evaluation), snakemake.params.seed)
+    for name, table in results.items():
+        tables.write_csv(table, snakemake.output[name])
+    figures.save(roc_figure(results["roc"], results["discrimination"]), snakemake.output.roc_figure_svg)
+    figures.save(
+        calibration_figure(results["calibration"], results["calibration_summary"], scored),
+        snakemake.output.calibration_figure_svg,
+    )
+    auc = results["discrimination"].set_index("vessel")["auc"].dropna().to_dict()
+    write_json(snakemake.output.metrics, {"auc": auc})
+    record.metrics({"auc": auc})
