@@ -6,12 +6,17 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from ecg_ccta.evaluation.risk_groups import grade_table
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
+
+
+_LEAST_FOR_BOX = 5
+"""ECGs that a box of quartiles needs."""
 
 
 def roc_figure(discrimination: pd.DataFrame, roc: pd.DataFrame) -> Figure:
@@ -54,7 +59,8 @@ def roc_figure(discrimination: pd.DataFrame, roc: pd.DataFrame) -> Figure:
 def calibration_figure(scored: pd.DataFrame, calibration: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """Observed against predicted share of events in groups of equal size, over the distribution of predictions.
 
-    Both axes end where the groups end, each panel on its own: most predictions are small.
+    Both axes end where the groups and their intervals end, each panel on its own, because most predictions are small;
+    the few predictions above the mean of the highest group may lie beyond.
 
     Parameters
     ----------
@@ -62,7 +68,7 @@ def calibration_figure(scored: pd.DataFrame, calibration: pd.DataFrame, summary:
     calibration, summary : tables `calibration` and `calibration_summary` of `validate`
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(PAGE, 2.75))
+        figure = Figure(figsize=(PAGE, 2.9))
         grid, strips = figure.subplots(2, len(VESSELS), sharex="col", height_ratios=[4, 1])
 
         def panel(axes: Axes, vessel: str, row: pd.Series) -> None:
@@ -81,29 +87,26 @@ def calibration_figure(scored: pd.DataFrame, calibration: pd.DataFrame, summary:
                 color=colour,
             )
             axes.set(xlim=(-0.02 * end, end), ylim=(-0.02 * end, end))
-            axes.yaxis.set_major_formatter(_percent(end))
-            axes.locator_params(nbins=4)
+            _percent(axes.yaxis)
             slope = "not estimable" if np.isnan(row["slope"]) else f"{row['slope']:.2f}"
             axes.text(
-                0.04,
-                0.97,
-                f"Intercept {_signed(row['intercept'])}\nSlope {slope}\nBrier {row['brier']:.3f}\n{_counts(row)}",
-                va="top",
-                fontsize=6.5,
+                0.5,
+                1.03,
+                f"{_counts(row)}, Brier {row['brier']:.3f}\nintercept {_signed(row['intercept'])}, slope {slope}",
+                ha="center",
+                va="bottom",
+                fontsize=6,
                 linespacing=1.25,
                 transform=axes.transAxes,
-                bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1},
-                zorder=5,
             )
             strip = strips[VESSELS.index(vessel)]
             strip.hist(predictions["probability"], bins=np.linspace(0, end, 41), color=colour, alpha=0.55)
-            strip.xaxis.set_major_formatter(_percent(end))
-            strip.locator_params(axis="x", nbins=4)
+            _percent(strip.xaxis)
 
         for strip in strips:
             strip.set_yticks([])
             strip.spines["left"].set_visible(False)
-        for vessel in _panels(grid, summary, panel):
+        for vessel in _panels(grid, summary, panel, title_pad=24):
             strips[VESSELS.index(vessel)].set_axis_off()
         grid[0].set_ylabel("Observed")
         strips[0].set_ylabel("ECGs", color="black")
@@ -131,10 +134,11 @@ def forest_figure(subgroups: pd.DataFrame) -> Figure:
         place += 0.35
     known = subgroups[["bootstrap_lower", "bootstrap_upper"]].to_numpy()
     lowest, highest = (np.nanmin(known), np.nanmax(known)) if np.isfinite(known).any() else (0.4, 1.0)
-    limits = (max(0.0, np.floor(lowest * 10) / 10), min(1.0, np.ceil(highest * 10) / 10))
+    # Chance is always in the picture.
+    limits = (max(0.0, min(0.5, np.floor(lowest * 10) / 10)), min(1.0, np.ceil(highest * 10) / 10))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 0.62 + 0.142 * place))
-        grid = figure.subplots(1, 1 + len(VESSELS), sharey=True, width_ratios=[1.05, *[1] * len(VESSELS)])
+        grid = figure.subplots(1, 1 + len(VESSELS), sharey=True, width_ratios=[0.92, *[1] * len(VESSELS)])
         labels = grid[0]
         labels.set_axis_off()
         labels.set(xlim=(0, 1), ylim=(place, -1.6))
@@ -152,7 +156,7 @@ def forest_figure(subgroups: pd.DataFrame) -> Figure:
             )
         for vessel, axes in zip(VESSELS, grid[1:], strict=True):
             _forest(axes, subgroups[subgroups["vessel"] == vessel], rows, vessel, limits)
-        figure.supxlabel("AUC (interval: bootstrap over patients; dotted: chance; line: all ECGs)", fontsize=7)
+        figure.supxlabel("AUC with interval over patients (dotted: chance; solid line: all ECGs)", fontsize=7)
     return figure
 
 
@@ -162,22 +166,22 @@ def _forest(
     colour = VESSEL_COLOURS[vessel]
     span = limits[1] - limits[0]
     # The left half of the panel is the text column, so that numbers and intervals stand in one line.
-    axes.set_xlim(limits[0] - 0.95 * span, limits[1] + 0.03 * span)
-    axes.set_xticks([tick for tick in (0.2, 0.4, 0.6, 0.8, 1.0) if limits[0] <= tick <= limits[1]])
+    axes.set_xlim(limits[0] - 0.72 * span, limits[1] + 0.03 * span)
+    axes.set_xticks([tick for tick in (0.1, 0.3, 0.5, 0.7, 0.9) if limits[0] <= tick <= limits[1]])
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_bounds(*limits)
     axes.tick_params(left=False, labelleft=False)
     axes.set_title(vessel, fontweight="bold", color=colour)
-    text = limits[0] - 0.1 * span
+    text = limits[0] - 0.06 * span
     axes.text(text, -0.85, "events/ECGs", ha="right", va="center", fontsize=6, color=GREY)
     bottom, top = max(rows.values()) + 0.6, -0.5
-    if limits[0] <= 0.5:
-        axes.plot([0.5, 0.5], [top, bottom], color=GREY, linewidth=0.6, linestyle=":")
+    axes.plot([0.5, 0.5], [top, bottom], color=GREY, linewidth=0.6, linestyle=":")
     for row in table.itertuples():
         y = rows[row.subgroup, row.level]
         axes.text(text, y, f"{row.events}/{row.n}", ha="right", va="center", fontsize=6)
         if np.isnan(row.auc):
-            axes.text(limits[0], y, row.note, va="center", fontsize=5.5, color=GREY, style="italic")
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            axes.text(limits[0] + 0.04 * span, y, row.note, va="center", fontsize=5.5, color=GREY, bbox=box)
             continue
         whole = row.level == "all"
         if whole:
@@ -189,6 +193,8 @@ def _forest(
 def grade_figure(scored: pd.DataFrame) -> Figure:
     """Predicted probability by CCTA grade: median, quartiles, and whiskers from the 5th to the 95th percentile.
 
+    A grade with fewer than five ECGs shows them as points.
+
     Parameters
     ----------
     scored : from `scored_ecgs`
@@ -197,14 +203,18 @@ def grade_figure(scored: pd.DataFrame) -> Figure:
     graded = table.groupby("vessel").agg(n=("n", "sum"), spearman=("spearman", "first"))
     graded["note"] = np.where(graded["n"] > 0, "", "no findings")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(PAGE, 2.3))
+        figure = Figure(figsize=(PAGE, 2.5))
         grid = figure.subplots(1, len(VESSELS))
 
         def panel(axes: Axes, vessel: str, row: pd.Series) -> None:
             rows, colour = scored[scored["vessel"] == vessel], VESSEL_COLOURS[vessel]
             values = [rows.loc[(rows["grade"] == grade).fillna(False), "probability"] for grade in GRADES]
+            boxed = [part.to_numpy(dtype=float) if len(part) >= _LEAST_FOR_BOX else [] for part in values]
+            for place, part in enumerate(values, start=1):
+                if len(part) < _LEAST_FOR_BOX:
+                    axes.plot([place] * len(part), part, "o", color=colour, markersize=3, markeredgewidth=0)
             boxes = axes.boxplot(
-                [part.to_numpy(dtype=float) for part in values],
+                boxed,
                 whis=(5, 95),
                 showfliers=False,
                 widths=0.6,
@@ -218,13 +228,15 @@ def grade_figure(scored: pd.DataFrame) -> Figure:
                 box.set_facecolor((*mpl.colors.to_rgb(colour), 0.75 if grade in EVENT_GRADES else 0.25))
             axes.set_xticks(
                 range(1, 1 + len(GRADES)),
-                [f"{grade}\n({len(part)})" for grade, part in zip(GRADES, values, strict=True)],
-                fontsize=5.5,
+                [f"{grade} ({len(part)})" for grade, part in zip(GRADES, values, strict=True)],
+                fontsize=6,
+                rotation=40,
+                ha="right",
+                rotation_mode="anchor",
             )
             axes.tick_params(axis="x", length=0)
             axes.set_ylim(bottom=0)
-            axes.yaxis.set_major_formatter(_percent(axes.get_ylim()[1]))
-            axes.yaxis.set_major_locator(MaxNLocator(5))
+            _percent(axes.yaxis)
             trend = "not estimable" if np.isnan(row["spearman"]) else f"{row['spearman']:.2f}"
             axes.text(0.04, 0.98, f"Spearman ρ {trend}", va="top", fontsize=7, transform=axes.transAxes)
             axes.set_ylim(top=1.12 * axes.get_ylim()[1])
@@ -235,20 +247,23 @@ def grade_figure(scored: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panels(grid: np.ndarray, table: pd.DataFrame, draw: Callable[[Axes, str, pd.Series], None]) -> list[str]:
+def _panels(
+    grid: np.ndarray, table: pd.DataFrame, draw: Callable[[Axes, str, pd.Series], None], title_pad: float = 6
+) -> list[str]:
     """One panel per vessel, or in its place the reason why there is none; returns the vessels without one.
 
-    `table` has a row per vessel with a note; a note without a number means that there is nothing to draw.
+    `table` has a row per vessel with a note; a note without a number means that there is nothing to draw. The title
+    stands `title_pad` points above the panel.
     """
     empty = []
     by_vessel = table.set_index("vessel")
     for axes, vessel in zip(grid, VESSELS, strict=True):
-        axes.set_title(vessel, fontweight="bold", color=VESSEL_COLOURS[vessel])
+        axes.set_title(vessel, fontweight="bold", color=VESSEL_COLOURS[vessel], pad=title_pad)
         row = by_vessel.loc[vessel]
         numbers = [name for name in ("auc", "brier", "spearman") if name in row.index]
         if row["note"] and row[numbers].isna().all():
             axes.text(0.5, 0.5, row["note"], ha="center", va="center", color=GREY, transform=axes.transAxes)
-            axes.set(xticks=[], yticks=[])
+            axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
             empty.append(vessel)
         else:
             draw(axes, vessel, row)
@@ -259,9 +274,10 @@ def _counts(row: pd.Series) -> str:
     return f"{row['events']} events in {row['n']}"
 
 
-def _percent(end: float) -> PercentFormatter:
-    """Axis labels in per cent, with a decimal where the axis is short."""
-    return PercentFormatter(xmax=1, decimals=1 if end < 0.04 else 0)
+def _percent(axis: Axis) -> None:
+    """Labels in per cent with as many decimals as the ticks need."""
+    axis.set_major_locator(MaxNLocator(4))
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%".replace("-", "−"))
 
 
 def _signed(value: float) -> str:
