@@ -73,7 +73,8 @@ def compare_with_truth(
             "it is of another export or the pseudonym key has changed: simulate the site again"
         )
     scored = scored_ecgs(cohort, predictions)
-    scored["oracle"] = oracle.stack().reindex(pd.MultiIndex.from_frame(scored[["ecg_id", "vessel"]])).to_numpy()
+    oracle = oracle.reset_index().melt("ecg_id", var_name="vessel", value_name="oracle")
+    scored = scored.merge(oracle, on=["ecg_id", "vessel"], how="left", validate="one_to_one")
     scored["_code"], patients = patient_codes(scored["patient_id"])
     read_as_normal = pd.Series(normal.fillna(False).to_numpy(dtype=bool), index=cohort["ecg_id"])
     strata = {"all": scored, "normal ECG": scored[scored["ecg_id"].map(read_as_normal).to_numpy(dtype=bool)]}
@@ -156,8 +157,8 @@ def planted_regions(
 
     Parameters
     ----------
-    truth : the simulator's record: leads, segments, mask (vessel -> leads x segments), windows_seconds (segment ->
-        from, to, relative_to "R peak" or "T peak").
+    truth : what the simulator's record holds under "planted": leads, segments, mask (vessel -> leads x segments),
+        windows_seconds (segment -> from, to, relative_to "R peak" or "T peak").
     curves : `waveforms.curve_table`, or None.
     attribution : `attribution.map_table`, or None.
 
@@ -274,7 +275,6 @@ def draw_planted(regions: pd.DataFrame, truth: Mapping[str, Any]) -> Figure:
 
 def _grid(cells: pd.DataFrame, measure: str, truth: Mapping[str, Any]) -> np.ndarray:
     """(12, segments) float of one measure."""
-    wide = cells.assign(**{measure: cells[measure].astype(float)}).pivot(
-        index="lead", columns="segment", values=measure
-    )
+    values = cells.assign(value=cells[measure].astype(float))
+    wide = values.pivot_table(index="lead", columns="segment", values="value", dropna=False)
     return wide.reindex(index=list(LEADS), columns=list(truth["segments"])).to_numpy()

@@ -1,0 +1,503 @@
+"""The sections of the analyses: each figure and table with one plain sentence made from its numbers."""
+
+import pandas as pd
+
+from ecg_ccta.report.blocks import Figure, Heading, Section, Table, Text
+from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value, percent_interval
+from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.vessels import VESSELS
+
+STRONGEST = 5
+"""Regions per vessel that the page shows; all are in the download."""
+
+
+def roc_and_calibration(results: ResultsFolder) -> Section:
+    blocks: list = []
+    for site in _validated(results):
+        title = results.title(site)
+        found = results.table("discrimination", site, ("vessel", "auc", "note"))
+        blocks.append(Heading(title))
+        if results.has_figure(f"roc_{site}"):
+            blocks.append(
+                Figure(
+                    f"Receiver operating characteristic curves, {title}",
+                    f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
+                    results.figure(f"roc_{site}"),
+                    _best_and_worst(found),
+                    results.download("discrimination", site),
+                )
+            )
+        summary = results.table("calibration_summary", site, ("vessel", "n", "events", "intercept", "slope", "brier"))
+        if results.has_figure(f"calibration_{site}"):
+            blocks.append(
+                Figure(
+                    f"Calibration, {title}",
+                    f"Observed share of events against predicted probability, by vessel, in {title}.",
+                    results.figure(f"calibration_{site}"),
+                    _calibration_sentence(summary),
+                    results.download("calibration_summary", site),
+                )
+            )
+        rows = [
+            [
+                row["vessel"],
+                count(row["n"]),
+                count(row["events"]),
+                *(
+                    interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], digits, row["note"])
+                    for name, digits in (("intercept", 2), ("slope", 2), ("brier", 4))
+                ),
+            ]
+            for _, row in summary.iterrows()
+        ]
+        blocks.append(
+            Table(
+                f"Calibration, {title}",
+                ["Vessel", "ECGs", "Events", "Intercept", "Slope", "Brier score"],
+                [("", rows)],
+                says=_calibration_sentence(summary),
+                download=results.download("calibration_summary", site),
+                notes=["Intercept 0 and slope 1 are ideal; a slope below 1 means predictions that are too extreme."],
+            )
+        )
+    return Section("calibration", "ROC curves and calibration", blocks)
+
+
+def normal_ecg(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site in _validated(results):
+        if not results.has("normal_ecg", site):
+            continue
+        title = results.title(site)
+        found = results.table("normal_ecg", site, ("vessel", "n", "events", "auc", "note"))
+        found = found[found["vessel"].isin([*VESSELS, "macro"])].drop_duplicates("vessel")
+        says = _best_and_worst(found)
+        if results.has_figure(f"normal_ecg_roc_{site}"):
+            blocks.append(
+                Figure(
+                    f"ROC curves in clinically normal ECGs, {title}",
+                    f"ROC curve of each vessel in ECGs that were read as normal, {title}.",
+                    results.figure(f"normal_ecg_roc_{site}"),
+                    says,
+                    results.download("normal_ecg", site),
+                )
+            )
+        blocks.append(
+            Table(
+                f"Clinically normal ECGs, {title}",
+                ["Vessel", "ECGs", "Events", "AUC"],
+                [("", _auc_rows(found, "vessel"))],
+                says=says,
+                download=results.download("normal_ecg", site),
+                notes=["Normal: the reader's statement says so. ECGs without a statement are left out."],
+            )
+        )
+    return Section("normal-ecg", "Clinically normal ECGs", blocks) if blocks else None
+
+
+def subgroups(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site in _validated(results):
+        if not results.has("subgroups", site):
+            continue
+        title = results.title(site)
+        found = results.table("subgroups", site, ("vessel", "subgroup", "level", "n", "events", "auc", "note"))
+        says = _subgroup_sentence(found)
+        if results.has_figure(f"subgroups_{site}"):
+            blocks.append(
+                Figure(
+                    f"AUC in subgroups, {title}",
+                    f"Forest plot of each vessel's AUC in subgroups of {title}.",
+                    results.figure(f"subgroups_{site}"),
+                    says,
+                    results.download("subgroups", site),
+                )
+            )
+    if not blocks:
+        return None
+    return Section("subgroups", "Subgroups", blocks)
+
+
+def risk_groups(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site in _validated(results):
+        if not results.has("risk_groups", site):
+            continue
+        title = results.title(site)
+        found = results.table(
+            "risk_groups", site, ("vessel", "measure", "threshold", "estimate", "lower", "upper", "note")
+        )
+        measures = list(dict.fromkeys(found["measure"]))
+        rows = []
+        for vessel, cells in found.groupby("vessel", sort=False):
+            by_measure = cells.set_index("measure")
+            row = [vessel, number(cells["threshold"].iloc[0], 2)]
+            for measure in measures:
+                cell = by_measure.loc[measure]
+                row.append(percent_interval(cell["estimate"], cell["lower"], cell["upper"], note=cell["note"]))
+            rows.append(row)
+        if results.has_figure(f"grades_{site}"):
+            blocks.append(
+                Figure(
+                    f"Predicted probability by stenosis grade, {title}",
+                    f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
+                    results.figure(f"grades_{site}"),
+                    _grades_sentence(results, site),
+                    results.download("grades", site) if results.has("grades", site) else None,
+                )
+            )
+        blocks.append(
+            Table(
+                f"Risk groups at the fixed thresholds, {title}",
+                ["Vessel", "High from", *(measure[0].upper() + measure[1:] for measure in measures)],
+                [("", rows)],
+                says=_risk_sentence(found),
+                download=results.download("risk_groups", site),
+                notes=["Thresholds were fixed before any outcome was looked at. Wilson intervals over ECGs."],
+            )
+        )
+    return Section("risk-groups", "Risk groups", blocks) if blocks else None
+
+
+def cumulative_events(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site, settings in results.study.sites.items():
+        if settings.tables.follow_up is None or not results.has("cumulative_events", site):
+            continue
+        title = results.title(site)
+        found = results.table(
+            "cumulative_events",
+            site,
+            ("vessel", "group", "day", "at_risk", "events", "percent", "lower", "upper", "note"),
+        )
+        says = _events_sentence(found)
+        if results.has_figure(f"cumulative_events_{site}"):
+            blocks.append(
+                Figure(
+                    f"Cumulative events by risk group, {title}",
+                    f"Cumulative share of patients with an event over time in the low and high risk group, {title}.",
+                    results.figure(f"cumulative_events_{site}"),
+                    says,
+                    results.download("cumulative_events", site),
+                )
+            )
+        groups = []
+        for vessel, rows in found.groupby("vessel", sort=False):
+            label = "Any vessel" if vessel == "any" else vessel
+            groups.append((label, [_reading(row) for _, row in rows.iterrows()]))
+        blocks.append(
+            Table(
+                f"Cumulative events at the reading days, {title}",
+                ["Group", "Day", "At risk", "Events", "Cumulative events (%)"],
+                groups,
+                says=says,
+                download=results.download("cumulative_events", site),
+            )
+        )
+    return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
+
+
+def waveforms(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site in results.study.sites:
+        if not results.has("waveforms", site):
+            continue
+        title = results.title(site)
+        found = results.table(
+            "waveforms", site, ("vessel", "lead", "segment", "difference_mv", "lower", "upper", "t", "q_value", "note")
+        )
+        for vessel in VESSELS:
+            if results.has_figure(f"waveforms_{vessel}_{site}"):
+                blocks.append(
+                    Figure(
+                        f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
+                        f"Twelve panels, one per lead: mean beat of high-risk and low-risk ECGs for {vessel}.",
+                        results.figure(f"waveforms_{vessel}_{site}"),
+                        _waveform_sentence(vessel, found[found["vessel"] == vessel]),
+                        results.download("waveforms", site),
+                    )
+                )
+        groups = []
+        for vessel, cells in found.groupby("vessel", sort=False):
+            top = cells.reindex(cells["t"].abs().sort_values(ascending=False).index).head(STRONGEST)
+            groups.append(
+                (vessel, [_waveform_row(row) for _, row in top.iterrows()][: None if top["t"].notna().any() else 1])
+            )
+        blocks.append(
+            Table(
+                f"Largest differences between high-risk and low-risk ECGs, {title}",
+                ["Lead", "Segment", "High − low (mV)", "Standardised", "q"],
+                groups,
+                says=f"The {STRONGEST} regions with the largest t statistic of each vessel; all regions are in the download.",
+                download=results.download("waveforms", site),
+                notes=[
+                    "Voltages are relative to the beat's own PQ level. Each patient counts once per group. q: "
+                    "Benjamini-Hochberg over all regions of a vessel.",
+                    "These are differences between ECGs that the model calls high and low risk: they show what the "
+                    "model's calls go along with, not what disease does.",
+                ],
+            )
+        )
+    return Section("waveforms", "Waveform differences", blocks) if blocks else None
+
+
+def attribution(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site in results.study.sites:
+        if not results.has("attribution", site):
+            continue
+        title = results.title(site)
+        found = results.table(
+            "attribution", site, ("vessel", "lead", "segment", "density", "density_sd", "contrast", "ecgs", "note")
+        )
+        says = " ".join(_attribution_sentence(vessel, cells) for vessel, cells in found.groupby("vessel", sort=False))
+        if results.has_figure(f"attribution_{site}"):
+            blocks.append(
+                Figure(
+                    f"Attribution over lead and time, {title}",
+                    "Heat map per vessel: twelve leads by time within the beat, darker where the prediction rests more.",
+                    results.figure(f"attribution_{site}"),
+                    says,
+                    results.download("attribution", site),
+                )
+            )
+        groups = []
+        for vessel, cells in found.groupby("vessel", sort=False):
+            top = cells.sort_values("density", ascending=False).head(STRONGEST)
+            rows = [
+                [
+                    row["lead"],
+                    row["segment"],
+                    number(row["density"], 2, row["note"]),
+                    number(row["density_sd"], 2, "one fold"),
+                    number(row["contrast"], 2, row["note"]),
+                ]
+                for _, row in top.iterrows()
+            ]
+            groups.append((vessel, rows if top["density"].notna().any() else rows[:1]))
+        blocks.append(
+            Table(
+                f"Regions that the predictions rest on most, {title}",
+                ["Lead", "Segment", "Density", "SD over folds", "Against other vessels"],
+                groups,
+                says=f"The {STRONGEST} densest regions of each vessel; all regions are in the download.",
+                download=results.download("attribution", site),
+                notes=[
+                    "Density 1 is what a network gives that looks everywhere alike. Integrated gradients favour tall "
+                    "waves; the last column divides by the mean density of the four vessels, which takes that out."
+                ],
+            )
+        )
+    return Section("attribution", "Attribution", blocks) if blocks else None
+
+
+def planted(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site in results.study.sites:
+        if not results.has("planted", site):
+            continue
+        title = results.title(site)
+        found = results.table("planted", site, ("vessel", "regions", "planted", "waveform", "attribution", "contrast"))
+        says = _planted_sentence(found)
+        if results.has_figure(f"planted_{site}"):
+            blocks.append(
+                Figure(
+                    f"Planted and recovered regions, {title}",
+                    "Heat maps of lead by segment for each vessel: planted, waveform difference, attribution.",
+                    results.figure(f"planted_{site}"),
+                    says,
+                    results.download("planted", site),
+                )
+            )
+        rows = [
+            [row["vessel"], count(row["planted"]), count(row["regions"])]
+            + [number(row[name], 2, "nothing planted, or no map") for name in ("waveform", "attribution", "contrast")]
+            for _, row in found.iterrows()
+        ]
+        blocks.append(
+            Table(
+                f"How well planted regions are found, {title}",
+                [
+                    "Vessel",
+                    "Planted",
+                    "Regions",
+                    "Waveform difference",
+                    "Attribution",
+                    "Attribution against other vessels",
+                ],
+                [("", rows)],
+                says=says,
+                download=results.download("planted", site),
+                notes=[
+                    "Area under the ROC curve over lead-segment regions: 1 ranks all planted regions first, 0.5 is chance."
+                ],
+            )
+        )
+    return Section("planted", "Planted and recovered regions", blocks) if blocks else None
+
+
+def limits(results: ResultsFolder) -> Section:
+    study = results.study
+    simulated = [results.title(site) for site, settings in study.sites.items() if settings.simulation is not None]
+    blocks = []
+    if simulated:
+        blocks.append(
+            Text(
+                f"{listed(simulated)}: simulated. The figures show that the method finds what is there and nothing where "
+                "nothing is; they say nothing about patients."
+            )
+        )
+    found = results.table("discrimination", study.development_site)
+    left_main = found[found["vessel"] == "LM"]
+    events = count(left_main["events"].iloc[0]) if len(left_main) else "no"
+    blocks += [
+        Text(f"Left main disease is rare ({events} events at the development site): its figures are unstable."),
+        Text(
+            "Patients in a CCTA registry were referred for it. Discrimination and calibration need not carry over to "
+            "people who were not."
+        ),
+        Text(
+            "Attribution maps and waveform differences describe the model. A region that stands out need not be a cause "
+            "of disease or of the prediction."
+        ),
+    ]
+    return Section("limits", "Limits", blocks)
+
+
+def _validated(results: ResultsFolder) -> list[str]:
+    return [site for site, settings in results.study.sites.items() if settings.tables.ccta is not None]
+
+
+def _auc_rows(found: pd.DataFrame, key: str) -> list[list[str]]:
+    rows = []
+    for _, row in found.iterrows():
+        macro = row[key] == "macro"
+        auc = interval(row["auc"], row["bootstrap_lower"], row["bootstrap_upper"], note=row["note"])
+        rows.append(["Mean" if macro else row[key], count(row["n"]), "" if macro else count(row["events"]), auc])
+    return rows
+
+
+def _best_and_worst(found: pd.DataFrame) -> str:
+    known = found[found["vessel"].isin(VESSELS) & found["auc"].notna()].sort_values("auc")
+    short = [
+        f"{row['vessel']}: {row['note']}"
+        for _, row in found[found["vessel"].isin(VESSELS) & found["auc"].isna()].iterrows()
+    ]
+    gaps = f" Not estimated: {'; '.join(short)}." if short else ""
+    if known.empty:
+        return f"No vessel could be estimated.{gaps}"
+    low, high = known.iloc[0], known.iloc[-1]
+    if len(known) == 1:
+        return f"The AUC of {low['vessel']} is {number(low['auc'])}.{gaps}"
+    return f"AUCs run from {number(low['auc'])} ({low['vessel']}) to {number(high['auc'])} ({high['vessel']}).{gaps}"
+
+
+def _calibration_sentence(summary: pd.DataFrame) -> str:
+    known = summary.dropna(subset=["slope", "slope_lower", "slope_upper"])
+    if known.empty:
+        return "No vessel has enough events for a calibration slope."
+    off = known[(known["slope_lower"] > 1) | (known["slope_upper"] < 1)]
+    if off.empty:
+        return f"The calibration slope's interval includes 1 for {listed(list(known['vessel']))}."
+    kinds = [
+        f"{row['vessel']} ({number(row['slope'], 2)}, predictions too {'extreme' if row['slope'] < 1 else 'moderate'})"
+        for _, row in off.iterrows()
+    ]
+    return f"The calibration slope differs from 1 for {listed(kinds)}."
+
+
+def _subgroup_sentence(found: pd.DataFrame) -> str:
+    parts = found[found["subgroup"] != "all ECGs"]
+    known = parts.dropna(subset=["auc"])
+    if known.empty:
+        return "No subgroup has enough events."
+    low, high = known.loc[known["auc"].idxmin()], known.loc[known["auc"].idxmax()]
+    return (
+        f"{len(known)} of {len(parts)} subgroup cells have enough events; their AUCs run from {number(low['auc'])} "
+        f"({low['vessel']}, {low['subgroup']} {low['level']}, {count(low['events'])} events) to {number(high['auc'])} "
+        f"({high['vessel']}, {high['subgroup']} {high['level']}, {count(high['events'])} events)."
+    )
+
+
+def _grades_sentence(results: ResultsFolder, site: str) -> str:
+    if not results.has("grades", site):
+        return ""
+    found = results.table("grades", site, ("vessel", "spearman", "spearman_p")).drop_duplicates("vessel")
+    known = found.dropna(subset=["spearman"])
+    if known.empty:
+        return "No vessel has two grades to compare."
+    parts = [f"{row['vessel']} {number(row['spearman'], 2)}" for _, row in known.iterrows()]
+    return f"Spearman's rank correlation of probability with grade: {listed(parts)}."
+
+
+def _risk_sentence(found: pd.DataFrame) -> str:
+    parts = []
+    for vessel, cells in found.groupby("vessel", sort=False):
+        rate = cells.set_index("measure")["estimate"]
+        low, high = rate.get("event rate low"), rate.get("event rate high")
+        if not is_missing(low) and not is_missing(high):
+            parts.append(f"{vessel} {100 * high:.1f} % against {100 * low:.1f} %")
+    return f"Event rate at high against low risk: {'; '.join(parts)}." if parts else "No vessel has both risk groups."
+
+
+def _events_sentence(found: pd.DataFrame) -> str:
+    last = found[(found["vessel"] == "any") & (found["day"] == found["day"].max())].set_index("group")
+    if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
+        notes = [note for note in dict.fromkeys(last["note"]) if note]
+        return f"Any vessel: {'; '.join(notes) or 'no estimate'}."
+    high, low = last.loc["high"], last.loc["low"]
+    return (
+        f"By day {count(high['day'])}, {number(high['percent'], 1)} % of the patients at high risk in any vessel had an "
+        f"event, and {number(low['percent'], 1)} % of those at low risk in all."
+    )
+
+
+def _reading(row: pd.Series) -> list[str]:
+    percent = interval(row["percent"], row["lower"], row["upper"], 1, row["note"])
+    return [row["group"], count(row["day"]), count(row["at_risk"]), count(row["events"]), percent]
+
+
+def _waveform_sentence(vessel: str, cells: pd.DataFrame) -> str:
+    known = cells.dropna(subset=["t"])
+    if known.empty:
+        return f"{vessel}: {cells['note'].iloc[0] if len(cells) else 'not analysed'}."
+    top = known.loc[known["t"].abs().idxmax()]
+    clear = int((known["q_value"] < 0.05).sum())
+    difference = interval(top["difference_mv"], top["lower"], top["upper"])
+    return (
+        f"{vessel}: {clear} of {len(known)} regions differ (q < 0.05); the clearest is {top['segment']} in {top['lead']}, "
+        f"{difference} mV from low to high risk."
+    )
+
+
+def _waveform_row(row: pd.Series) -> list[str]:
+    if is_missing(row["t"]):
+        return [row["note"], "", "", "", ""]
+    return [
+        row["lead"],
+        row["segment"],
+        interval(row["difference_mv"], row["lower"], row["upper"]),
+        number(row["standardised_difference"], 2),
+        p_value(row["q_value"]),
+    ]
+
+
+def _attribution_sentence(vessel: str, cells: pd.DataFrame) -> str:
+    known = cells.dropna(subset=["density"])
+    if known.empty:
+        return f"{vessel}: {cells['note'].iloc[0]}."
+    top = known.loc[known["density"].idxmax()]
+    return (
+        f"{vessel}: densest in {top['segment']} of {top['lead']}, {number(top['density'], 1)} times as dense as an "
+        f"indifferent network ({count(top['ecgs'])} ECGs)."
+    )
+
+
+def _planted_sentence(found: pd.DataFrame) -> str:
+    parts = [
+        f"{row['vessel']} {number(row['waveform'], 2, 'no map')} and {number(row['attribution'], 2, 'no map')}"
+        for _, row in found.dropna(subset=["waveform", "attribution"], how="all").iterrows()
+    ]
+    if not parts:
+        return "Nothing is planted, or no map was made."
+    return f"Planted regions against all others, area under the curve by waveform difference and by attribution: {'; '.join(parts)}."

@@ -1,0 +1,187 @@
+"""The first results table: each vessel's AUC beside the oracle's and the paper's."""
+
+import pandas as pd
+
+from ecg_ccta.report.blocks import Section, Table, Text
+from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, percent_interval
+from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.vessels import PAPER_AUC, VESSELS
+
+NOT_PLANTED = "–"
+
+
+def first_results(results: ResultsFolder, control: ResultsFolder | None) -> Section:
+    """AUC with patient-clustered interval per cohort and vessel."""
+    study = results.study
+    known_oracle = any(results.has("recovery", site) for site in study.sites)
+    header = [
+        "Vessel",
+        "ECGs",
+        "Events",
+        "AUC (95 % interval)",
+        *(["Oracle's AUC"] if known_oracle else []),
+        "Paper's AUC",
+    ]
+    header[3] = f"AUC ({100 * study.evaluation.level:g} % interval)"
+    groups, sentences = [], []
+    for label, table, site, stratum, paper in cohorts(results):
+        found = results.table(
+            table, site, ("vessel", "n", "events", "auc", "bootstrap_lower", "bootstrap_upper", "note")
+        )
+        oracle = _oracle(results, site, stratum)
+        rows = []
+        for vessel in VESSELS:
+            row = _row(found, vessel)
+            auc = interval(row["auc"], row["bootstrap_lower"], row["bootstrap_upper"], note=row["note"])
+            cells = [vessel, count(row["n"]), count(row["events"]), auc]
+            if known_oracle:
+                cells.append(number(oracle.get(vessel), note=NOT_PLANTED))
+            rows.append([*cells, number(PAPER_AUC[paper][vessel])])
+        groups.append((label, rows))
+        sentences.append(_sentence(label, found))
+    blocks: list = [
+        Table(
+            "Discrimination of severe or complete stenosis, by cohort and vessel",
+            header,
+            groups,
+            says=" ".join(sentences),
+            download=results.download("discrimination", study.development_site),
+            notes=_notes(results, known_oracle),
+        )
+    ]
+    unscored = [results.title(site) for site in study.sites if study.sites[site].tables.ccta is None]
+    if unscored:
+        blocks.append(Text(f"{listed(unscored)}: scored only. The export has no CCTA findings to validate against."))
+    blocks += _recovered(results) + _control(control)
+    return Section("results", "Discrimination", blocks)
+
+
+def cohorts(results: ResultsFolder) -> list[tuple[str, str, str, str, str]]:
+    """(label, table, site, stratum of the recovery table, key of PAPER_AUC) of every validated cohort."""
+    study = results.study
+    own = study.development_site
+    listing = [(f"{results.title(own)}, out of fold", "discrimination", own, "all", "internal")]
+    listing += [
+        (results.title(site), "discrimination", site, "all", "external")
+        for site in study.external_sites
+        if study.sites[site].tables.ccta is not None
+    ]
+    if results.has("normal_ecg", own):
+        listing.append((f"{results.title(own)}, clinically normal ECGs", "normal_ecg", own, "normal ECG", "normal ECG"))
+    return listing
+
+
+def _row(found: pd.DataFrame, vessel: str) -> pd.Series:
+    rows = found[found["vessel"] == vessel]
+    empty = pd.Series({"n": None, "events": None, "auc": None, "note": "not analysed"}).reindex(found.columns)
+    return rows.iloc[0] if len(rows) else empty
+
+
+def _oracle(results: ResultsFolder, site: str, stratum: str) -> dict[str, float]:
+    if not results.has("recovery", site):
+        return {}
+    recovery = results.table("recovery", site, ("stratum", "vessel", "oracle_auc"))
+    rows = recovery[recovery["stratum"] == stratum]
+    return dict(zip(rows["vessel"], rows["oracle_auc"], strict=True))
+
+
+def _sentence(label: str, found: pd.DataFrame) -> str:
+    macro = _row(found, "macro")
+    if is_missing(macro["auc"]):
+        return f"{label}: no vessel has enough events for an estimate."
+    auc = interval(macro["auc"], macro["bootstrap_lower"], macro["bootstrap_upper"])
+    return f"{label}: mean AUC over vessels {auc}."
+
+
+def _notes(results: ResultsFolder, known_oracle: bool) -> list[str]:
+    notes = [
+        "Intervals: bootstrap over patients, each with all their ECGs. DeLong's intervals are in the downloads.",
+        "Paper: arXiv 2512.05136v1, other patients and another network; shown for orientation, not as a target.",
+    ]
+    if known_oracle:
+        notes.insert(
+            1,
+            "Oracle: the true event probability given everything that the simulated ECG shows, scored on the same "
+            "ECGs; no model can do better but by luck.",
+        )
+    return notes
+
+
+def _recovered(results: ResultsFolder) -> list:
+    sites = [site for site in results.study.sites if results.has("recovery", site)]
+    if not sites:
+        return []
+    groups, sentences = [], []
+    for site in sites:
+        recovery = results.table(
+            "recovery", site, ("stratum", "vessel", "n", "events", "oracle_auc", "model_auc", "recovered", "note")
+        )
+        for stratum, rows in recovery.groupby("stratum", sort=False):
+            label = results.title(site) + ("" if stratum == "all" else f", {stratum}s")
+            groups.append((label, [_recovery_row(row) for _, row in rows.iterrows()]))
+            mean = rows[rows["vessel"] == "mean"]
+            if len(mean) and not is_missing(mean.iloc[0]["recovered"]):
+                row = mean.iloc[0]
+                share = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"])
+                sentences.append(f"{label}: {share} of the discrimination that was planted is found again.")
+    return [
+        Table(
+            "Recovered against planted: model and oracle on the same ECGs",
+            ["Vessel", "ECGs", "Events", "Oracle's AUC", "Model's AUC", "Recovered"],
+            groups,
+            says=" ".join(sentences),
+            download=results.download("recovery", sites[0]),
+            notes=[
+                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean is "
+                "over vessels with at least 100 events."
+            ],
+        )
+    ]
+
+
+def _recovery_row(row: pd.Series) -> list[str]:
+    mean = row["vessel"] == "mean"
+    recovered = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"], note=row["note"])
+    if mean:
+        return ["Mean", "", "", "", "", recovered]
+    return [
+        row["vessel"],
+        count(row["n"]),
+        count(row["events"]),
+        number(row["oracle_auc"], note=row["note"]),
+        interval(row["model_auc"], row["model_lower"], row["model_upper"], note=row["note"]),
+        recovered,
+    ]
+
+
+def _control(control: ResultsFolder | None) -> list:
+    if control is None:
+        return []
+    site = control.study.development_site
+    found = control.table(
+        "discrimination", site, ("vessel", "n", "events", "auc", "bootstrap_lower", "bootstrap_upper")
+    )
+    macro = _row(found, "macro")
+    if is_missing(macro["auc"]):
+        verdict = f"Negative control: {macro['note'] or 'no estimate'}."
+    else:
+        covered = macro["bootstrap_lower"] <= 0.5 <= macro["bootstrap_upper"]
+        auc = interval(macro["auc"], macro["bootstrap_lower"], macro["bootstrap_upper"])
+        verdict = f"Negative control (the same analysis where nothing is planted): mean AUC over vessels {auc}; " + (
+            "0.5 lies within the interval, as it must." if covered else "0.5 lies OUTSIDE the interval: find out why."
+        )
+    rows = []
+    for vessel in (*VESSELS, "macro"):
+        row = _row(found, vessel)
+        auc = interval(row["auc"], row["bootstrap_lower"], row["bootstrap_upper"], note=row["note"])
+        rows.append(["Mean" if vessel == "macro" else vessel, count(row["n"]), count(row["events"], note=""), auc])
+    rows[-1][2] = ""
+    return [
+        Table(
+            "Negative control: planted effect zero",
+            ["Vessel", "ECGs", "Events", f"AUC ({100 * control.study.evaluation.level:g} % interval)"],
+            [("", rows)],
+            says=verdict,
+            download=control.download("discrimination", site),
+        )
+    ]

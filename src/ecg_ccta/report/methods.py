@@ -1,0 +1,115 @@
+"""The methods, in words made from the configuration that was run."""
+
+from ecg_ccta.config import Study
+from ecg_ccta.explanation.attribution import STEPS
+from ecg_ccta.report.blocks import Section, Text
+from ecg_ccta.report.formatting import count, listed, percent
+from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS
+
+
+def methods(study: Study) -> Section:
+    """One paragraph per stage, in the study's order."""
+    paragraphs = [
+        _sites(study),
+        _population(study),
+        _signals(study),
+        _network(study),
+        _training(study),
+        _evaluation(study),
+        _risk_groups(study),
+    ]
+    if any(site.tables.follow_up is not None for site in study.sites.values()):
+        paragraphs.append(_follow_up(study))
+    paragraphs.append(_explanation(study))
+    return Section("methods", "Methods", [Text(paragraph) for paragraph in paragraphs])
+
+
+def _sites(study: Study) -> str:
+    parts = []
+    for name, site in study.sites.items():
+        role = "develops and validates the model out of fold" if site.role == "development" else "validates it"
+        if site.tables.ccta is None:
+            role = "is scored; it has no CCTA findings"
+        source = "simulated with known truth" if site.simulation else "a raw export of the hospital"
+        parts.append(f"{site.title or name} ({source}) {role}.")
+    return "Sites. " + " ".join(parts)
+
+
+def _population(study: Study) -> str:
+    cohort = study.cohort
+    return (
+        f"Population. ECGs of patients aged {cohort.minimum_age:g} years or more, taken at most {cohort.days_before_ccta} "
+        f"days before or {cohort.days_after_ccta} days after a coronary CT angiography. An event is "
+        f"{' or '.join(EVENT_GRADES)} stenosis (70 % or more) of the "
+        f"{listed([f'{VESSEL_NAMES[vessel]} ({vessel})' for vessel in VESSELS])}, each vessel on its own. A vessel without "
+        "a finding is missing for that vessel: it neither trains nor validates, and it never counts as healthy."
+    )
+
+
+def _signals(study: Study) -> str:
+    quality = study.quality
+    return (
+        "Signals. 12 leads, 10 s, resampled to 500 Hz; 50 Hz notch, 0.67 to 40 Hz band-pass and subtraction of a running "
+        "median, as the foundation model was trained. Excluded, with the reason in the flow: unreadable recordings, "
+        f"flat leads (below {quality.flat_lead_millivolts:g} mV), amplitudes above {quality.largest_millivolts:g} mV, and "
+        "limb leads that contradict each other."
+    )
+
+
+def _network(study: Study) -> str:
+    foundation = study.foundation
+    shape = foundation.architecture
+    return (
+        f"Network. Net1D, the architecture of ECGFounder, with {len(shape.filter_list)} stages of "
+        f"{listed([str(width) for width in shape.filter_list])} filters, started from the foundation "
+        f"“{foundation.name}”; four outputs, one per vessel."
+    )
+
+
+def _training(study: Study) -> str:
+    training = study.training
+    return (
+        f"Training. Patients are split into {training.folds} folds; each fold is scored once, by a model that saw neither "
+        "these patients nor used them to stop. Early stopping and temperature calibration use inner validation patients "
+        f"alone (patience {training.patience} of at most {training.epochs} epochs). AdamW, learning rate "
+        f"{training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up and cosine decay, weight decay "
+        f"{training.weight_decay:g}, batches of {training.batch_size}. Other sites are scored by the mean calibrated logit "
+        "of all folds."
+    )
+
+
+def _evaluation(study: Study) -> str:
+    evaluation = study.evaluation
+    return (
+        f"Evaluation. AUC with DeLong and bootstrap intervals at the {percent(evaluation.level)} level; the bootstrap draws "
+        f"patients with all their ECGs ({count(evaluation.bootstrap_replicates)} times). Calibration by intercept, slope "
+        f"and Brier score. A cell with fewer than {evaluation.minimum_events} patients with, or without, an event has no "
+        f"estimate and says so. Subgroups are cut at {evaluation.age_cut:g} years and {evaluation.interval_cut_days:g} days "
+        "between ECG and CCTA."
+    )
+
+
+def _risk_groups(study: Study) -> str:
+    thresholds = study.evaluation.high_risk_thresholds.model_dump()
+    by_vessel = listed([f"{vessel} {percent(value, 1)}" for vessel, value in thresholds.items()])
+    return f"Risk groups. High risk from a predicted probability of {by_vessel}."
+
+
+def _follow_up(study: Study) -> str:
+    follow_up = study.follow_up
+    return (
+        f"Follow-up. Kaplan-Meier estimates from day {follow_up.landmark_days} after the CCTA (events by then do not count) "
+        f"to day {follow_up.horizon_days}, read at days {listed([str(day) for day in follow_up.reading_days])}; patients "
+        "are grouped by the ECG nearest to their CCTA."
+    )
+
+
+def _explanation(study: Study) -> str:
+    explanation = study.explanation
+    return (
+        f"Explanation. R peaks on lead II; one median beat per ECG, {explanation.seconds_before_r:g} s before to "
+        f"{explanation.seconds_after_r:g} s after R, relative to the PQ level; patients averaged first; differences of "
+        "high-risk against low-risk ECGs with variance clustered by patient. Attribution: integrated gradients of each "
+        f"vessel's logit against a flat line ({STEPS} steps) for the {explanation.attributed_ecgs} ECGs of highest risk of "
+        "each fold, one per patient, by the model that never saw them."
+    )

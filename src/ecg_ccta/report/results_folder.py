@@ -1,0 +1,70 @@
+"""Reading a study's results: which files the report needs, and which are there."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ecg_ccta.config import Study
+from ecg_ccta.errors import StudyError
+from ecg_ccta.files import read_json
+from ecg_ccta.report.embedding import Download, download, image_uri
+
+
+class ResultsFolder:
+    """The files under results/<study>/ of one study."""
+
+    def __init__(self, study: Study, folder: Path):
+        self.study, self.folder = study, Path(folder)
+
+    def title(self, site: str) -> str:
+        return self.study.sites[site].title or site
+
+    def path(self, table: str, site: str) -> Path:
+        return self.folder / "tables" / f"{table}_{site}.csv"
+
+    def has(self, table: str, site: str) -> bool:
+        return self.path(table, site).exists()
+
+    def table(self, table: str, site: str, columns: tuple[str, ...] = (), words: bool = False) -> pd.DataFrame:
+        """A result table; `words` reads every cell as written.
+
+        Raises
+        ------
+        StudyError
+            Where the file or one of `columns` is missing.
+        """
+        path = self.path(table, site)
+        if not path.exists():
+            raise StudyError(f"{path}: the report needs this table; run the rule that makes it")
+        try:
+            found = pd.read_csv(path, dtype=str, keep_default_na=False) if words else pd.read_csv(path)
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            raise StudyError(f"{path}: not a CSV table ({error}); make it again") from None
+        lacking = [column for column in columns if column not in found]
+        if lacking:
+            raise StudyError(f"{path}: no column {', '.join(lacking)}; make the table again")
+        # A note is a word or nothing, also where the whole column is empty.
+        return found.assign(note=found["note"].fillna("").astype(str)) if "note" in found and not words else found
+
+    def download(self, table: str, site: str) -> Download:
+        return download(self.path(table, site))
+
+    def has_figure(self, name: str) -> bool:
+        return (self.folder / "figures" / f"{name}.svg").exists()
+
+    def figure(self, name: str) -> str:
+        """A figure as data URI."""
+        return image_uri(self.folder / "figures" / f"{name}.svg")
+
+    def flow(self, site: str) -> list[dict[str, Any]]:
+        """Steps of the inclusion flow: {"label", "ecgs", "patients"} or {"excluded", "ecgs"}."""
+        path = self.folder / "cohort" / f"{site}.flow.json"
+        if not path.exists():
+            raise StudyError(f"{path}: the report needs the inclusion flow; run admit_ecgs")
+        return read_json(path)["steps"]
+
+    def records(self) -> list[dict[str, Any]]:
+        """What every job noted, in the order of their start."""
+        found = [read_json(path) for path in sorted((self.folder / "records").glob("*/*.json"))]
+        return sorted(found, key=lambda record: str(record.get("started_at", "")))
