@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Figure, Heading, Section, Table, Text
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -23,7 +24,7 @@ def roc_and_calibration(results: ResultsFolder) -> Section:
                     f"Receiver operating characteristic curves, {title}",
                     f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
                     results.figure(f"roc_{site}"),
-                    _best_and_worst(found),
+                    sentences.auc_range(found),
                     results.download("discrimination", site),
                 )
             )
@@ -34,7 +35,7 @@ def roc_and_calibration(results: ResultsFolder) -> Section:
                     f"Calibration, {title}",
                     f"Observed share of events against predicted probability, by vessel, in {title}.",
                     results.figure(f"calibration_{site}"),
-                    _calibration_sentence(summary),
+                    sentences.calibration(summary),
                     results.download("calibration_summary", site),
                 )
             )
@@ -55,7 +56,7 @@ def roc_and_calibration(results: ResultsFolder) -> Section:
                 f"Calibration, {title}",
                 ["Vessel", "ECGs", "Events", "Intercept", "Slope", "Brier score"],
                 [("", rows)],
-                says=_calibration_sentence(summary),
+                says=sentences.calibration(summary),
                 download=results.download("calibration_summary", site),
                 notes=["Intercept 0 and slope 1 are ideal; a slope below 1 means predictions that are too extreme."],
             )
@@ -71,7 +72,7 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
         title = results.title(site)
         found = results.table("normal_ecg", site, ("vessel", "n", "events", "auc", "note"))
         found = found[found["vessel"].isin([*VESSELS, "macro"])].drop_duplicates("vessel")
-        says = _best_and_worst(found)
+        says = sentences.auc_range(found)
         if results.has_figure(f"normal_ecg_roc_{site}"):
             blocks.append(
                 Figure(
@@ -102,7 +103,7 @@ def subgroups(results: ResultsFolder) -> Section | None:
             continue
         title = results.title(site)
         found = results.table("subgroups", site, ("vessel", "subgroup", "level", "n", "events", "auc", "note"))
-        says = _subgroup_sentence(found)
+        says = sentences.subgroup_range(found)
         if results.has_figure(f"subgroups_{site}"):
             blocks.append(
                 Figure(
@@ -142,8 +143,8 @@ def risk_groups(results: ResultsFolder) -> Section | None:
                     f"Predicted probability by stenosis grade, {title}",
                     f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
                     results.figure(f"grades_{site}"),
-                    _grades_sentence(results, site),
-                    results.download("grades", site) if results.has("grades", site) else None,
+                    sentences.grades(results.table("grades", site, ("vessel", "spearman"))),
+                    results.download("grades", site),
                 )
             )
         blocks.append(
@@ -151,7 +152,7 @@ def risk_groups(results: ResultsFolder) -> Section | None:
                 f"Risk groups at the fixed thresholds, {title}",
                 ["Vessel", "High from", *(measure[0].upper() + measure[1:] for measure in measures)],
                 [("", rows)],
-                says=_risk_sentence(found),
+                says=sentences.event_rates(found),
                 download=results.download("risk_groups", site),
                 notes=["Thresholds were fixed before any outcome was looked at. Wilson intervals over ECGs."],
             )
@@ -170,7 +171,7 @@ def cumulative_events(results: ResultsFolder) -> Section | None:
             site,
             ("vessel", "group", "day", "at_risk", "events", "percent", "lower", "upper", "note"),
         )
-        says = _events_sentence(found)
+        says = sentences.cumulative(found)
         if results.has_figure(f"cumulative_events_{site}"):
             blocks.append(
                 Figure(
@@ -213,7 +214,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                         f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
                         f"Twelve panels, one per lead: mean beat of high-risk and low-risk ECGs for {vessel}.",
                         results.figure(f"waveforms_{vessel}_{site}"),
-                        _waveform_sentence(vessel, found[found["vessel"] == vessel]),
+                        sentences.waveform(vessel, found[found["vessel"] == vessel]),
                         results.download("waveforms", site),
                     )
                 )
@@ -228,7 +229,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                 f"Largest differences between high-risk and low-risk ECGs, {title}",
                 ["Lead", "Segment", "High − low (mV)", "Standardised", "q"],
                 groups,
-                says=f"The {STRONGEST} regions with the largest t statistic of each vessel; all regions are in the download.",
+                says=f"The {STRONGEST} regions with the largest t statistic of each vessel; the download has all.",
                 download=results.download("waveforms", site),
                 notes=[
                     "Voltages are relative to the beat's own PQ level. Each patient counts once per group. q: "
@@ -250,12 +251,12 @@ def attribution(results: ResultsFolder) -> Section | None:
         found = results.table(
             "attribution", site, ("vessel", "lead", "segment", "density", "density_sd", "contrast", "ecgs", "note")
         )
-        says = " ".join(_attribution_sentence(vessel, cells) for vessel, cells in found.groupby("vessel", sort=False))
+        says = " ".join(sentences.attribution(vessel, cells) for vessel, cells in found.groupby("vessel", sort=False))
         if results.has_figure(f"attribution_{site}"):
             blocks.append(
                 Figure(
                     f"Attribution over lead and time, {title}",
-                    "Heat map per vessel: twelve leads by time within the beat, darker where the prediction rests more.",
+                    "Heat map per vessel: twelve leads by time within the beat, darker where it matters more.",
                     results.figure(f"attribution_{site}"),
                     says,
                     results.download("attribution", site),
@@ -298,7 +299,7 @@ def planted(results: ResultsFolder) -> Section | None:
             continue
         title = results.title(site)
         found = results.table("planted", site, ("vessel", "regions", "planted", "waveform", "attribution", "contrast"))
-        says = _planted_sentence(found)
+        says = sentences.planted(found)
         if results.has_figure(f"planted_{site}"):
             blocks.append(
                 Figure(
@@ -329,7 +330,8 @@ def planted(results: ResultsFolder) -> Section | None:
                 says=says,
                 download=results.download("planted", site),
                 notes=[
-                    "Area under the ROC curve over lead-segment regions: 1 ranks all planted regions first, 0.5 is chance."
+                    "Area under the ROC curve over regions (lead and segment): 1 ranks every planted one first; "
+                    "0.5 is chance."
                 ],
             )
         )
@@ -343,7 +345,8 @@ def limits(results: ResultsFolder) -> Section:
     if simulated:
         blocks.append(
             Text(
-                f"{listed(simulated)}: simulated. The figures show that the method finds what is there and nothing where "
+                f"{listed(simulated)}: simulated. The figures show that the method finds what is there and "
+                "nothing where "
                 "nothing is; they say nothing about patients."
             )
         )
@@ -357,7 +360,8 @@ def limits(results: ResultsFolder) -> Section:
             "people who were not."
         ),
         Text(
-            "Attribution maps and waveform differences describe the model. A region that stands out need not be a cause "
+            "Attribution maps and waveform differences describe the model. A region that stands out need not be "
+            "a cause "
             "of disease or of the prediction."
         ),
     ]
@@ -377,97 +381,9 @@ def _auc_rows(found: pd.DataFrame, key: str) -> list[list[str]]:
     return rows
 
 
-def _best_and_worst(found: pd.DataFrame) -> str:
-    known = found[found["vessel"].isin(VESSELS) & found["auc"].notna()].sort_values("auc")
-    short = [
-        f"{row['vessel']}: {row['note']}"
-        for _, row in found[found["vessel"].isin(VESSELS) & found["auc"].isna()].iterrows()
-    ]
-    gaps = f" Not estimated: {'; '.join(short)}." if short else ""
-    if known.empty:
-        return f"No vessel could be estimated.{gaps}"
-    low, high = known.iloc[0], known.iloc[-1]
-    if len(known) == 1:
-        return f"The AUC of {low['vessel']} is {number(low['auc'])}.{gaps}"
-    return f"AUCs run from {number(low['auc'])} ({low['vessel']}) to {number(high['auc'])} ({high['vessel']}).{gaps}"
-
-
-def _calibration_sentence(summary: pd.DataFrame) -> str:
-    known = summary.dropna(subset=["slope", "slope_lower", "slope_upper"])
-    if known.empty:
-        return "No vessel has enough events for a calibration slope."
-    off = known[(known["slope_lower"] > 1) | (known["slope_upper"] < 1)]
-    if off.empty:
-        return f"The calibration slope's interval includes 1 for {listed(list(known['vessel']))}."
-    kinds = [
-        f"{row['vessel']} ({number(row['slope'], 2)}, predictions too {'extreme' if row['slope'] < 1 else 'moderate'})"
-        for _, row in off.iterrows()
-    ]
-    return f"The calibration slope differs from 1 for {listed(kinds)}."
-
-
-def _subgroup_sentence(found: pd.DataFrame) -> str:
-    parts = found[found["subgroup"] != "all ECGs"]
-    known = parts.dropna(subset=["auc"])
-    if known.empty:
-        return "No subgroup has enough events."
-    low, high = known.loc[known["auc"].idxmin()], known.loc[known["auc"].idxmax()]
-    return (
-        f"{len(known)} of {len(parts)} subgroup cells have enough events; their AUCs run from {number(low['auc'])} "
-        f"({low['vessel']}, {low['subgroup']} {low['level']}, {count(low['events'])} events) to {number(high['auc'])} "
-        f"({high['vessel']}, {high['subgroup']} {high['level']}, {count(high['events'])} events)."
-    )
-
-
-def _grades_sentence(results: ResultsFolder, site: str) -> str:
-    if not results.has("grades", site):
-        return ""
-    found = results.table("grades", site, ("vessel", "spearman", "spearman_p")).drop_duplicates("vessel")
-    known = found.dropna(subset=["spearman"])
-    if known.empty:
-        return "No vessel has two grades to compare."
-    parts = [f"{row['vessel']} {number(row['spearman'], 2)}" for _, row in known.iterrows()]
-    return f"Spearman's rank correlation of probability with grade: {listed(parts)}."
-
-
-def _risk_sentence(found: pd.DataFrame) -> str:
-    parts = []
-    for vessel, cells in found.groupby("vessel", sort=False):
-        rate = cells.set_index("measure")["estimate"]
-        low, high = rate.get("event rate low"), rate.get("event rate high")
-        if not is_missing(low) and not is_missing(high):
-            parts.append(f"{vessel} {100 * high:.1f} % against {100 * low:.1f} %")
-    return f"Event rate at high against low risk: {'; '.join(parts)}." if parts else "No vessel has both risk groups."
-
-
-def _events_sentence(found: pd.DataFrame) -> str:
-    last = found[(found["vessel"] == "any") & (found["day"] == found["day"].max())].set_index("group")
-    if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
-        notes = [note for note in dict.fromkeys(last["note"]) if note]
-        return f"Any vessel: {'; '.join(notes) or 'no estimate'}."
-    high, low = last.loc["high"], last.loc["low"]
-    return (
-        f"By day {count(high['day'])}, {number(high['percent'], 1)} % of the patients at high risk in any vessel had an "
-        f"event, and {number(low['percent'], 1)} % of those at low risk in all."
-    )
-
-
 def _reading(row: pd.Series) -> list[str]:
     percent = interval(row["percent"], row["lower"], row["upper"], 1, row["note"])
     return [row["group"], count(row["day"]), count(row["at_risk"]), count(row["events"]), percent]
-
-
-def _waveform_sentence(vessel: str, cells: pd.DataFrame) -> str:
-    known = cells.dropna(subset=["t"])
-    if known.empty:
-        return f"{vessel}: {cells['note'].iloc[0] if len(cells) else 'not analysed'}."
-    top = known.loc[known["t"].abs().idxmax()]
-    clear = int((known["q_value"] < 0.05).sum())
-    difference = interval(top["difference_mv"], top["lower"], top["upper"])
-    return (
-        f"{vessel}: {clear} of {len(known)} regions differ (q < 0.05); the clearest is {top['segment']} in {top['lead']}, "
-        f"{difference} mV from low to high risk."
-    )
 
 
 def _waveform_row(row: pd.Series) -> list[str]:
@@ -480,24 +396,3 @@ def _waveform_row(row: pd.Series) -> list[str]:
         number(row["standardised_difference"], 2),
         p_value(row["q_value"]),
     ]
-
-
-def _attribution_sentence(vessel: str, cells: pd.DataFrame) -> str:
-    known = cells.dropna(subset=["density"])
-    if known.empty:
-        return f"{vessel}: {cells['note'].iloc[0]}."
-    top = known.loc[known["density"].idxmax()]
-    return (
-        f"{vessel}: densest in {top['segment']} of {top['lead']}, {number(top['density'], 1)} times as dense as an "
-        f"indifferent network ({count(top['ecgs'])} ECGs)."
-    )
-
-
-def _planted_sentence(found: pd.DataFrame) -> str:
-    parts = [
-        f"{row['vessel']} {number(row['waveform'], 2, 'no map')} and {number(row['attribution'], 2, 'no map')}"
-        for _, row in found.dropna(subset=["waveform", "attribution"], how="all").iterrows()
-    ]
-    if not parts:
-        return "Nothing is planted, or no map was made."
-    return f"Planted regions against all others, area under the curve by waveform difference and by attribution: {'; '.join(parts)}."

@@ -20,7 +20,8 @@ def inclusion(results: ResultsFolder) -> Section:
                 ["" if name.startswith("Unnamed") else name for name in words.columns],
                 [("", words.to_numpy().tolist())],
                 says=f"{count(last['ecgs'])} of {count(first['ecgs'])} ECGs "
-                f"({percent(last['ecgs'] / max(first['ecgs'], 1))}) of {count(last['patients'])} patients are included.",
+                f"({percent(last['ecgs'] / max(first['ecgs'], 1))}) of {count(last['patients'])} patients are "
+                "included.",
                 download=results.download("table1", site),
             )
         )

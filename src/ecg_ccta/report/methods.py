@@ -38,10 +38,12 @@ def _sites(study: Study) -> str:
 def _population(study: Study) -> str:
     cohort = study.cohort
     return (
-        f"Population. ECGs of patients aged {cohort.minimum_age:g} years or more, taken at most {cohort.days_before_ccta} "
+        f"Population. ECGs of patients aged {cohort.minimum_age:g} years or more, taken at most "
+        f"{cohort.days_before_ccta} "
         f"days before or {cohort.days_after_ccta} days after a coronary CT angiography. An event is "
         f"{' or '.join(EVENT_GRADES)} stenosis (70 % or more) of the "
-        f"{listed([f'{VESSEL_NAMES[vessel]} ({vessel})' for vessel in VESSELS])}, each vessel on its own. A vessel without "
+        f"{listed([f'{VESSEL_NAMES[vessel]} ({vessel})' for vessel in VESSELS])}, each vessel on its own. A "
+        "vessel without "
         "a finding is missing for that vessel: it neither trains nor validates, and it never counts as healthy."
     )
 
@@ -49,9 +51,11 @@ def _population(study: Study) -> str:
 def _signals(study: Study) -> str:
     quality = study.quality
     return (
-        "Signals. 12 leads, 10 s, resampled to 500 Hz; 50 Hz notch, 0.67 to 40 Hz band-pass and subtraction of a running "
+        "Signals. 12 leads, 10 s, resampled to 500 Hz; 50 Hz notch, 0.67 to 40 Hz band-pass and subtraction of a "
+        "running "
         "median, as the foundation model was trained. Excluded, with the reason in the flow: unreadable recordings, "
-        f"flat leads (below {quality.flat_lead_millivolts:g} mV), amplitudes above {quality.largest_millivolts:g} mV, and "
+        f"flat leads (below {quality.flat_lead_millivolts:g} mV), amplitudes above {quality.largest_millivolts:g} "
+        "mV, and "
         "limb leads that contradict each other."
     )
 
@@ -69,11 +73,14 @@ def _network(study: Study) -> str:
 def _training(study: Study) -> str:
     training = study.training
     return (
-        f"Training. Patients are split into {training.folds} folds; each fold is scored once, by a model that saw neither "
-        "these patients nor used them to stop. Early stopping and temperature calibration use inner validation patients "
+        f"Training. Patients are split into {training.folds} folds; each fold is scored once, by a model that saw "
+        "neither "
+        "these patients nor used them to stop. Early stopping and temperature calibration use inner validation "
+        "patients "
         f"alone (patience {training.patience} of at most {training.epochs} epochs). AdamW, learning rate "
         f"{training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up and cosine decay, weight decay "
-        f"{training.weight_decay:g}, batches of {training.batch_size}. Other sites are scored by the mean calibrated logit "
+        f"{training.weight_decay:g}, batches of {training.batch_size}. Other sites are scored by the mean "
+        "calibrated logit "
         "of all folds."
     )
 
@@ -81,10 +88,14 @@ def _training(study: Study) -> str:
 def _evaluation(study: Study) -> str:
     evaluation = study.evaluation
     return (
-        f"Evaluation. AUC with DeLong and bootstrap intervals at the {percent(evaluation.level)} level; the bootstrap draws "
-        f"patients with all their ECGs ({count(evaluation.bootstrap_replicates)} times). Calibration by intercept, slope "
-        f"and Brier score. A cell with fewer than {evaluation.minimum_events} patients with, or without, an event has no "
-        f"estimate and says so. Subgroups are cut at {evaluation.age_cut:g} years and {evaluation.interval_cut_days:g} days "
+        f"Evaluation. AUC with DeLong and bootstrap intervals at the {percent(evaluation.level)} level; the "
+        "bootstrap draws "
+        f"patients with all their ECGs ({count(evaluation.bootstrap_replicates)} times). Calibration by "
+        "intercept, slope "
+        f"and Brier score. A cell with fewer than {evaluation.minimum_events} patients with, or without, an event "
+        "has no "
+        f"estimate and says so. Subgroups are cut at {evaluation.age_cut:g} years and "
+        f"{evaluation.interval_cut_days:g} days "
         "between ECG and CCTA."
     )
 
@@ -98,8 +109,10 @@ def _risk_groups(study: Study) -> str:
 def _follow_up(study: Study) -> str:
     follow_up = study.follow_up
     return (
-        f"Follow-up. Kaplan-Meier estimates from day {follow_up.landmark_days} after the CCTA (events by then do not count) "
-        f"to day {follow_up.horizon_days}, read at days {listed([str(day) for day in follow_up.reading_days])}; patients "
+        f"Follow-up. Kaplan-Meier estimates from day {follow_up.landmark_days} after the CCTA (events by then do "
+        "not count) "
+        f"to day {follow_up.horizon_days}, read at days {listed([str(day) for day in follow_up.reading_days])}; "
+        "patients "
         "are grouped by the ECG nearest to their CCTA."
     )
 
@@ -110,6 +123,7 @@ def _explanation(study: Study) -> str:
         f"Explanation. R peaks on lead II; one median beat per ECG, {explanation.seconds_before_r:g} s before to "
         f"{explanation.seconds_after_r:g} s after R, relative to the PQ level; patients averaged first; differences of "
         "high-risk against low-risk ECGs with variance clustered by patient. Attribution: integrated gradients of each "
-        f"vessel's logit against a flat line ({STEPS} steps) for the {explanation.attributed_ecgs} ECGs of highest risk of "
+        f"vessel's logit against a flat line ({STEPS} steps) for the {explanation.attributed_ecgs} ECGs of "
+        "highest risk of "
         "each fold, one per patient, by the model that never saw them."
     )

@@ -76,7 +76,8 @@ def summary(results: ResultsFolder) -> list[str]:
             f"{results.title(site)}: {count(last['ecgs'])} {source} ECGs of {count(last['patients'])} patients"
         )
     paragraphs = [
-        "From a resting 12-lead ECG of 10 s, a network predicts for each of the four coronary arteries (RCA, LM, LAD, LCX) "
+        "From a resting 12-lead ECG of 10 s, a network predicts for each of the four coronary arteries (RCA, LM, "
+        "LAD, LCX) "
         "whether coronary CT angiography shows a stenosis of 70 % or more. The network was pre-trained as a foundation "
         f"model and fine-tuned in {study.training.folds} folds of patients.",
         f"{'; '.join(parts)}. Every ECG of the development site is scored once, by a model that never saw its patient; "

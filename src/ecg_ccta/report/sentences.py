@@ -1,0 +1,117 @@
+"""One plain sentence for each result, made from the numbers of its table."""
+
+import pandas as pd
+
+from ecg_ccta.report.formatting import count, interval, is_missing, listed, number
+from ecg_ccta.vessels import VESSELS
+
+
+def auc_range(found: pd.DataFrame) -> str:
+    known = found[found["vessel"].isin(VESSELS) & found["auc"].notna()].sort_values("auc")
+    short = [
+        f"{row['vessel']}: {row['note']}"
+        for _, row in found[found["vessel"].isin(VESSELS) & found["auc"].isna()].iterrows()
+    ]
+    gaps = f" Not estimated: {'; '.join(short)}." if short else ""
+    if known.empty:
+        return f"No vessel could be estimated.{gaps}"
+    low, high = known.iloc[0], known.iloc[-1]
+    if len(known) == 1:
+        return f"The AUC of {low['vessel']} is {number(low['auc'])}.{gaps}"
+    return f"AUCs run from {number(low['auc'])} ({low['vessel']}) to {number(high['auc'])} ({high['vessel']}).{gaps}"
+
+
+def calibration(summary: pd.DataFrame) -> str:
+    known = summary.dropna(subset=["slope", "slope_lower", "slope_upper"])
+    if known.empty:
+        return "No vessel has enough events for a calibration slope."
+    off = known[(known["slope_lower"] > 1) | (known["slope_upper"] < 1)]
+    if off.empty:
+        return f"The calibration slope's interval includes 1 for {listed(list(known['vessel']))}."
+    kinds = [
+        f"{row['vessel']} ({number(row['slope'], 2)}, predictions too {'extreme' if row['slope'] < 1 else 'moderate'})"
+        for _, row in off.iterrows()
+    ]
+    return f"The calibration slope differs from 1 for {listed(kinds)}."
+
+
+def subgroup_range(found: pd.DataFrame) -> str:
+    parts = found[found["subgroup"] != "all ECGs"]
+    known = parts.dropna(subset=["auc"])
+    if known.empty:
+        return "No subgroup has enough events."
+    low, high = known.loc[known["auc"].idxmin()], known.loc[known["auc"].idxmax()]
+    return (
+        f"{len(known)} of {len(parts)} subgroup cells have enough events; their AUCs run from {number(low['auc'])} "
+        f"({low['vessel']}, {low['subgroup']} {low['level']}, {count(low['events'])} events) to {number(high['auc'])} "
+        f"({high['vessel']}, {high['subgroup']} {high['level']}, {count(high['events'])} events)."
+    )
+
+
+def event_rates(found: pd.DataFrame) -> str:
+    parts = []
+    for vessel, cells in found.groupby("vessel", sort=False):
+        rate = cells.set_index("measure")["estimate"]
+        low, high = rate.get("event rate low"), rate.get("event rate high")
+        if not is_missing(low) and not is_missing(high):
+            parts.append(f"{vessel} {100 * high:.1f} % against {100 * low:.1f} %")
+    return f"Event rate at high against low risk: {'; '.join(parts)}." if parts else "No vessel has both risk groups."
+
+
+def cumulative(found: pd.DataFrame) -> str:
+    last = found[(found["vessel"] == "any") & (found["day"] == found["day"].max())].set_index("group")
+    if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
+        notes = [note for note in dict.fromkeys(last["note"]) if note]
+        return f"Any vessel: {'; '.join(notes) or 'no estimate'}."
+    high, low = last.loc["high"], last.loc["low"]
+    return (
+        f"By day {count(high['day'])}, {number(high['percent'], 1)} % of the patients at high risk in any vessel "
+        "had an "
+        f"event, and {number(low['percent'], 1)} % of those at low risk in all."
+    )
+
+
+def waveform(vessel: str, cells: pd.DataFrame) -> str:
+    known = cells.dropna(subset=["t"])
+    if known.empty:
+        return f"{vessel}: {cells['note'].iloc[0] if len(cells) else 'not analysed'}."
+    top = known.loc[known["t"].abs().idxmax()]
+    clear = int((known["q_value"] < 0.05).sum())
+    difference = interval(top["difference_mv"], top["lower"], top["upper"])
+    return (
+        f"{vessel}: {clear} of {len(known)} regions differ (q < 0.05); the clearest is {top['segment']} in "
+        f"{top['lead']}, "
+        f"{difference} mV from low to high risk."
+    )
+
+
+def attribution(vessel: str, cells: pd.DataFrame) -> str:
+    known = cells.dropna(subset=["density"])
+    if known.empty:
+        return f"{vessel}: {cells['note'].iloc[0]}."
+    top = known.loc[known["density"].idxmax()]
+    return (
+        f"{vessel}: densest in {top['segment']} of {top['lead']}, {number(top['density'], 1)} times as dense as an "
+        f"indifferent network ({count(top['ecgs'])} ECGs)."
+    )
+
+
+def planted(found: pd.DataFrame) -> str:
+    parts = [
+        f"{row['vessel']} {number(row['waveform'], 2, 'no map')} and {number(row['attribution'], 2, 'no map')}"
+        for _, row in found.dropna(subset=["waveform", "attribution"], how="all").iterrows()
+    ]
+    if not parts:
+        return "Nothing is planted, or no map was made."
+    return (
+        "Planted regions against all others, area under the curve by waveform difference and by attribution: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def grades(found: pd.DataFrame) -> str:
+    known = found.drop_duplicates("vessel").dropna(subset=["spearman"])
+    if known.empty:
+        return "No vessel has two grades to compare."
+    parts = [f"{row['vessel']} {number(row['spearman'], 2)}" for _, row in known.iterrows()]
+    return f"Spearman's rank correlation of probability with grade: {listed(parts)}."

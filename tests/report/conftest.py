@@ -1,0 +1,201 @@
+"""A small study's results: made-up tables with the columns of the real ones, and toy figures."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ecg_ccta import figures
+from ecg_ccta.config import Study, load, merge, read_yaml, validated
+from ecg_ccta.explanation.segments import SEGMENTS
+from ecg_ccta.files import write_json
+from ecg_ccta.vessels import GRADES, LEADS, VESSELS
+
+ROOT = Path(__file__).resolve().parents[2]
+AUC = {"RCA": 0.71, "LM": np.nan, "LAD": 0.68, "LCX": 0.7}
+
+
+@pytest.fixture
+def study() -> Study:
+    return load(base=ROOT / "config.yaml")
+
+
+@pytest.fixture
+def control() -> Study:
+    return load(ROOT / "studies/negative-control.yaml", ROOT / "config.yaml")
+
+
+@pytest.fixture
+def changed():
+    """The default study with an overlay given as a mapping."""
+    return lambda overlay: validated(merge(read_yaml(ROOT / "config.yaml"), overlay))
+
+
+@pytest.fixture
+def results(tmp_path: Path, study: Study) -> Path:
+    folder = tmp_path / "results" / study.study
+    for site in study.sites:
+        write_site(folder, site)
+    write_records(folder)
+    return folder
+
+
+@pytest.fixture
+def control_results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results" / "negative-control"
+    (folder / "tables").mkdir(parents=True)
+    discrimination(dict.fromkeys(VESSELS, 0.505), 0.503).to_csv(folder / "tables/discrimination_internal.csv", index=False)
+    return folder
+
+
+def discrimination(auc: dict[str, float], macro: float) -> pd.DataFrame:
+    rows = [
+        {
+            "vessel": vessel, "n": 2200 if vessel != "LM" else 2100, "events": 7 if np.isnan(auc[vessel]) else 260,
+            "patients": 1900, "event_patients": 7 if np.isnan(auc[vessel]) else 240, "auc": auc[vessel],
+            "delong_lower": auc[vessel] - 0.035, "delong_upper": auc[vessel] + 0.035,
+            "bootstrap_lower": auc[vessel] - 0.04, "bootstrap_upper": auc[vessel] + 0.04, "replicates": 1000,
+            "note": "too few events (7)" if np.isnan(auc[vessel]) else "",
+        }
+        for vessel in VESSELS
+    ]  # fmt: skip
+    rows.append(
+        {"vessel": "macro", "n": 2300, "patients": 1910, "auc": macro, "bootstrap_lower": macro - 0.02,
+         "bootstrap_upper": macro + 0.02, "replicates": 1000, "note": "mean of RCA, LAD, LCX"}
+    )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def write_site(folder: Path, site: str) -> None:
+    """Every table and figure of one site."""
+    tables = folder / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(3)
+
+    def put(name: str, rows: list[dict] | pd.DataFrame) -> None:
+        pd.DataFrame(rows).to_csv(tables / f"{name}_{site}.csv", index=False)
+
+    write_json(
+        folder / "cohort" / f"{site}.flow.json",
+        {
+            "site": site,
+            "steps": [
+                {"label": "ECGs in the export", "ecgs": 2400, "patients": 2000},
+                {"excluded": "no CCTA within 90 days before or 7 days after", "ecgs": 61},
+                {"excluded": "the recording's file is missing", "ecgs": 12},
+                {"label": "ECGs eligible", "ecgs": 2327, "patients": 1950},
+                {"excluded": "flat lead", "ecgs": 27},
+                {"label": "ECGs included", "ecgs": 2300, "patients": 1910},
+            ],
+        },
+    )
+    put("discrimination", discrimination(AUC, 0.697))
+    put("normal_ecg", discrimination({"RCA": 0.69, "LM": np.nan, "LAD": 0.66, "LCX": np.nan}, 0.675))
+    put(
+        "calibration_summary",
+        [
+            {"vessel": v, "n": 2200, "events": 260, "mean_predicted": 0.12, "observed": 0.118, "intercept": -0.02,
+             "intercept_lower": -0.15, "intercept_upper": 0.11, "slope": 0.85, "slope_lower": 0.7,
+             "slope_upper": 0.99 if v == "RCA" else 1.1, "brier": 0.0945, "brier_lower": 0.09, "brier_upper": 0.1,
+             "note": ""}
+            if v != "LM" else {"vessel": v, "n": 2100, "events": 7, "note": "too few events (7)"}
+            for v in VESSELS
+        ],
+    )  # fmt: skip
+    levels = [("all ECGs", "all"), ("age", "< 65 years"), ("age", "≥ 65 years"), ("sex", "female"), ("sex", "male")]
+    put(
+        "subgroups",
+        [
+            {"vessel": v, "subgroup": s, "level": level, "n": 900, "events": 100, "patients": 800, "missing": 3,
+             "auc": AUC[v], "delong_lower": AUC[v] - 0.05, "delong_upper": AUC[v] + 0.05,
+             "bootstrap_lower": AUC[v] - 0.05, "bootstrap_upper": AUC[v] + 0.05,
+             "note": "too few events (3)" if v == "LM" else ""}
+            for v in VESSELS for s, level in levels
+        ],
+    )  # fmt: skip
+    measures = ("sensitivity", "specificity", "PPV", "NPV", "event rate low", "event rate high", "share high")
+    put(
+        "risk_groups",
+        [
+            {"vessel": v, "n": 2200, "events": 260, "threshold": 0.01 if v == "LM" else 0.15, "measure": m,
+             "count": 120, "of": 300, "estimate": np.nan if (v, m) == ("LM", "PPV") else 0.4, "lower": 0.34,
+             "upper": 0.46, "note": "no ECG in the high group" if (v, m) == ("LM", "PPV") else ""}
+            for v in VESSELS for m in measures
+        ],
+    )  # fmt: skip
+    put("grades", [{"vessel": v, "grade": g, "n": 40, "median": 0.1, "spearman": 0.21, "spearman_p": 0.0001}
+                   for v in VESSELS for g in GRADES])  # fmt: skip
+    put(
+        "cumulative_events",
+        [
+            {"vessel": v, "group": g, "day": d, "at_risk": 800 - d, "events": d // 50, "deaths": 0, "censored": d // 3,
+             "percent": 1 + d / 60 if g == "high" else d / 150, "lower": 0.5, "upper": 9.0, "note": ""}
+            for v in ("any", *VESSELS) for g in ("low", "high") for d in (30, 100, 200, 300)
+        ],
+    )  # fmt: skip
+    put(
+        "waveforms",
+        [
+            {"vessel": v, "lead": lead, "segment": s, "low_mv": 0.1, "high_mv": 0.05, "difference_mv": -0.05,
+             "lower": -0.07, "upper": -0.03, "standardised_difference": -0.3, "t": rng.normal(), "p_value": 0.001,
+             "q_value": 0.01, "patients_low": 900, "patients_high": 200, "ecgs_low": 1000, "ecgs_high": 210, "note": ""}
+            if v != "LM" else {"vessel": v, "lead": lead, "segment": s, "note": "too few patients (4 high-risk)"}
+            for v in VESSELS for lead in LEADS for s in SEGMENTS
+        ],
+    )  # fmt: skip
+    put(
+        "attribution",
+        [
+            {"vessel": v, "lead": lead, "segment": s, "share": 0.02, "density": rng.gamma(2), "density_sd": 0.2,
+             "density_lowest": 0.5, "density_highest": 3, "contrast": 1.1, "signed": 0.01, "ecgs": 320, "folds": 5,
+             "note": ""}
+            for v in VESSELS for lead in LEADS for s in SEGMENTS
+        ],
+    )  # fmt: skip
+    put(
+        "recovery",
+        [
+            {"stratum": s, "vessel": v, "n": 2200, "events": 260, "patients": 1900, "oracle_auc": 0.79,
+             "oracle_lower": 0.75, "oracle_upper": 0.83, "model_auc": AUC[v], "model_lower": AUC[v] - 0.04,
+             "model_upper": AUC[v] + 0.04, "recovered": (AUC[v] - 0.5) / 0.29, "recovered_lower": 0.55,
+             "recovered_upper": 0.83, "note": "too few events (7)" if v == "LM" else ""}
+            if v != "mean" else
+            {"stratum": s, "vessel": v, "recovered": 0.66, "recovered_lower": 0.58, "recovered_upper": 0.74,
+             "note": "mean of RCA, LAD, LCX (vessels with at least 100 events)"}
+            for s in ("all", "normal ECG") for v in (*VESSELS, "mean")
+        ],
+    )  # fmt: skip
+    put("planted", [{"vessel": v, "regions": 60, "planted": 3, "waveform": 0.93, "attribution": 0.81, "contrast": 0.9}
+                    for v in VESSELS])  # fmt: skip
+    put("table1", [{"characteristic": "n", "value": "", "All": "1910"},
+                   {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
+                   {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
+    names = ["roc", "calibration", "normal_ecg_roc", "subgroups", "grades", "cumulative_events", "attribution", "planted"]
+    for name in (*names, *(f"waveforms_{vessel}" for vessel in VESSELS)):
+        draw_toy(folder / "figures" / f"{name}_{site}.svg")
+
+
+def draw_toy(svg: Path) -> None:
+    with mpl.rc_context(figures.STYLE | {"savefig.dpi": 30}):
+        figure = Figure(figsize=(figures.PAGE, 2.5))
+        figure.subplots().plot([0, 1], [0, 1])
+        svg.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(svg)
+        figure.savefig(svg.with_suffix(".png"), dpi=30)
+
+
+def write_records(folder: Path) -> None:
+    for number, rule in enumerate(("simulate_site", "clean_signals", "finetune")):
+        write_json(
+            folder / "records" / rule / "internal.json",
+            {
+                "rule": rule, "job": f"{rule} internal", "started_at": f"2026-01-01T00:00:0{number}+00:00",
+                "seconds": 61.5, "parameters": {}, "metrics": {}, "git_commit": "a" * 40,
+                "inputs": {"/secret/hospital/export": "0" * 64},
+                "outputs": {f"results/default/{rule}.bin": "1" * 64, "/secret/place/file": "2" * 64},
+                "versions": {"python": "3.11.2", "torch": "2.13.0"},
+            },
+        )  # fmt: skip
