@@ -51,9 +51,10 @@ def limb_lead_residual(ecg: np.ndarray) -> float:
 
     Einthoven: I + III = II. Goldberger: aVR = -(I + II) / 2, aVL = (I - III) / 2, aVF = (II + III) / 2. They hold by
     construction, so a large residual means swapped, mislabelled or damaged channels. (Reversed arm electrodes keep
-    the identities and cannot be seen here.) Each lead's median is taken off first: recorders' offsets differ.
+    the identities and cannot be seen here.) Each lead's mean is taken off first, because recorders' offsets differ (the
+    mean, not the median: the identities hold for means too).
     """
-    limb = ecg[:6] - np.median(ecg[:6], axis=-1, keepdims=True)
+    limb = ecg[:6] - ecg[:6].mean(axis=-1, keepdims=True)
     one, two, three, avr, avl, avf = limb
     residuals = np.stack(
         [one + three - two, avr + (one + two) / 2, avl - (one - three) / 2, avf - (two + three) / 2],

@@ -1,5 +1,7 @@
 """Reading a recording of the 12 standard leads from WFDB files (PhysioNet's format: .hea beside .dat or .mat)."""
 
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,8 @@ import wfdb
 
 from ecg_ccta.vessels import LEADS
 
-MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
-"""Units of a WFDB header, lower case, in mV; the two signs for micro are different characters."""
+MILLIVOLTS = {"mv": 1.0, "uv": 1e-3}
+"""Units of a WFDB header, lower case, in mV. Not "V": headers are ASCII, and wfdb reads a stray "µV" as "V"."""
 
 
 class BadRecording(Exception):
@@ -40,9 +42,7 @@ def read_recording(
     # wfdb raises whatever its parsers meet (KeyError, IndexError, struct.error, MemoryError, ...): for one damaged
     # file among many, every one of them is the same finding.
     try:
-        header = wfdb.rdheader(str(record))
-        files = set(header.file_name)
-        rate = float(header.fs)
+        files, last = _outline(header_file.read_text(encoding="utf-8", errors="replace"), seconds)
     except Exception:
         raise BadRecording("unreadable file") from None
     for name in files:
@@ -51,19 +51,37 @@ def read_recording(
         _inside(record.with_name(name), folder)
         if not record.with_name(name).is_file():
             raise BadRecording("missing file")
-    channels = _channels(header.sig_name)
     try:
-        last = None if seconds is None or header.sig_len is None else min(header.sig_len, int(np.ceil(seconds * rate)))
-        read = wfdb.rdrecord(str(record), sampto=last, channels=channels)
+        read = wfdb.rdrecord(str(record), sampto=last)
+        rate = float(read.fs)
         signal = np.asarray(read.p_signal, dtype=np.float64).T
-        units = [unit.strip().lower() for unit in read.units]
-        if signal.shape[0] != len(LEADS) or signal.shape[1] == 0 or not rate > 0:
+        names, units = read.sig_name, np.array([unit.strip().lower() for unit in read.units])
+        if signal.shape[1] == 0 or not rate > 0:
             raise ValueError("no samples")
     except Exception:
         raise BadRecording("unreadable file") from None
-    if not set(units) <= set(MILLIVOLTS):
+    channels = _channels(names)
+    if not set(units[channels]) <= set(MILLIVOLTS):
         raise BadRecording("unknown unit")
-    return signal * np.array([MILLIVOLTS[unit] for unit in units])[:, np.newaxis], rate
+    return signal[channels] * np.array([[MILLIVOLTS[unit]] for unit in units[channels]]), rate
+
+
+def _outline(header: str, seconds: float | None) -> tuple[set[str], int | None]:
+    """Of a header: the names of its signal files, and the sample to stop at (None: read all).
+
+    wfdb takes 10 ms for a header and reads it again with the signals, so the little that must be known before is
+    taken from the text here. A record of several segments (a "/" in its name) is a ValueError: its parts may differ
+    in leads and gain, and no resting ECG is stored so.
+    """
+    lines = [line.split() for line in header.splitlines() if line.strip() and not line.startswith("#")]
+    record_line, signal_lines = lines[0], lines[1:]
+    if "/" in record_line[0]:
+        raise ValueError("several segments")
+    last = None
+    if seconds is not None and len(record_line) > 3:
+        rate = float(re.split("[/(]", record_line[2])[0])
+        last = min(int(record_line[3]), math.ceil(seconds * rate))
+    return {line[0] for line in signal_lines}, last
 
 
 def _inside(file: Path, folder: str | Path | None) -> None:
