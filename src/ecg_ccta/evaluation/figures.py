@@ -14,7 +14,6 @@ from ecg_ccta.evaluation.risk_groups import grade_table
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
-
 _LEAST_FOR_BOX = 5
 """ECGs that a box of quartiles needs."""
 

@@ -1,0 +1,49 @@
+"""Figures show what the tables hold, and say so where there is nothing to show."""
+
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ecg_ccta.config import Evaluation
+from ecg_ccta.evaluation.figures import calibration_figure, forest_figure, grade_figure, roc_figure
+from ecg_ccta.evaluation.scored import scored_ecgs
+from ecg_ccta.evaluation.subgroups import subgroup_auc
+from ecg_ccta.evaluation.validation import validate
+from ecg_ccta.figures import PAGE
+
+SETTINGS = Evaluation(bootstrap_replicates=30)
+
+
+def words(figure: Figure) -> str:
+    return "\n".join(text.get_text() for text in figure.findobj(Text))
+
+
+def figures(tables) -> dict[str, Figure]:
+    scored = scored_ecgs(*tables)
+    panel = validate(scored, SETTINGS, seed=1)
+    return {
+        "roc": roc_figure(panel["discrimination"], panel["roc"]),
+        "calibration": calibration_figure(scored, panel["calibration"], panel["calibration_summary"]),
+        "forest": forest_figure(subgroup_auc(scored, SETTINGS, seed=1)),
+        "grades": grade_figure(scored),
+    }
+
+
+def test_figures_of_a_site(cohort_and_predictions, tmp_path) -> None:
+    scored = scored_ecgs(*cohort_and_predictions)
+    table = validate(scored, SETTINGS, seed=1)["discrimination"].set_index("vessel")
+    drawn = figures(cohort_and_predictions)
+    assert f"AUC {table.loc['LAD', 'auc']:.3f}" in words(drawn["roc"])
+    assert table.loc["LM", "note"] in words(drawn["roc"])
+    assert table.loc["LM", "note"] in words(drawn["calibration"])
+    assert f"{table.loc['RCA', 'events']}/{table.loc['RCA', 'n']}" in words(drawn["forest"])
+    for name, figure in drawn.items():
+        assert figure.get_figwidth() == pytest.approx(PAGE)
+        figure.savefig(tmp_path / f"{name}.png", dpi=50)
+        assert (tmp_path / f"{name}.png").stat().st_size > 5_000
+
+
+def test_figures_of_a_site_without_findings(unjudged, tmp_path) -> None:
+    for name, figure in figures(unjudged).items():
+        assert words(figure).count("no findings") >= 4
+        figure.savefig(tmp_path / f"{name}.png", dpi=50)

@@ -1,0 +1,196 @@
+"""Cumulative events against published numbers, lifelines and counts by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lifelines import CoxPHFitter, KaplanMeierFitter
+from lifelines.statistics import logrank_test
+from matplotlib.text import Text
+from scipy import stats
+
+from ecg_ccta.config import FollowUp
+from ecg_ccta.errors import StudyError
+from ecg_ccta.prognosis.events import accumulate, patient_risk
+from ecg_ccta.prognosis.figures import cumulative_events_figure
+from ecg_ccta.vessels import VESSELS
+
+# Freireich et al., Blood 21:699-716, 1963: weeks in remission, negative where censored.
+MERCAPTOPURINE = [6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34, -35]
+PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+
+
+def study(days: list[float], events: list[str], high: list[bool]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """One ECG per patient; high risk in RCA alone."""
+    ids = [f"{number:020x}" for number in range(len(days))]
+    cohort = pd.DataFrame({"ecg_id": ids, "patient_id": ids, "recorded_at": pd.NaT, "days_to_ccta": 1.0})
+    groups = pd.concat(
+        pd.DataFrame(
+            {
+                "ecg_id": ids,
+                "patient_id": ids,
+                "vessel": vessel,
+                "probability": 0.1,
+                "group": np.where(np.array(high) & (vessel == "RCA"), "high", "low"),
+            }
+        )
+        for vessel in VESSELS
+    )
+    return cohort, groups, pd.DataFrame({"patient_id": ids, "days": np.array(days, float), "event": events})
+
+
+@pytest.fixture(scope="module")
+def remission() -> dict[str, pd.DataFrame]:
+    weeks = MERCAPTOPURINE + PLACEBO
+    events = ["event" if week > 0 else "censored" for week in weeks]
+    high = [False] * len(MERCAPTOPURINE) + [True] * len(PLACEBO)
+    settings = FollowUp(landmark_days=0, horizon_days=40, reading_days=[6, 10, 22, 30])
+    return accumulate(*study([abs(week) for week in weeks], events, high), settings)
+
+
+def test_published_kaplan_meier(remission: dict) -> None:
+    """Kalbfleisch and Prentice's table of the 6-MP arm: 0.857, 0.753, 0.538, 0.448."""
+    table = remission["readings"]
+    rows = table[(table["vessel"] == "RCA") & (table["group"] == "low")].set_index("day")
+    assert (1 - rows["percent"] / 100).round(3).tolist() == [0.857, 0.753, 0.538, 0.448]
+    # Published standard error at week 10: 0.0963; interval on the log(-log) scale.
+    survival, error = 0.7529411764705882, 0.0963
+    factor = np.exp(stats.norm.ppf(0.975) * error / (survival * np.log(survival)))
+    assert rows.loc[10, "lower"] == pytest.approx(100 * (1 - survival**factor), abs=0.05)
+    assert rows.loc[10, "upper"] == pytest.approx(100 * (1 - survival ** (1 / factor)), abs=0.05)
+    assert rows.loc[10, ["at_risk", "events", "censored"]].tolist() == [15, 5, 3]
+
+
+def test_published_log_rank_and_hazard_ratio(remission: dict) -> None:
+    """Log-rank chi-squared 16.79; Cox with Efron's ties 1.572 (standard error 0.412)."""
+    row = remission["comparison"].set_index("vessel").loc["RCA"]
+    assert row["logrank_statistic"] == pytest.approx(16.79, abs=0.005)
+    assert np.log(row["hazard_ratio"]) == pytest.approx(1.572, abs=0.001)
+    error = (np.log(row["hazard_ratio_upper"]) - np.log(row["hazard_ratio_lower"])) / (2 * stats.norm.ppf(0.975))
+    assert error == pytest.approx(0.412, abs=0.001)
+    assert (row["patients_low"], row["events_low"], row["patients_high"], row["events_high"]) == (21, 9, 21, 21)
+
+
+def simulated(patients: int = 600, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(seed)
+    high = rng.random(patients) < 0.4
+    times = np.stack(
+        [
+            rng.exponential(np.where(high, 800, 2500)),
+            rng.exponential(6000, patients),
+            rng.uniform(5, 1500, patients),
+        ]
+    )
+    words = np.array(["event", "death", "censored"])[times.argmin(axis=0)]
+    return study(np.ceil(times.min(axis=0)).tolist(), words.tolist(), high.tolist())
+
+
+def test_landmark_and_horizon() -> None:
+    days = [28, 28, 10, 29, 700, 701, 900, 300]
+    events = ["event", "death", "censored", "event", "event", "event", "censored", "death"]
+    tables = accumulate(*study(days, events, [True] * 4 + [False] * 4), FollowUp(), minimum_events=1)
+    flow = tables["flow"].set_index("step")["patients"]
+    assert flow["event by day 28"] == flow["death by day 28"] == flow["follow-up ended by day 28"] == 1
+    assert flow["analysed"] == 5
+    rows = tables["at_risk"].query("vessel == 'any' and group == 'low'").set_index("day")
+    # The event on day 700 counts, the one on day 701 does not.
+    assert rows.loc[700, ["at_risk", "events", "deaths", "censored"]].tolist() == [3, 1, 1, 2]
+    assert rows.loc[28, ["at_risk", "events"]].tolist() == [4, 0]
+
+
+def test_estimates_are_those_of_lifelines() -> None:
+    cohort, groups, follow_up = simulated()
+    tables = accumulate(cohort, groups, follow_up, FollowUp(), level=0.9)
+    high = groups[groups["vessel"] == "RCA"].set_index("patient_id")["group"] == "high"
+    data = follow_up[follow_up["days"] > 28].assign(high=lambda rows: rows["patient_id"].map(high))
+    data["event"] = (data["event"] == "event") & (data["days"] <= 700)
+    data["days"] = data["days"].clip(upper=700)
+    arms = {group: data[data["high"] == (group == "high")] for group in ("low", "high")}
+    readings = tables["readings"].query("vessel == 'RCA'").set_index(["group", "day"])
+    for group, arm in arms.items():
+        fitter = KaplanMeierFitter(alpha=0.1).fit(arm["days"], arm["event"])
+        for day in (30, 100, 200, 300):
+            row = readings.loc[(group, day)]
+            assert row["at_risk"] == (arm["days"] >= day).sum()
+            assert row["percent"] / 100 == pytest.approx(1 - fitter.predict(day))
+    test = logrank_test(arms["low"]["days"], arms["high"]["days"], arms["low"]["event"], arms["high"]["event"])
+    cox = CoxPHFitter(alpha=0.1).fit(data[["days", "event", "high"]].astype(float), "days", "event")
+    row = tables["comparison"].set_index("vessel").loc["RCA"]
+    assert row["logrank_p"] == pytest.approx(test.p_value)
+    assert row["hazard_ratio"] == pytest.approx(cox.hazard_ratios_["high"])
+    assert row["hazard_ratio_lower"] < 2500 / 800 < row["hazard_ratio_upper"]
+
+
+def test_the_ecg_nearest_to_the_ccta_decides() -> None:
+    cohort, groups, _ = study([0] * 5, ["censored"] * 5, [True, False, False, True, False])
+    cohort["patient_id"] = [f"{number:020x}" for number in (0, 0, 0, 1, 1)]
+    cohort["days_to_ccta"] = [9.0, -3.0, 5.0, np.nan, 60.0]
+    risk = patient_risk(cohort, groups).set_index("patient_id")
+    assert risk["RCA"].tolist() == ["low", "low"]
+    cohort["days_to_ccta"] = [-1.0, 3.0, 5.0, np.nan, np.nan]
+    cohort["recorded_at"] = pd.to_datetime(["2022-03-01"] * 3 + ["2022-01-01", "2022-02-01"])
+    risk = patient_risk(cohort, groups).set_index("patient_id")
+    assert risk["RCA"].tolist() == risk["any"].tolist() == ["high", "high"]
+    assert risk["LAD"].tolist() == ["low", "low"]
+
+
+def test_a_missing_risk_group_is_refused() -> None:
+    cohort, groups, follow_up = simulated(20)
+    with pytest.raises(StudyError, match="1 of the cohort's 20 ECGs have no risk group"):
+        accumulate(cohort, groups.iloc[1:], follow_up, FollowUp())
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (lambda table: table.iloc[:0], "no follow-up"),
+        (lambda table: table.assign(event="censored"), "too few events (0)"),
+        (lambda table: table.assign(days=20.0), "no follow-up"),
+    ],
+)
+def test_too_little_follow_up_gives_notes_and_no_numbers(change, note: str, tmp_path) -> None:
+    cohort, groups, follow_up = simulated(80)
+    tables = accumulate(cohort, groups, change(follow_up), FollowUp())
+    assert set(tables["comparison"]["note"]) == set(tables["readings"]["note"]) == {note}
+    assert tables["readings"]["percent"].isna().all()
+    assert tables["curves"].empty
+    figure = cumulative_events_figure(tables)
+    assert [text.get_text() for text in figure.findobj(Text)].count(note) == 5
+    figure.savefig(tmp_path / "events.png", dpi=50)
+
+
+def test_a_single_stratum_and_a_stratum_without_events(tmp_path) -> None:
+    cohort, groups, follow_up = simulated(200)
+    tables = accumulate(cohort, groups.assign(group="low"), follow_up, FollowUp())
+    assert set(tables["comparison"]["note"]) == {"no patients at high risk"}
+    assert set(tables["curves"]["group"]) == {"low"}
+    cumulative_events_figure(tables).savefig(tmp_path / "single.png", dpi=50)
+    high = groups.query("vessel == 'RCA' and group == 'high'")["patient_id"]
+    quiet = follow_up.assign(event=follow_up["event"].where(~follow_up["patient_id"].isin(high), "censored"))
+    tables = accumulate(cohort, groups, quiet, FollowUp())
+    row = tables["comparison"].set_index("vessel").loc["RCA"]
+    assert row["note"] == "no hazard ratio: no events at high risk"
+    assert row["logrank_p"] < 0.05
+    assert np.isnan(row["hazard_ratio"])
+    reading = tables["readings"].query("vessel == 'RCA' and group == 'high' and day == 300").iloc[0]
+    assert (reading["percent"], reading["note"]) == (0, "no event yet: no interval")
+    cumulative_events_figure(tables).savefig(tmp_path / "quiet.png", dpi=50)
+
+
+def test_nobody_at_risk_any_more_is_not_read() -> None:
+    cohort, groups, follow_up = simulated(200)
+    ended = follow_up.assign(
+        event=follow_up["event"].where(follow_up["days"] <= 250, "censored"), days=follow_up["days"].clip(upper=250)
+    )
+    readings = accumulate(cohort, groups, ended, FollowUp())["readings"].query("day == 300 and vessel == 'RCA'")
+    assert set(readings["note"]) == {"nobody at risk any more"}
+    assert readings["percent"].isna().all()
+
+
+def test_figure_shows_the_numbers_at_risk() -> None:
+    tables = accumulate(*simulated(), FollowUp())
+    figure = cumulative_events_figure(tables)
+    shown = [text.get_text() for text in figure.findobj(Text)]
+    for count in tables["at_risk"]["at_risk"]:
+        assert str(count) in shown
+    row = tables["comparison"].set_index("vessel").loc["RCA"]
+    assert any(f"HR {row['hazard_ratio']:.2f}" in text for text in shown)
