@@ -1,0 +1,208 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecg_ccta.cohort.building import _link, _reasons
+from ecg_ccta.cohort.pseudonyms import pseudonym
+from ecg_ccta.config import Cohort, Tables
+from ecg_ccta.errors import StudyError
+from ecg_ccta.vessels import VESSELS
+
+KEY = b"0123456789abcdef0123456789abcdef"
+
+
+def test_grades_targets_and_missing_findings(export):
+    export.write()
+    eligible, _, flow = export.build()
+    first = eligible.iloc[0]
+    assert [first[f"target_{vessel}"] for vessel in ("RCA", "LAD", "LCX")] == [1, 0, 1]
+    assert eligible["target_LM"].isna().all()
+    assert eligible["grade_LM"].isna().all()
+    # The CCTA has only a date: whole days are compared.
+    assert first["days_to_ccta"] == 10.0
+    assert first["age"] == pytest.approx(62.33, abs=0.01)
+    assert flow["steps"] == [
+        {"label": "ECGs in the export", "ecgs": 6, "patients": 6},
+        {"label": "ECGs eligible", "ecgs": 6, "patients": 6},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "days"),
+    [
+        ("2022-02-10T00:00:00", 90.0),
+        ("2022-02-09T23:59:59", None),
+        ("2022-05-18T23:59:59", -7.0),
+        ("2022-05-19T00:00:00", None),
+        ("2022-05-11", 0.0),
+    ],
+)
+def test_window(export, reasons, recorded_at, days):
+    export.tables["ecg_index"][2]["recorded_at"] = recorded_at
+    export.write()
+    eligible, _, flow = export.build()
+    mine = eligible.loc[eligible["ecg_id"] == pseudonym(KEY, "ecg", "ECG-77002"), "days_to_ccta"].tolist()
+    assert mine == ([] if days is None else [days])
+    assert reasons(flow) == ({"no CCTA in the window": 1} if days is None else {})
+
+
+def test_with_times_on_both_sides_days_are_exact(export):
+    export.tables["ccta"][0]["performed_at"] = "2022-05-02T22:00:00"
+    export.write()
+    assert export.build()[0]["days_to_ccta"].iloc[0] == 1.5
+
+
+def test_nearest_ccta_wins_and_of_two_the_one_after_the_ecg(export):
+    def ccta(day: str, grade: str) -> dict:
+        return {**export.tables["ccta"][0], "performed_at": day, "RCA": grade}
+
+    export.tables["ccta"] += [ccta("2022-04-28", "mild"), ccta("2022-05-04", "moderate"), ccta("2022-05-20", "none")]
+    export.write()
+    first = export.build()[0].iloc[0]
+    assert (first["days_to_ccta"], first["grade_RCA"]) == (3.0, "moderate")
+
+
+def test_each_reason_counts_once_in_its_order(export, reasons):
+    ecgs, ccta = export.tables["ecg_index"], export.tables["ccta"]
+    ecgs[0]["recorded_at"] = ""
+    ecgs[1]["recorded_at"] = "2019-01-01"
+    export.tables["patients"][1]["birth_date"] = "2010-01-01"  # too young as well, but no CCTA comes first
+    export.tables["patients"][2]["birth_date"] = "2010-01-01"
+    for vessel in VESSELS:
+        ccta[2][vessel] = ccta[3][vessel] = ""
+    export.write()
+    eligible, _, flow = export.build()
+    assert list(reasons(flow).items()) == [
+        ("no recording time", 1),
+        ("no CCTA in the window", 1),
+        ("under minimum age", 1),
+        ("no finding in any vessel", 1),
+    ]
+    assert len(eligible) == 2
+    assert flow["steps"][-1] == {"label": "ECGs eligible", "ecgs": 2, "patients": 2}
+
+
+def test_nothing_eligible_says_why(export):
+    for row in export.tables["ecg_index"]:
+        row["recorded_at"] = ""
+    export.write()
+    with pytest.raises(StudyError, match=r"none of 6 ECGs is eligible \(no recording time: 6"):
+        export.build()
+
+
+def test_unknown_age_stays(export):
+    for row in export.tables["patients"]:
+        row["birth_date"] = ""
+    export.write()
+    eligible, _, _ = export.build()
+    assert len(eligible) == 6
+    assert eligible["age"].isna().all()
+
+
+def test_ages_and_sex_of_the_index_come_first(export):
+    export.tables["ecg_index"][0] |= {"age": "50.5", "sex": "F"}
+    export.tables["patients"][0]["sex"] = ""
+    export.tables["patients"][1] |= {"birth_date": "", "age": "70"}
+    export.write()
+    eligible, _, _ = export.build()
+    assert eligible["age"].iloc[:2].tolist() == [50.5, 70.0]
+    assert eligible["sex"].iloc[0] == "female"
+
+
+def test_without_ccta_everything_is_eligible_and_nothing_is_negative(export):
+    export.site = export.site.model_copy(update={"tables": Tables(ccta=None)})
+    export.tables["ecg_index"][0]["recorded_at"] = ""
+    export.write()
+    eligible, follow_up, _ = export.build()
+    assert len(eligible) == 6
+    assert eligible[[f"target_{vessel}" for vessel in VESSELS]].isna().all(axis=None)
+    assert eligible["days_to_ccta"].isna().all()
+    assert follow_up.empty
+
+
+def test_without_patients_and_follow_up(export):
+    export.site = export.site.model_copy(update={"tables": Tables(patients=None, follow_up=None)})
+    export.write()
+    eligible, follow_up, flow = export.build()
+    assert eligible[["hypertension", "sex", "age"]].isna().all(axis=None)
+    assert follow_up.empty
+    assert flow["follow_up"] == [{"excluded": "no follow-up", "patients": 6}]
+
+
+def test_follow_up_counts_from_the_first_linked_ccta(export):
+    rows = export.tables["follow_up"]
+    rows[0] |= {"event": "myocardial infarction", "event_date": "2022-06-10"}
+    rows[1] |= {"event": "death", "event_date": "2022-05-11", "end_date": ""}
+    rows[2] |= {"event": "death", "event_date": "2022-05-10"}
+    rows[3] |= {"end_date": "2022-05-01"}
+    del rows[4]
+    export.tables["ccta"].append({**export.tables["ccta"][0], "performed_at": "2022-05-05"})
+    export.write()
+    _, follow_up, flow = export.build()
+    by_patient = follow_up.set_index("patient_id")
+
+    def of(number: int) -> tuple:
+        return tuple(by_patient.loc[pseudonym(KEY, "patient", f"PAT-88{number:03d}")])
+
+    assert of(0) == (36.0, "event")
+    assert of(1) == (0.0, "death")
+    assert of(5) == (731.0, "censored")
+    assert len(follow_up) == 3
+    assert flow["follow_up"] == [
+        {"excluded": "no follow-up", "patients": 1},
+        {"excluded": "event before the CCTA", "patients": 1},
+        {"excluded": "follow-up ends before the CCTA", "patients": 1},
+    ]
+
+
+def test_no_raw_identifier_in_any_output(export):
+    export.write()
+    eligible, follow_up, flow = export.build()
+    text = eligible.to_csv() + follow_up.to_csv() + repr(flow)
+    for secret in ("ECG-77", "PAT-88", "records/"):
+        assert secret not in text
+    assert set(follow_up["patient_id"]) <= set(eligible["patient_id"])
+
+
+days = st.integers(-200, 200)
+
+
+@given(
+    ecgs=st.lists(st.tuples(st.integers(0, 3), days), min_size=1, max_size=12),
+    exams=st.lists(st.tuples(st.integers(0, 3), days, st.sampled_from(["none", "severe", None])), max_size=12),
+)
+def test_linking_agrees_with_a_plain_search(ecgs, exams):  # fmt: skip
+    """Against the definition, ECG by ECG: a nearest examination in the window, or none."""
+    zero = pd.Timestamp("2022-01-01")
+    exams = list({exam[:2]: exam for exam in exams}.values())
+    index = pd.DataFrame(
+        {
+            "row": range(2, len(ecgs) + 2),
+            "patient_id": [str(patient) for patient, _ in ecgs],
+            "recorded_at": [zero + pd.Timedelta(days=day) for _, day in ecgs],
+            "recorded_has_time": False,
+            "age": 60.0,
+        }
+    )
+    ccta = pd.DataFrame(
+        {
+            "row": range(2, len(exams) + 2),
+            "patient_id": pd.Series([str(patient) for patient, _, _ in exams], dtype=object),
+            "performed_at": pd.Series([zero + pd.Timedelta(days=day) for _, day, _ in exams], dtype="datetime64[ns]"),
+            "performed_has_time": pd.Series([False] * len(exams), dtype=bool),
+            **{vessel: pd.Series([grade for _, _, grade in exams], dtype=object) for vessel in VESSELS},
+        }
+    )
+    linked = _link(index, ccta, Cohort())
+    found = _reasons(linked, True, Cohort())
+    assert linked["row"].tolist() == index["row"].tolist()
+    for (patient, day), row, reason in zip(ecgs, linked.to_dict("records"), found, strict=True):
+        inside = [(exam - day, grade) for owner, exam, grade in exams if owner == patient and -7 <= exam - day <= 90]
+        if not inside:
+            assert reason == "no CCTA in the window"
+            continue
+        apart, grade = min(inside, key=lambda pair: (abs(pair[0]), pair[0] < 0))
+        assert row["days_to_ccta"] == apart
+        assert pd.isna(row["target_RCA"]) if grade is None else row["target_RCA"] == (grade == "severe")
+        assert (reason == "no finding in any vessel") == (grade is None)
