@@ -176,9 +176,10 @@ def auc_replicates(
     aucs = []
     for counts in draw_patients(patients, replicates, seed):
         below = np.zeros((len(counts), sorted_others.size + 1), dtype=np.int64)
-        np.cumsum(counts[:, other_codes], axis=1, out=below[:, 1:])
-        weights = counts[:, event_codes]
-        twice_concordant = np.einsum("ij,ij->i", weights, below[:, first_tie] + below[:, after_ties])
+        np.cumsum(counts.take(other_codes, axis=1), axis=1, out=below[:, 1:])
+        weights = counts.take(event_codes, axis=1)
+        below_or_half = below.take(first_tie, axis=1) + below.take(after_ties, axis=1)
+        twice_concordant = np.einsum("ij,ij->i", weights, below_or_half)
         pairs = weights.sum(axis=1) * below[:, -1]
         with np.errstate(invalid="ignore"):
             aucs.append(np.where(pairs > 0, twice_concordant / (2 * pairs), np.nan))
@@ -205,7 +206,7 @@ def roc_curve(
     last_of_tie = np.append(np.flatnonzero(np.diff(y_score[order])), y_score.size - 1)
     sides = []
     for side in (y_true == 0, y_true == 1):
-        cumulative = np.cumsum((weights * side)[:, order], axis=1)[:, last_of_tie]
+        cumulative = np.cumsum((weights * side).take(order, axis=1), axis=1).take(last_of_tie, axis=1)
         with np.errstate(invalid="ignore"):
             sides.append(np.pad(cumulative / cumulative[:, -1:], ((0, 0), (1, 0))))
     return sides[0], sides[1]

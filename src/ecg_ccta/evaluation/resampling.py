@@ -47,7 +47,7 @@ def draw_patients(patients: int, replicates: int, seed: int) -> Iterator[np.ndar
 
     Yields
     ------
-    (block, patients) int64; every row sums to `patients`, the blocks together have `replicates` rows
+    (block, patients) int32; every row sums to `patients`, the blocks together have `replicates` rows
     """
     generator = np.random.default_rng(seed)
     block = max(1, min(replicates, _DRAWS_AT_ONCE // max(patients, 1)))
@@ -55,7 +55,7 @@ def draw_patients(patients: int, replicates: int, seed: int) -> Iterator[np.ndar
         rows = min(block, replicates - start)
         drawn = generator.integers(patients, size=(rows, patients))
         drawn += np.arange(rows)[:, None] * patients
-        yield np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients)
+        yield np.bincount(drawn.ravel(), minlength=rows * patients).reshape(rows, patients).astype(np.int32)
 
 
 def percentile_interval(replicates: np.ndarray, level: float) -> tuple[float, float, int]:

@@ -123,7 +123,7 @@ def _roc(findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluat
     drawn = [
         _sensitivity(rate, sensitivity)
         for counts in draw_patients(patients, settings.bootstrap_replicates, seed)
-        for rate, sensitivity in zip(*roc_curve(y, score, counts[:, codes]), strict=True)
+        for rate, sensitivity in zip(*roc_curve(y, score, counts.take(codes, axis=1)), strict=True)
         if rate[-1] == 1 and sensitivity[-1] == 1
     ]
     lower, upper = np.quantile(drawn, [(1 - settings.level) / 2, (1 + settings.level) / 2], axis=0)
