@@ -1,5 +1,6 @@
 """AUCs against pROC, scikit-learn and definitions written out in full."""
 
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
+from ecg_ccta.evaluation import discrimination, proportions
 from ecg_ccta.evaluation.discrimination import (
     auc_bootstrap,
     auc_delong,
@@ -196,3 +198,10 @@ def test_roc_corners_are_those_of_scikit_learn() -> None:
         assert np.trapezoid(sensitivity[row], rate[row]) == pytest.approx(
             roc_auc_score(y, score, sample_weight=weights[row]), abs=1e-12
         )
+
+
+@pytest.mark.parametrize("module", [discrimination, proportions])
+def test_examples_of_the_docstrings(module) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0

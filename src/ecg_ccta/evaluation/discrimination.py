@@ -66,7 +66,7 @@ def auc_delong(y_true: Any, y_score: Any, level: float = 0.95) -> AucResult:
     --------
     >>> result = auc_delong([0, 0, 0, 1, 1, 1], [0.1, 0.4, 0.35, 0.3, 0.8, 0.9])
     >>> round(result.auc, 4), round(result.variance, 4)
-    (0.7778, 0.0494)
+    (0.7778, 0.0617)
     """
     y, (score,) = _checked(y_true, y_score, least=2)
     events, others = _placements(y, score)
