@@ -71,7 +71,8 @@ class EventModel:
         probability = np.zeros_like(linear)
         for combination, shift in enumerate(risk):
             probability += weights[:, combination, None] * expit(linear + shift)
-        return probability
+        # Equal probabilities must be exactly equal, or rounding would order them.
+        return probability.round(12)
 
     def liability(
         self, expression: np.ndarray, age: np.ndarray, male: np.ndarray, risks: np.ndarray, noise: np.ndarray

@@ -1,6 +1,6 @@
 """A simulated resting ECG: a moving electrical dipole seen by twelve leads.
 
-Every heart beat is a sum of Gaussian waves in time (two atrial, four ventricular, ST and T), each with a 3-D dipole
+Every heart beat is a sum of Gaussian waves in time (two atrial, four ventricular, two small notches, ST and T), each with a 3-D dipole
 vector (X to the left, Y to the foot, Z to the back), as in the dynamical model of McSharry et al. (IEEE TBME 2003) and
 its vector form (Sameni et al., EURASIP J Adv Signal Process 2007). The dipole is projected to I, II and V1-V6 with the
 Dower matrix (Dower et al., J Electrocardiol 1980); the other limb leads follow exactly. Everything is computed for
@@ -51,22 +51,23 @@ QRS_DURATION = 0.094
 # Ventricular depolarisation: centre and width in seconds relative to R, dipole in mV. In order: septum (to the right
 # and front: the r of V1, the q of V6), the bulk of the left ventricle, its late posterior wall, the base.
 QRS_CENTRES = np.array([-0.026, 0.0, 0.016, 0.037], dtype=np.float32)
-QRS_WIDTHS = np.array([0.0075, 0.0105, 0.0105, 0.0090], dtype=np.float32)
+QRS_WIDTHS = np.array([0.0066, 0.0086, 0.0092, 0.0078], dtype=np.float32)
 QRS_DIPOLES = np.array(
-    [[-0.16, -0.06, -0.32], [1.00, 0.72, 0.12], [0.30, 0.14, 0.72], [-0.20, -0.12, 0.22]], dtype=np.float32
+    [[-0.16, -0.06, -0.30], [1.02, 0.66, 0.12], [0.30, 0.13, 0.70], [-0.20, -0.13, 0.24]], dtype=np.float32
 )
 # Atrial depolarisation: right atrium (to the foot and front), then left atrium (to the left and back).
 P_DIPOLES = np.array([[0.040, 0.085, -0.040], [0.060, 0.050, 0.040]], dtype=np.float32)
+NOTCH_WIDTH = 0.0048
 P_WIDTH = 0.019
 P_DELAY = 0.032
-T_DIPOLE = np.array([0.30, 0.20, -0.20], dtype=np.float32)
+T_DIPOLE = np.array([0.23, 0.16, -0.15], dtype=np.float32)
 ST_DIPOLE = np.array([0.020, 0.012, -0.045], dtype=np.float32)
 
 SEGMENTS = ("early QRS", "terminal QRS", "early ST", "late ST", "T peak")
 """Parts of the beat that disease can alter."""
-SEGMENT_CENTRES = np.array([-0.040, 0.058, 0.095, 0.135, 0.0], dtype=np.float32)
+SEGMENT_CENTRES = np.array([-0.040, 0.058, 0.090, 0.132, 0.0], dtype=np.float32)
 """Seconds after R; that of the T peak is relative to the patient's own T peak."""
-SEGMENT_WIDTHS = np.array([0.008, 0.010, 0.016, 0.020, 0.028], dtype=np.float32)
+SEGMENT_WIDTHS = np.array([0.008, 0.010, 0.018, 0.026, 0.028], dtype=np.float32)
 """Standard deviation in seconds of each segment's Gaussian shape."""
 
 
@@ -82,6 +83,8 @@ class Hearts:
     qtc: np.ndarray  # seconds, Fridericia
     p_dipoles: np.ndarray  # (n, 2, 3) mV
     qrs_dipoles: np.ndarray  # (n, 4, 3) mV
+    notch_times: np.ndarray  # (n, 2) seconds after R
+    notch_dipoles: np.ndarray  # (n, 2, 3) mV: the QRS is never quite smooth
     st_dipole: np.ndarray  # (n, 3) mV
     t_dipole: np.ndarray  # (n, 3) mV
     t_width: np.ndarray  # relative
@@ -149,12 +152,14 @@ def draw_hearts(age: np.ndarray, male: np.ndarray, rng: np.random.Generator) -> 
         qtc=np.clip(normal(0.417 - 0.012 * male + 0.002 * decades, 0.018), 0.35, 0.52),
         p_dipoles=P_DIPOLES * around_one(0.25, 1, 1) + normal(0, 0.010, 2, 3),
         qrs_dipoles=_rotated(qrs_dipoles, frontal, horizontal) * voltage[:, None, None],
+        notch_times=rng.uniform(-0.015, 0.035, (n, 2)),
+        notch_dipoles=normal(0, 0.06, 2, 3) * voltage[:, None, None],
         st_dipole=ST_DIPOLE + normal(0, 0.020, 3),
         t_dipole=_rotated(t_dipole[:, None], t_frontal, t_horizontal)[:, 0],
         t_width=around_one(0.08),
         lead_gains=around_one(0.09, 8) ** np.array([0.3, 0.3, 1, 1, 1, 1, 1, 1]),
         fibrillating=np.zeros(n, dtype=bool),
-        muscle_noise=0.012 * around_one(0.5),
+        muscle_noise=0.011 * around_one(0.5),
         wander=0.06 * around_one(0.6),
         mains=0.006 * around_one(0.8),
     )
@@ -271,10 +276,10 @@ def _gaussian(time: np.ndarray, centre, width) -> np.ndarray:
 
 
 def _waves(hearts: Hearts, since: np.ndarray, until: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shapes (n, waves, samples) and dipoles (n, waves, 3) of the nine waves of a beat."""
+    """Shapes (n, waves, samples) and dipoles (n, waves, 3) of the ten waves of a beat."""
     n, samples = since.shape
-    shapes = np.empty((n, 8, samples), dtype=np.float32)
-    vectors = np.empty((n, 8, 3), dtype=np.float32)
+    shapes = np.empty((n, 10, samples), dtype=np.float32)
+    vectors = np.empty((n, 10, 3), dtype=np.float32)
     atrium = -QRS_ONSET * hearts.qrs - hearts.pr + 2.3 * P_WIDTH
     for wave in range(2):
         shapes[:, wave] = _gaussian(until, _column(atrium + wave * P_DELAY), np.float32(P_WIDTH))
@@ -287,6 +292,9 @@ def _waves(hearts: Hearts, since: np.ndarray, until: np.ndarray, near: np.ndarra
     peak = _column(hearts.t_peak)
     shapes[:, 6] = _gaussian(since, peak, np.where(since < peak, _column(rise), _column(fall)))
     vectors[:, 6] = hearts.t_dipole
+    for wave in range(2):
+        shapes[:, 8 + wave] = _gaussian(near, _column(hearts.notch_times[:, wave]) * width, NOTCH_WIDTH * width)
+        vectors[:, 8 + wave] = hearts.notch_dipoles[:, wave]
     # The ST segment: a plateau that rises into the T wave.
     shapes[:, 7] = _gaussian(since, peak * np.float32(0.52), _column(0.055 * np.cbrt(hearts.rr)))
     vectors[:, 7] = hearts.st_dipole + 0.10 * hearts.t_dipole

@@ -28,7 +28,7 @@ NOT_ASSESSABLE = 0.03
 UNRECORDED = 0.02
 FIRST_CCTA, LAST_CCTA = np.datetime64("2021-01-04"), np.datetime64("2022-12-30")
 
-VISIBLE_MILLIVOLTS = 0.17
+VISIBLE_MILLIVOLTS = 0.21
 """Alterations from this size on enter the statement; about half of the ECGs are then read as normal."""
 
 
@@ -262,10 +262,6 @@ def _truth(
 
 def _auc(events: np.ndarray, score: np.ndarray) -> float | None:
     """Realised AUC, or None where all patients are alike."""
-    from scipy.stats import rankdata
+    from sklearn.metrics import roc_auc_score
 
-    positive = int(events.sum())
-    if positive in (0, len(events)):
-        return None
-    ranks = rankdata(score)[events].sum()
-    return float((ranks - positive * (positive + 1) / 2) / (positive * (len(events) - positive)))
+    return float(roc_auc_score(events, score)) if 0 < events.sum() < len(events) else None
