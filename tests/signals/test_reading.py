@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ecg_ccta.signals.reading import BadRecording, read_recording
 from ecg_ccta.vessels import LEADS
@@ -50,7 +52,15 @@ def test_missing_files(ecg, write_record, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"nonsense", b"record 12 500 5000\n", b"\xff\xfe\x00\x01", b"record/3 12 500 9\n"]
+    "content",
+    [
+        b"",
+        b"nonsense",
+        b"record 12 500 5000\n",
+        b"\xff\xfe\x00\x01",
+        b"record/3 12 500 9\n",
+        b"record 1 500 9\n\0 16\n",
+    ],
 )
 def test_unreadable_header(ecg, write_record, content):
     path = write_record(ecg)
@@ -99,3 +109,25 @@ def test_real_recordings_with_lower_case_leads_and_extra_channels(real_ecg):
     read, rate = read_recording(real_ecg / "ptbdb/patient001/s0010_re")
     assert (read.shape, rate) == ((12, 38400), 1000)
     assert np.isfinite(read).all()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 700), junk=st.binary(min_size=1, max_size=12))
+def test_no_damage_to_a_header_raises_anything_else(small_record, position, junk):
+    header = small_record.with_suffix(".hea")
+    intact = header.read_bytes()
+    header.write_bytes(intact[:position] + junk + intact[position + len(junk) :])
+    try:
+        read, rate = read_recording(small_record, seconds=10, folder=small_record.parent)
+    except BadRecording:
+        pass
+    else:
+        assert read.shape[0] == 12
+        assert rate > 0
+    finally:
+        header.write_bytes(intact)
+
+
+@pytest.fixture
+def small_record(ecg, write_record):
+    return write_record(ecg[:, :500], name="small")

@@ -33,34 +33,38 @@ def read_recording(
     Raises BadRecording with one of: "missing file", "unreadable file", "file outside the export", "missing lead",
     "duplicate lead", "unknown unit".
     """
-    record = Path(path)
-    record = record.with_suffix("") if record.suffix == ".hea" else record
+    try:
+        return _read(Path(path), seconds, folder)
+    except BadRecording:
+        raise
+    except Exception:
+        # Parsers of damaged files raise whatever they meet (KeyError, struct.error, MemoryError, a zero byte in a file
+        # name, ...): for one damaged file among many, every one of them is the same finding.
+        raise BadRecording("unreadable file") from None
+
+
+def _read(path: Path, seconds: float | None, folder: str | Path | None) -> tuple[np.ndarray, float]:
+    record = path.with_suffix("") if path.suffix == ".hea" else path
     header_file = record.with_name(record.name + ".hea")
     _inside(header_file, folder)
     if not header_file.is_file():
         raise BadRecording("missing file")
-    # wfdb raises whatever its parsers meet (KeyError, IndexError, struct.error, MemoryError, ...): for one damaged
-    # file among many, every one of them is the same finding.
-    try:
-        files, last = _outline(header_file.read_text(encoding="utf-8", errors="replace"), seconds)
-    except Exception:
-        raise BadRecording("unreadable file") from None
+    files, last = _outline(header_file.read_text(encoding="ascii", errors="ignore"), seconds)
     for name in files:
+        if not name.isprintable():
+            raise BadRecording("unreadable file")
         if Path(name).name != name:
             raise BadRecording("file outside the export")
         _inside(record.with_name(name), folder)
         if not record.with_name(name).is_file():
             raise BadRecording("missing file")
-    try:
-        read = wfdb.rdrecord(str(record), sampto=last)
-        rate = float(read.fs)
-        signal = np.asarray(read.p_signal, dtype=np.float64).T
-        names, units = read.sig_name, np.array([unit.strip().lower() for unit in read.units])
-        if signal.shape[1] == 0 or not rate > 0:
-            raise ValueError("no samples")
-    except Exception:
-        raise BadRecording("unreadable file") from None
-    channels = _channels(names)
+    read = wfdb.rdrecord(str(record), sampto=last)
+    rate = float(read.fs)
+    signal = np.asarray(read.p_signal, dtype=np.float64).T
+    units = np.array([unit.strip().lower() for unit in read.units])
+    if signal.shape[1] == 0 or not 0 < rate < math.inf:
+        raise BadRecording("unreadable file")
+    channels = _channels(read.sig_name)
     if not set(units[channels]) <= set(MILLIVOLTS):
         raise BadRecording("unknown unit")
     return signal[channels] * np.array([[MILLIVOLTS[unit]] for unit in units[channels]]), rate
@@ -77,6 +81,8 @@ def _outline(header: str, seconds: float | None) -> tuple[set[str], int | None]:
     record_line, signal_lines = lines[0], lines[1:]
     if "/" in record_line[0]:
         raise ValueError("several segments")
+    if int(record_line[1]) != len(signal_lines):
+        raise ValueError("another number of signals than the header says")
     last = None
     if seconds is not None and len(record_line) > 3:
         rate = float(re.split("[/(]", record_line[2])[0])
