@@ -1,5 +1,6 @@
 """A small study's results: made-up tables with the columns of the real ones, and toy figures."""
 
+import shutil
 from pathlib import Path
 
 import matplotlib as mpl
@@ -34,20 +35,34 @@ def changed():
     return lambda overlay: validated(merge(read_yaml(ROOT / "config.yaml"), overlay))
 
 
-@pytest.fixture
-def results(tmp_path: Path, study: Study) -> Path:
-    folder = tmp_path / "results" / study.study
-    for site in study.sites:
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """The results of the default study, made once."""
+    folder = tmp_path_factory.mktemp("finished")
+    for site in ("internal", "external"):
         write_site(folder, site)
     write_records(folder)
     return folder
 
 
 @pytest.fixture
+def results(tmp_path: Path, finished: Path, study: Study) -> Path:
+    """A copy of the results that a test may change."""
+    return Path(shutil.copytree(finished, tmp_path / "results" / study.study))
+
+
+@pytest.fixture
+def add_site():
+    """Function of (results folder, site) that adds a site's tables and figures."""
+    return write_site
+
+
+@pytest.fixture
 def control_results(tmp_path: Path) -> Path:
     folder = tmp_path / "results" / "negative-control"
     (folder / "tables").mkdir(parents=True)
-    discrimination(dict.fromkeys(VESSELS, 0.505), 0.503).to_csv(folder / "tables/discrimination_internal.csv", index=False)
+    table = discrimination(dict.fromkeys(VESSELS, 0.505), 0.503)
+    table.to_csv(folder / "tables/discrimination_internal.csv", index=False)
     return folder
 
 
@@ -173,9 +188,12 @@ def write_site(folder: Path, site: str) -> None:
     put("table1", [{"characteristic": "n", "value": "", "All": "1910"},
                    {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
-    names = ["roc", "calibration", "normal_ecg_roc", "subgroups", "grades", "cumulative_events", "attribution", "planted"]
+    names = ["roc", "calibration", "normal_ecg_roc", "subgroups", "grades", "cumulative_events"]
+    names += ["attribution", "planted"]
+    draw_toy(folder / "figures" / "toy.svg")
     for name in (*names, *(f"waveforms_{vessel}" for vessel in VESSELS)):
-        draw_toy(folder / "figures" / f"{name}_{site}.svg")
+        for suffix in (".svg", ".png"):
+            shutil.copy(folder / "figures" / f"toy{suffix}", folder / "figures" / f"{name}_{site}{suffix}")
 
 
 def draw_toy(svg: Path) -> None:

@@ -15,6 +15,10 @@ MINIMUM_BEATS = 3
 SIMILARITY = 0.8
 """Pearson correlation with the ECG's median beat that a beat needs; ectopic and disturbed beats fall below."""
 
+SIZE_RANGE = (0.5, 2.0)
+"""Size of a beat relative to the median beat (its regression coefficient on it): a P wave that was taken for a QRS
+complex resembles one in shape, not in size."""
+
 SIMILARITY_WINDOW_S = (0.10, 0.25)
 """Seconds before and after R where beats are compared: QRS and ST, free of the neighbouring beats' P waves and QRS,
 whose distance varies with the rate and in atrial fibrillation from beat to beat."""
@@ -101,10 +105,12 @@ def _compared_samples(before: int, after: int) -> tuple[int, int]:
 
 
 def _resemble_median(cut: np.ndarray) -> np.ndarray:
-    """(k, leads, L) beats -> (k,) bool: correlation with their median, over all leads at once, reaches SIMILARITY."""
+    """(k, leads, L) beats -> (k,) bool: shape and size, over all leads at once, are those of their median."""
     flat = cut - cut.mean(axis=2, keepdims=True)
     flat = flat.reshape(len(cut), -1)
     median = np.median(flat, axis=0)
-    scale = np.linalg.norm(flat, axis=1) * np.linalg.norm(median)
-    correlation = np.divide(flat @ median, scale, out=np.zeros(len(cut), dtype=flat.dtype), where=scale > 0)
-    return correlation >= SIMILARITY
+    product, size = flat @ median, float(median @ median)
+    if size == 0:
+        return np.zeros(len(cut), dtype=bool)
+    shape = product >= SIMILARITY * np.linalg.norm(flat, axis=1) * np.sqrt(size)
+    return shape & (product >= SIZE_RANGE[0] * size) & (product <= SIZE_RANGE[1] * size)

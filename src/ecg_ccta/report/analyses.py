@@ -25,7 +25,7 @@ def roc_and_calibration(results: ResultsFolder) -> Section:
                     f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
                     results.figure(f"roc_{site}"),
                     sentences.auc_range(found),
-                    results.download("discrimination", site),
+                    results.first_download(site, "roc", "discrimination"),
                 )
             )
         summary = results.table("calibration_summary", site, ("vessel", "n", "events", "intercept", "slope", "brier"))
@@ -36,7 +36,7 @@ def roc_and_calibration(results: ResultsFolder) -> Section:
                     f"Observed share of events against predicted probability, by vessel, in {title}.",
                     results.figure(f"calibration_{site}"),
                     sentences.calibration(summary),
-                    results.download("calibration_summary", site),
+                    results.first_download(site, "calibration", "calibration_summary"),
                 )
             )
         rows = [
@@ -56,8 +56,7 @@ def roc_and_calibration(results: ResultsFolder) -> Section:
                 f"Calibration, {title}",
                 ["Vessel", "ECGs", "Events", "Intercept", "Slope", "Brier score"],
                 [("", rows)],
-                says=sentences.calibration(summary),
-                download=results.download("calibration_summary", site),
+                downloads=[results.download("calibration_summary", site)],
                 notes=["Intercept 0 and slope 1 are ideal; a slope below 1 means predictions that are too extreme."],
             )
         )
@@ -80,7 +79,7 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
                     f"ROC curve of each vessel in ECGs that were read as normal, {title}.",
                     results.figure(f"normal_ecg_roc_{site}"),
                     says,
-                    results.download("normal_ecg", site),
+                    results.first_download(site, "normal_ecg_roc", "normal_ecg"),
                 )
             )
         blocks.append(
@@ -88,8 +87,7 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
                 f"Clinically normal ECGs, {title}",
                 ["Vessel", "ECGs", "Events", "AUC"],
                 [("", _auc_rows(found, "vessel"))],
-                says=says,
-                download=results.download("normal_ecg", site),
+                downloads=[results.download("normal_ecg", site)],
                 notes=["Normal: the reader's statement says so. ECGs without a statement are left out."],
             )
         )
@@ -111,7 +109,7 @@ def subgroups(results: ResultsFolder) -> Section | None:
                     f"Forest plot of each vessel's AUC in subgroups of {title}.",
                     results.figure(f"subgroups_{site}"),
                     says,
-                    results.download("subgroups", site),
+                    [results.download("subgroups", site)],
                 )
             )
     if not blocks:
@@ -144,7 +142,7 @@ def risk_groups(results: ResultsFolder) -> Section | None:
                     f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
                     results.figure(f"grades_{site}"),
                     sentences.grades(results.table("grades", site, ("vessel", "spearman"))),
-                    results.download("grades", site),
+                    [results.download("grades", site)],
                 )
             )
         blocks.append(
@@ -153,7 +151,7 @@ def risk_groups(results: ResultsFolder) -> Section | None:
                 ["Vessel", "High from", *(measure[0].upper() + measure[1:] for measure in measures)],
                 [("", rows)],
                 says=sentences.event_rates(found),
-                download=results.download("risk_groups", site),
+                downloads=[results.download("risk_groups", site)],
                 notes=["Thresholds were fixed before any outcome was looked at. Wilson intervals over ECGs."],
             )
         )
@@ -179,7 +177,7 @@ def cumulative_events(results: ResultsFolder) -> Section | None:
                     f"Cumulative share of patients with an event over time in the low and high risk group, {title}.",
                     results.figure(f"cumulative_events_{site}"),
                     says,
-                    results.download("cumulative_events", site),
+                    results.first_download(site, "cumulative_events_curves", "cumulative_events"),
                 )
             )
         groups = []
@@ -191,8 +189,7 @@ def cumulative_events(results: ResultsFolder) -> Section | None:
                 f"Cumulative events at the reading days, {title}",
                 ["Group", "Day", "At risk", "Events", "Cumulative events (%)"],
                 groups,
-                says=says,
-                download=results.download("cumulative_events", site),
+                downloads=[results.download("cumulative_events", site)],
             )
         )
     return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
@@ -215,7 +212,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                         f"Twelve panels, one per lead: mean beat of high-risk and low-risk ECGs for {vessel}.",
                         results.figure(f"waveforms_{vessel}_{site}"),
                         sentences.waveform(vessel, found[found["vessel"] == vessel]),
-                        results.download("waveforms", site),
+                        results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
                     )
                 )
         groups = []
@@ -230,7 +227,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                 ["Lead", "Segment", "High − low (mV)", "Standardised", "q"],
                 groups,
                 says=f"The {STRONGEST} regions with the largest t statistic of each vessel; the download has all.",
-                download=results.download("waveforms", site),
+                downloads=[results.download("waveforms", site)],
                 notes=[
                     "Voltages are relative to the beat's own PQ level. Each patient counts once per group. q: "
                     "Benjamini-Hochberg over all regions of a vessel.",
@@ -259,7 +256,7 @@ def attribution(results: ResultsFolder) -> Section | None:
                     "Heat map per vessel: twelve leads by time within the beat, darker where it matters more.",
                     results.figure(f"attribution_{site}"),
                     says,
-                    results.download("attribution", site),
+                    results.first_download(site, "attribution") + results.first_download(site, "attribution_map"),
                 )
             )
         groups = []
@@ -282,7 +279,7 @@ def attribution(results: ResultsFolder) -> Section | None:
                 ["Lead", "Segment", "Density", "SD over folds", "Against other vessels"],
                 groups,
                 says=f"The {STRONGEST} densest regions of each vessel; all regions are in the download.",
-                download=results.download("attribution", site),
+                downloads=[results.download("attribution", site)],
                 notes=[
                     "Density 1 is what a network gives that looks everywhere alike. Integrated gradients favour tall "
                     "waves; the last column divides by the mean density of the four vessels, which takes that out."
@@ -307,7 +304,7 @@ def planted(results: ResultsFolder) -> Section | None:
                     "Heat maps of lead by segment for each vessel: planted, waveform difference, attribution.",
                     results.figure(f"planted_{site}"),
                     says,
-                    results.download("planted", site),
+                    results.first_download(site, "planted_regions", "planted"),
                 )
             )
         rows = [
@@ -327,8 +324,7 @@ def planted(results: ResultsFolder) -> Section | None:
                     "Attribution against other vessels",
                 ],
                 [("", rows)],
-                says=says,
-                download=results.download("planted", site),
+                downloads=[results.download("planted", site)],
                 notes=[
                     "Area under the ROC curve over regions (lead and segment): 1 ranks every planted one first; "
                     "0.5 is chance."

@@ -19,7 +19,7 @@ class Table:
     header: list[str]
     groups: list[tuple[str, list[list[str]]]]
     says: str = ""
-    download: Download | None = None
+    downloads: list[Download] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     kind: str = "table"
 
@@ -30,7 +30,7 @@ class Figure:
     alt: str
     uri: str
     says: str
-    download: Download | None = None
+    downloads: list[Download] = field(default_factory=list)
     kind: str = "figure"
 
 

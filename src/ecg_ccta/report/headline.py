@@ -1,5 +1,7 @@
 """The first results table: each vessel's AUC beside the oracle's and the paper's."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from ecg_ccta.report.blocks import Section, Table, Text
@@ -45,7 +47,7 @@ def first_results(results: ResultsFolder, control: ResultsFolder | None) -> Sect
             header,
             groups,
             says=" ".join(sentences),
-            download=results.download("discrimination", study.development_site),
+            downloads=[results.download(table, site) for _, table, site, _, _ in cohorts(results)],
             notes=_notes(results, known_oracle),
         )
     ]
@@ -123,18 +125,15 @@ def _recovered(results: ResultsFolder) -> list:
             if len(mean) and not is_missing(mean.iloc[0]["recovered"]):
                 row = mean.iloc[0]
                 share = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"])
-                sentences.append(f"{label}: {share} of the discrimination that was planted is found again.")
+                sentences.append(f"{label}: {share} of the planted discrimination is found again, {row['note']}.")
     return [
         Table(
             "Recovered against planted: model and oracle on the same ECGs",
             ["Vessel", "ECGs", "Events", "Oracle's AUC", "Model's AUC", "Recovered"],
             groups,
             says=" ".join(sentences),
-            download=results.download("recovery", sites[0]),
-            notes=[
-                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean is "
-                "over vessels with at least 100 events."
-            ],
+            downloads=[results.download("recovery", site) for site in sites],
+            notes=["Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients."],
         )
     ]
 
@@ -176,12 +175,13 @@ def _control(control: ResultsFolder | None) -> list:
         auc = interval(row["auc"], row["bootstrap_lower"], row["bootstrap_upper"], note=row["note"])
         rows.append(["Mean" if vessel == "macro" else vessel, count(row["n"]), count(row["events"], note=""), auc])
     rows[-1][2] = ""
+    numbers = control.download("discrimination", site)
     return [
         Table(
             "Negative control: planted effect zero",
             ["Vessel", "ECGs", "Events", f"AUC ({100 * control.study.evaluation.level:g} % interval)"],
             [("", rows)],
             says=verdict,
-            download=control.download("discrimination", site),
+            downloads=[replace(numbers, name=f"{control.study.study}_{numbers.name}")],
         )
     ]

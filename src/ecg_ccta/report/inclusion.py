@@ -22,7 +22,7 @@ def inclusion(results: ResultsFolder) -> Section:
                 says=f"{count(last['ecgs'])} of {count(first['ecgs'])} ECGs "
                 f"({percent(last['ecgs'] / max(first['ecgs'], 1))}) of {count(last['patients'])} patients are "
                 "included.",
-                download=results.download("table1", site),
+                downloads=[results.download("table1", site)],
             )
         )
     return Section("inclusion", "Who was included", blocks)

@@ -50,6 +50,10 @@ class ResultsFolder:
     def download(self, table: str, site: str) -> Download:
         return download(self.path(table, site))
 
+    def first_download(self, site: str, *names: str) -> list[Download]:
+        """The first of the tables that exists: a figure's own numbers, or else the summary they are part of."""
+        return [self.download(name, site) for name in names if self.has(name, site)][:1]
+
     def has_figure(self, name: str) -> bool:
         return (self.folder / "figures" / f"{name}.svg").exists()
 

@@ -1,0 +1,234 @@
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from ecg_ccta.errors import StudyError
+from ecg_ccta.files import write_json
+from ecg_ccta.report.page import build_report
+from ecg_ccta.vessels import VESSELS
+
+VOID = {"meta", "img", "br", "hr", "link", "input", "col"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: tags must nest."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.refers: list[str] = []
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self.images: list[dict] = []
+        self.links: list[dict] = []
+        self.text: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in found:
+            self.ids.append(found["id"])
+        self.refers += [found[name] for name in ("aria-labelledby", "for") if name in found]
+        if found.get("href", "").startswith("#"):
+            self.refers.append(found["href"][1:])
+        self.loads += [found[name] for name in ("src", "href", "srcset", "action") if name in found]
+        if tag == "img":
+            self.images.append(found)
+        if tag == "a":
+            self.links.append(found)
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture
+def page(study, results, control, control_results) -> Page:
+    return Page(build_report(study, results, control, control_results))
+
+
+def test_the_page_is_whole_and_loads_nothing(page):
+    assert page.tags.count("h1") == 1
+    assert "script" not in page.tags
+    assert all(load.startswith(("data:", "#")) for load in page.loads)
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.refers) <= set(page.ids)
+
+
+def test_no_address_of_the_network_is_in_the_page(study, results):
+    html = build_report(study, results)
+    outside = re.sub(r"data:[\w/+.;=-]+,[A-Za-z0-9+/=]+", "", html)
+    assert "http://" not in outside
+    assert "https://" not in outside
+    assert "@import" not in outside
+    assert "url(" not in outside
+
+
+def test_every_figure_has_its_words_and_its_numbers(page):
+    assert len(page.images) == 2 * (6 + 4 + 1 + 1)
+    assert all(len(image["alt"]) > 20 for image in page.images)
+    downloads = [link for link in page.links if "download" in link]
+    assert {"discrimination_internal.csv", "recovery_external.csv", "waveforms_internal.csv"} <= {
+        link["download"] for link in downloads
+    }
+    for link in downloads:
+        content = base64.b64decode(link["href"].split(",", 1)[1]).decode()
+        assert "," in content.splitlines()[0]
+
+
+def test_the_first_table_is_the_aucs_beside_oracle_and_paper(page):
+    first = page.tables[0]
+    assert first[0] == ["Vessel", "ECGs", "Events", "AUC (95 % interval)", "Oracle's AUC", "Paper's AUC"]
+    assert [row[0] for row in first if len(row) == 1] == [
+        "Internal (simulated), out of fold",
+        "External (simulated)",
+        "Internal (simulated), clinically normal ECGs",
+    ]
+    assert first[2] == ["RCA", "2\u202f200", "260", "0.710 (0.670 to 0.750)", "0.790", "0.794"]
+    assert first[3][3] == "too few events (7)"
+    assert first[7][5] == "0.749"
+    assert first[12][5] == "0.793"
+
+
+def test_missing_numbers_show_their_note_and_never_nan(study, results, control, control_results):
+    words = Page(build_report(study, results, control, control_results)).words
+    for nothing in ("nan", "NaN", "None", "<NA>", "inf", "not available"):
+        assert not re.search(rf"(?<![A-Za-z]){re.escape(nothing)}(?![A-Za-z])", words), nothing
+    assert "no ECG in the high group" in words
+    assert "too few patients (4 high-risk)" in words
+
+
+def test_recovery_and_negative_control_are_told_in_words(page):
+    assert "66 % (58 to 74) of the planted discrimination is found again" in page.words
+    assert "mean AUC over vessels 0.503 (0.483 to 0.523); 0.5 lies within the interval" in page.words
+
+
+def test_a_negative_control_that_finds_something_is_said_aloud(study, results, control, control_results):
+    path = control_results / "tables/discrimination_internal.csv"
+    table = pd.read_csv(path)
+    table.loc[table["vessel"] == "macro", ["auc", "bootstrap_lower", "bootstrap_upper"]] = [0.6, 0.55, 0.65]
+    table.to_csv(path, index=False)
+    assert "0.5 lies OUTSIDE the interval" in Page(build_report(study, results, control, control_results)).words
+
+
+def test_the_flow_shows_every_exclusion(page):
+    assert "ECGs in the export 2 400 ECGs, 2 000 patients" in page.words
+    assert "Excluded: no CCTA within 90 days before or 7 days after 61" in page.words
+    assert "Excluded: flat lead 27" in page.words
+
+
+def test_text_from_data_and_configuration_is_escaped(changed, results):
+    attack = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+    study = changed({"title": attack, "sites": {"internal": {"title": f'"{attack}'}}})
+    flow = results / "cohort/internal.flow.json"
+    steps = json.loads(flow.read_text())
+    steps["steps"][1]["excluded"] = attack
+    write_json(flow, steps)
+    table = results / "tables/discrimination_internal.csv"
+    found = pd.read_csv(table)
+    found.loc[1, "note"] = attack
+    found.to_csv(table, index=False)
+    page = Page(build_report(study, results))
+    assert "script" not in page.tags
+    assert all("onerror" not in image for image in page.images)
+    assert attack in page.words
+
+
+def test_scored_only_sites_and_more_sites_have_their_place(changed, results, add_site):
+    add_site(results, "third")
+    for path in results.glob("tables/*_scored.csv"):
+        path.unlink()
+    write_json(results / "cohort/scored.flow.json", {"steps": [{"label": "ECGs included", "ecgs": 31, "patients": 30}]})
+    more = {
+        "third": {"role": "external", "title": "Third", "export": "exports/third"},
+        "scored": {"role": "external", "title": "Scored", "export": "exports/scored", "tables": {"ccta": None}},
+    }
+    page = Page(build_report(changed({"sites": more}), results))
+    groups = [row[0] for row in page.tables[0] if len(row) == 1]
+    assert "Third" in groups
+    assert "Scored" not in groups
+    assert "Scored: scored only." in page.words
+    assert "31 exported ECGs of 30 patients" in page.words
+
+
+def test_a_study_of_real_hospitals_without_follow_up_leaves_those_sections_out(changed, results):
+    for pattern in ("recovery_*", "planted_*", "cumulative_events_*"):
+        for path in results.glob(f"*/{pattern}"):
+            path.unlink()
+    site = {"title": "One", "simulation": None, "export": "exports/one", "tables": {"follow_up": None}}
+    study = changed({"sites": {"internal": site, "external": None}})
+    page = Page(build_report(study, results))
+    assert "Oracle's AUC" not in page.tables[0][0]
+    assert "Planted" not in page.words
+    assert "simulated" not in page.words.lower().replace("simulated hospitals with known truth", "")
+    assert "cumulative-events" not in page.ids
+    assert "Follow-up." not in page.words
+
+
+def test_a_missing_table_or_column_is_named(study, results):
+    table = results / "tables/calibration_summary_external.csv"
+    pd.read_csv(table).drop(columns="slope").to_csv(table, index=False)
+    with pytest.raises(StudyError, match=r"calibration_summary_external.csv: no column slope"):
+        build_report(study, results)
+    table.unlink()
+    with pytest.raises(StudyError, match="the report needs this table"):
+        build_report(study, results)
+
+
+def test_large_figures_go_in_as_png(study, results):
+    svg = results / "figures/roc_internal.svg"
+    svg.write_text(svg.read_text().replace("</svg>", f"<!--{'x' * 1_000_001}--></svg>"))
+    page = Page(build_report(study, results))
+    kinds = [image["src"].split(";")[0] for image in page.images if "ROC curve of each vessel in Int" in image["alt"]]
+    assert kinds == ["data:image/png"]
+
+
+def test_methods_follow_the_configuration(changed, results):
+    study = changed({"training": {"folds": 7}, "follow_up": {"landmark_days": 14}, "evaluation": {"level": 0.9}})
+    page = Page(build_report(study, results))
+    assert "split into 7 folds" in page.words
+    assert "from day 14 after the CCTA" in page.words
+    assert page.tables[0][0][3] == "AUC (90 % interval)"
+
+
+def test_provenance_holds_hashes_times_and_versions_but_no_foreign_path(page):
+    assert "a" * 40 in page.words
+    assert "finetune.bin" in page.words
+    assert "1" * 64 in page.words
+    assert "2.13.0" in page.words
+    assert "3 jobs took 3.1 minutes" in page.words
+    assert "/secret" not in page.words
+
+
+def test_the_same_results_give_the_same_page(study, results):
+    assert build_report(study, results) == build_report(study, results)
+
+
+def test_every_vessel_is_in_the_waveform_section(page):
+    assert all(f"Mean beats of high-risk and low-risk ECGs, {vessel}" in page.words for vessel in VESSELS)
