@@ -239,25 +239,30 @@ def region_agreement(regions: pd.DataFrame) -> pd.DataFrame:
 def draw_planted(regions: pd.DataFrame, truth: Mapping[str, Any]) -> Figure:
     """Planted regions and what was recovered: a row per vessel; lead by segment, each panel on its own scale.
 
-    Planted regions are outlined in every panel.
+    Planted regions are outlined in every panel. A scale reaches at least |t| = 4 and density 2, so that noise alone
+    does not fill it.
     """
     import seaborn
 
     colours = mpl.colors.ListedColormap(seaborn.color_palette("rocket_r", 256))
-    measures = {"planted": "planted", "waveform": "waveform difference |t|", "attribution": "attribution density"}
+    measures = {
+        "planted": ("planted", 1.0),
+        "waveform": ("waveform difference |t|", 4.0),
+        "attribution": ("attribution density", 2.0),
+    }
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 9.2))
         axes = figure.subplots(len(VESSELS), len(measures), sharex=True, sharey=True)
         for v, vessel in enumerate(VESSELS):
             cells = regions[regions["vessel"] == vessel]
             planted = _grid(cells, "planted", truth)
-            for m, (measure, title) in enumerate(measures.items()):
+            for m, (measure, (title, least)) in enumerate(measures.items()):
                 axis, values = axes[v, m], _grid(cells, measure, truth)
                 axis.set_title(f"{vessel}: {title}", loc="left")
                 axis.set_yticks(range(len(LEADS)), LEADS)
                 axis.set_xticks(range(len(truth["segments"])), truth["segments"], rotation=40, ha="right")
                 if np.isfinite(values).any():
-                    top = max(float(np.nanmax(values)), 1e-9)
+                    top = max(float(np.nanmax(values)), least)
                     image = axis.imshow(values, aspect="auto", cmap=colours, vmin=0, vmax=top)
                     if measure != "planted":
                         figure.colorbar(image, ax=axis, pad=0.02).outline.set_visible(False)

@@ -152,7 +152,9 @@ def risk_groups(results: ResultsFolder) -> Section | None:
                 [("", rows)],
                 says=sentences.event_rates(found),
                 downloads=[results.download("risk_groups", site)],
-                notes=["Thresholds were fixed before any outcome was looked at. Wilson intervals over ECGs."],
+                notes=[
+                    "Thresholds are constants of the configuration, not chosen on these data. Wilson intervals over ECGs."
+                ],
             )
         )
     return Section("risk-groups", "Risk groups", blocks) if blocks else None
@@ -183,11 +185,17 @@ def cumulative_events(results: ResultsFolder) -> Section | None:
         groups = []
         for vessel, rows in found.groupby("vessel", sort=False):
             label = "Any vessel" if vessel == "any" else vessel
-            groups.append((label, [_reading(row) for _, row in rows.iterrows()]))
+            groups.append((label, [_reading(day, cells) for day, cells in rows.groupby("day")]))
         blocks.append(
             Table(
                 f"Cumulative events at the reading days, {title}",
-                ["Group", "Day", "At risk", "Events", "Cumulative events (%)"],
+                [
+                    "Day",
+                    "Low: events / at risk",
+                    "Low: cumulative (%)",
+                    "High: events / at risk",
+                    "High: cumulative (%)",
+                ],
                 groups,
                 downloads=[results.download("cumulative_events", site)],
             )
@@ -377,9 +385,13 @@ def _auc_rows(found: pd.DataFrame, key: str) -> list[list[str]]:
     return rows
 
 
-def _reading(row: pd.Series) -> list[str]:
-    percent = interval(row["percent"], row["lower"], row["upper"], 1, row["note"])
-    return [row["group"], count(row["day"]), count(row["at_risk"]), count(row["events"]), percent]
+def _reading(day: float, cells: pd.DataFrame) -> list[str]:
+    row = [count(day)]
+    for group in ("low", "high"):
+        for _, cell in cells[cells["group"] == group].iterrows():
+            row.append(f"{count(cell['events'])} / {count(cell['at_risk'])}")
+            row.append(interval(cell["percent"], cell["lower"], cell["upper"], 1, cell["note"]))
+    return row
 
 
 def _waveform_row(row: pd.Series) -> list[str]:

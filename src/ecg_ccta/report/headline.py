@@ -125,7 +125,9 @@ def _recovered(results: ResultsFolder) -> list:
             if len(mean) and not is_missing(mean.iloc[0]["recovered"]):
                 row = mean.iloc[0]
                 share = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"])
-                sentences.append(f"{label}: {share} of the planted discrimination is found again, {row['note']}.")
+                sentences.append(
+                    f"{label}: {share} of the planted discrimination is found again, {row['note'].split(' (')[0]}."
+                )
     return [
         Table(
             "Recovered against planted: model and oracle on the same ECGs",
@@ -133,7 +135,10 @@ def _recovered(results: ResultsFolder) -> list:
             groups,
             says=" ".join(sentences),
             downloads=[results.download("recovery", site) for site in sites],
-            notes=["Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients."],
+            notes=[
+                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean is over "
+                "vessels with at least 100 events."
+            ],
         )
     ]
 

@@ -17,7 +17,7 @@ def inclusion(results: ResultsFolder) -> Section:
         blocks.append(
             Table(
                 f"Characteristics of the included patients, {results.title(site)}",
-                ["" if name.startswith("Unnamed") else name for name in words.columns],
+                [name.capitalize() if name in ("characteristic", "value") else name for name in words.columns],
                 [("", words.to_numpy().tolist())],
                 says=f"{count(last['ecgs'])} of {count(first['ecgs'])} ECGs "
                 f"({percent(last['ecgs'] / max(first['ecgs'], 1))}) of {count(last['patients'])} patients are "
