@@ -153,7 +153,8 @@ def risk_groups(results: ResultsFolder) -> Section | None:
                 says=sentences.event_rates(found),
                 downloads=[results.download("risk_groups", site)],
                 notes=[
-                    "Thresholds are constants of the configuration, not chosen on these data. Wilson intervals over ECGs."
+                    "Thresholds are constants of the configuration, not chosen on these data. Wilson intervals "
+                    "over ECGs."
                 ],
             )
         )

@@ -136,7 +136,8 @@ def _recovered(results: ResultsFolder) -> list:
             says=" ".join(sentences),
             downloads=[results.download("recovery", site) for site in sites],
             notes=[
-                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean is over "
+                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean "
+                "is over "
                 "vessels with at least 100 events."
             ],
         )
