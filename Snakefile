@@ -24,7 +24,7 @@ report: "workflow/report/study.rst"
 
 
 rule all:
+    default_target: True
     input:
         f"results/{STUDY.study}/report/index.html",
         f"results/{STUDY.study}/tracking.json",
-    default_target: True

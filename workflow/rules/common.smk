@@ -1,7 +1,13 @@
 """The checked configuration, and the few functions that name files."""
 
+import os
 import sys
 from pathlib import Path
+
+# The library is found where it lies, so that any environment with the pinned packages can run the study.
+SOURCE = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
 
 from ecg_ccta.config import load_overlaid, validated_or_exit
 from ecg_ccta.vessels import VESSELS
@@ -134,7 +140,42 @@ def jobs_of(study):
 
 
 def records_of(wildcards):
-    """Records of all jobs before the report; the shared foundation's too."""
+    """Records of all jobs before the report; that of the foundation, which a control shares, with the main study's."""
     study = study_of(wildcards)
     own = [f"results/{study.study}/records/{rule}/{job}.json" for rule, job in jobs_of(study)]
-    return [*own, f"results/foundation/{study.foundation.name}/record.json"]
+    return own + [f"results/foundation/{study.foundation.name}/record.json"] * is_main(study)
+
+
+def waveform_curves_of(wildcards):
+    """Mean beats to compare with the truth; the negative control has none."""
+    if is_main(study_of(wildcards)):
+        return f"results/{wildcards.study}/tables/waveform_curves_{wildcards.site}.csv"
+    return []
+
+
+def attribution_map_of(wildcards):
+    """Attribution maps to compare with the truth; made at the development site of the main study."""
+    if is_main(study_of(wildcards)) and wildcards.site == study_of(wildcards).development_site:
+        return f"results/{wildcards.study}/tables/attribution_map_{wildcards.site}.csv"
+    return []
+
+
+def control_records(wildcards):
+    """What the report of the main study needs of its negative control."""
+    if wildcards.study == STUDY.study and STUDY.negative_control is not None:
+        return [f"results/{CONTROL.study}/tables/discrimination_{CONTROL.development_site}.csv"]
+    return []
+
+
+def control_tracking(wildcards):
+    """The negative control is tracked first, so that two jobs never create the tracking database at once."""
+    if wildcards.study == STUDY.study and STUDY.negative_control is not None:
+        return [f"results/{CONTROL.study}/tracking.json"]
+    return []
+
+
+def report_record_of(wildcards):
+    """The record of the report; the negative control has no report of its own."""
+    if is_main(study_of(wildcards)):
+        return [f"results/{wildcards.study}/records/build_report/report.json"]
+    return []

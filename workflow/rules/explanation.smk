@@ -1,0 +1,132 @@
+"""What the network looks at, and how it compares with what was planted."""
+
+
+rule compare_waveforms:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        signals=signals_of,
+        risk="results/{study}/risk/{site}.parquet",
+    output:
+        waveforms="results/{study}/tables/waveforms_{site}.csv",
+        waveform_curves="results/{study}/tables/waveform_curves_{site}.csv",
+        RCA_svg=report(
+            "results/{study}/figures/waveforms_RCA_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        RCA_png="results/{study}/figures/waveforms_RCA_{site}.png",
+        LM_svg=report(
+            "results/{study}/figures/waveforms_LM_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LM_png="results/{study}/figures/waveforms_LM_{site}.png",
+        LAD_svg=report(
+            "results/{study}/figures/waveforms_LAD_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LAD_png="results/{study}/figures/waveforms_LAD_{site}.png",
+        LCX_svg=report(
+            "results/{study}/figures/waveforms_LCX_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LCX_png="results/{study}/figures/waveforms_LCX_{site}.png",
+        record="results/{study}/records/compare_waveforms/{site}.json",
+    log:
+        "results/{study}/logs/compare_waveforms/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_waveforms/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        explanation=settings("explanation"),
+        evaluation=settings("evaluation"),
+    message:
+        "Comparing the mean beats of the risk groups of site {wildcards.site}"
+    script:
+        "../scripts/compare_waveforms.py"
+
+
+rule attribute_waveforms:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        signals=signals_of,
+        predictions="results/{study}/predictions/{site}.parquet",
+        models=models_of,
+    output:
+        attribution="results/{study}/tables/attribution_{site}.csv",
+        attribution_map="results/{study}/tables/attribution_map_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/attribution_{site}.svg",
+            caption="../report/attribution.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/attribution_{site}.png",
+        record="results/{study}/records/attribute_waveforms/{site}.json",
+    log:
+        "results/{study}/logs/attribute_waveforms/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/attribute_waveforms/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        explanation=settings("explanation"),
+    message:
+        "Attributing the predictions of site {wildcards.site} to leads and segments"
+    script:
+        "../scripts/attribute_waveforms.py"
+
+
+rule compare_with_truth:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+        truth_table="results/{study}/truth/{site}.parquet",
+        truth_json="results/{study}/truth/{site}.json",
+        curves=waveform_curves_of,
+        attribution=attribution_map_of,
+    output:
+        recovery="results/{study}/tables/recovery_{site}.csv",
+        planted_regions="results/{study}/tables/planted_regions_{site}.csv",
+        planted="results/{study}/tables/planted_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/planted_{site}.svg",
+            caption="../report/planted.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/planted_{site}.png",
+        record="results/{study}/records/compare_with_truth/{site}.json",
+    log:
+        "results/{study}/logs/compare_with_truth/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_with_truth/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        site=site_settings,
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Comparing site {wildcards.site} with what was planted"
+    script:
+        "../scripts/compare_with_truth.py"

@@ -1,0 +1,57 @@
+"""The report, and the records' way to MLflow."""
+
+
+rule build_report:
+    input:
+        records=records_of,
+        control=control_records,
+    output:
+        page=report(
+            "results/{study}/report/index.html",
+            caption="../report/page.rst",
+            category="report",
+        ),
+        record="results/{study}/records/build_report/report.json",
+    log:
+        "results/{study}/logs/build_report/report.log",
+    benchmark:
+        "results/{study}/benchmarks/build_report/report.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
+        control=CONTROL.model_dump(mode="json") if STUDY.negative_control else None,
+    message:
+        "Building the report of study {wildcards.study}"
+    script:
+        "../scripts/build_report.py"
+
+
+rule log_study:
+    input:
+        records=records_of,
+        report=report_record_of,
+        control=control_tracking,
+    output:
+        tracking="results/{study}/tracking.json",
+        config="results/{study}/config.json",
+    log:
+        "results/{study}/logs/log_study/study.log",
+    benchmark:
+        "results/{study}/benchmarks/log_study/study.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
+    message:
+        "Sending the records of study {wildcards.study} to MLflow"
+    script:
+        "../scripts/log_study.py"

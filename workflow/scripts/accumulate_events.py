@@ -17,7 +17,10 @@ with recorded_job(snakemake) as record:
         evaluation.level,
         evaluation.minimum_events,
     )
-    for name, table in results.items():
-        tables.write_csv(table, snakemake.output[name])
+    tables.write_csv(results["comparison"], snakemake.output.cumulative_events)
+    tables.write_csv(results["readings"], snakemake.output.readings)
+    tables.write_csv(results["curves"], snakemake.output.curves)
+    tables.write_csv(results["at_risk"], snakemake.output.at_risk)
+    tables.write_csv(results["flow"], snakemake.output.flow)
     figures.save(cumulative_events_figure(results), snakemake.output.figure_svg)
     record.metrics({"hazard_ratio": results["comparison"].set_index("vessel")["hazard_ratio"].to_dict()})

@@ -16,5 +16,5 @@ with recorded_job(snakemake) as record:
     results = validate_normal(scored, Evaluation(**snakemake.params.evaluation), snakemake.params.seed)
     tables.write_csv(results["discrimination"], snakemake.output.normal_ecg)
     tables.write_csv(results["roc"], snakemake.output.roc)
-    figures.save(roc_figure(results["roc"], results["discrimination"]), snakemake.output.roc_figure_svg)
+    figures.save(roc_figure(results["discrimination"], results["roc"]), snakemake.output.roc_figure_svg)
     record.metrics({"auc": results["discrimination"].set_index("vessel")["auc"].to_dict()})

@@ -14,9 +14,7 @@ with recorded_job(snakemake) as record:
     scored = scored_ecgs(tables.read(tables.COHORT, snakemake.input.cohort), predictions)
     risk = stratify(predictions, settings.high_risk_thresholds)
     tables.write(risk, tables.RISK_GROUPS, snakemake.output.risk)
-    tables.write_csv(
-        group_table(scored, settings.high_risk_thresholds, settings.level), snakemake.output.risk_groups
-    )
+    tables.write_csv(group_table(scored, settings.high_risk_thresholds, settings.level), snakemake.output.risk_groups)
     tables.write_csv(grade_table(scored), snakemake.output.grades)
     figures.save(grade_figure(scored), snakemake.output.grade_figure_svg)
     record.metrics({"share_high": risk.assign(high=risk["group"] == "high").groupby("vessel")["high"].mean()})

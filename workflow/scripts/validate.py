@@ -17,9 +17,9 @@ with recorded_job(snakemake) as record:
     results = validate(scored, Evaluation(**snakemake.params.evaluation), snakemake.params.seed)
     for name, table in results.items():
         tables.write_csv(table, snakemake.output[name])
-    figures.save(roc_figure(results["roc"], results["discrimination"]), snakemake.output.roc_figure_svg)
+    figures.save(roc_figure(results["discrimination"], results["roc"]), snakemake.output.roc_figure_svg)
     figures.save(
-        calibration_figure(results["calibration"], results["calibration_summary"], scored),
+        calibration_figure(scored, results["calibration"], results["calibration_summary"]),
         snakemake.output.calibration_figure_svg,
     )
     auc = results["discrimination"].set_index("vessel")["auc"].dropna().to_dict()

@@ -26,6 +26,10 @@ for _vessel, _segments in PLANTED.items():
             PATTERNS[VESSELS.index(_vessel), MEASURED_LEADS.index(_lead), SEGMENTS.index(_segment)] = _millivolts
 
 
+NEGLIGIBLE = 0.25
+"""Share of a vessel's largest alteration below which a lead's segment does not count as altered."""
+
+
 def altered_by(expression: np.ndarray) -> np.ndarray:
     """Alterations in mV, (n, 8, segments), of `expression` (n, 4), the disease's size in each vessel's territory."""
     return np.einsum("nv,vls->nls", expression.astype(np.float32), PATTERNS)
@@ -39,7 +43,8 @@ def in_twelve_leads(alterations: np.ndarray) -> np.ndarray:
 def planted_truth(effect: float) -> dict:
     """The alterations planted with this effect, for the record: amplitudes, mask and time windows, plain numbers.
 
-    `mask` is true where a vessel alters a lead's segment at all, derived leads included. Windows are the centre plus
+    `mask` is true where a vessel alters a lead's segment by at least a quarter of its largest alteration, derived
+    leads included. Windows are the centre plus
     and minus two widths, in seconds after R; for the T peak, after the T peak (`relative_to`).
     """
     amplitudes, mask = {}, {}
@@ -53,7 +58,8 @@ def planted_truth(effect: float) -> dict:
             for row, lead in enumerate(LEADS)
             if np.abs(pattern[row]).max() > 1e-6
         }
-        mask[vessel] = (np.abs(pattern) > 1e-6).tolist()
+        size = np.abs(pattern)
+        mask[vessel] = ((size > 1e-6) & (size >= NEGLIGIBLE * size.max() - 1e-6)).tolist()
     windows = {
         segment: {
             "from": round(float(centre - 2 * width), 4),

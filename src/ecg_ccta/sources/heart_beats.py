@@ -1,10 +1,10 @@
 """A simulated resting ECG: a moving electrical dipole seen by twelve leads.
 
-Every heart beat is a sum of Gaussian waves in time (two atrial, four ventricular, two small notches, ST and T), each with a 3-D dipole
-vector (X to the left, Y to the foot, Z to the back), as in the dynamical model of McSharry et al. (IEEE TBME 2003) and
-its vector form (Sameni et al., EURASIP J Adv Signal Process 2007). The dipole is projected to I, II and V1-V6 with the
-Dower matrix (Dower et al., J Electrocardiol 1980); the other limb leads follow exactly. Everything is computed for
-whole blocks of ECGs at once.
+Every heart beat is a sum of Gaussian waves in time (two atrial, four ventricular, two small notches, ST and T), each
+with a 3-D dipole vector (X to the left, Y to the foot, Z to the back), as in the dynamical model of McSharry et al.
+(IEEE TBME 2003) and its vector form (Sameni et al., EURASIP J Adv Signal Process 2007). The dipole is projected to I,
+II and V1-V6 with the Dower matrix (Dower et al., J Electrocardiol 1980); the other limb leads follow exactly.
+Everything is computed for whole blocks of ECGs at once.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ ST_DIPOLE = np.array([0.020, 0.012, -0.045], dtype=np.float32)
 
 SEGMENTS = ("early QRS", "terminal QRS", "early ST", "late ST", "T peak")
 """Parts of the beat that disease can alter."""
-SEGMENT_CENTRES = np.array([-0.040, 0.058, 0.090, 0.132, 0.0], dtype=np.float32)
+SEGMENT_CENTRES = np.array([-0.036, 0.051, 0.090, 0.132, 0.0], dtype=np.float32)
 """Seconds after R; that of the T peak is relative to the patient's own T peak."""
 SEGMENT_WIDTHS = np.array([0.008, 0.010, 0.018, 0.026, 0.028], dtype=np.float32)
 """Standard deviation in seconds of each segment's Gaussian shape."""
@@ -148,11 +148,11 @@ def draw_hearts(age: np.ndarray, male: np.ndarray, rng: np.random.Generator) -> 
         sinus_arrhythmia=np.clip(normal(0.035 - 0.008 * decades, 0.015), 0.005, 0.12),
         respiration=np.clip(normal(0.25, 0.04), 0.14, 0.4),
         pr=np.clip(normal(0.158 + 0.004 * decades, 0.020), 0.11, 0.30),
-        qrs=np.clip(around_one(0.07) * (0.98 + 0.05 * male), 0.8, 1.7),
+        qrs=np.clip(around_one(0.07) * (0.86 + 0.05 * male), 0.72, 1.7),
         qtc=np.clip(normal(0.417 - 0.012 * male + 0.002 * decades, 0.018), 0.35, 0.52),
         p_dipoles=P_DIPOLES * around_one(0.25, 1, 1) + normal(0, 0.010, 2, 3),
         qrs_dipoles=_rotated(qrs_dipoles, frontal, horizontal) * voltage[:, None, None],
-        notch_times=rng.uniform(-0.015, 0.035, (n, 2)),
+        notch_times=rng.uniform(-0.018, 0.036, (n, 2)),
         notch_dipoles=normal(0, 0.06, 2, 3) * voltage[:, None, None],
         st_dipole=ST_DIPOLE + normal(0, 0.020, 3),
         t_dipole=_rotated(t_dipole[:, None], t_frontal, t_horizontal)[:, 0],

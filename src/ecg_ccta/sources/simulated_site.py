@@ -151,7 +151,9 @@ def _ecgs(patients: pd.DataFrame, simulation: Simulation, rng: np.random.Generat
     days = np.where(rng.random(total) < 0.1, -rng.integers(0, 7, total), np.floor(before))
     days = np.where(broken == "no CCTA in the window", rng.integers(200, 401, total), days).astype(int)
     seconds = np.clip(rng.normal(11.5, 3, total), 6, 22) * 3600
-    recorded_at = (patients["performed_at"].to_numpy()[owners] - days).astype("datetime64[s]")
+    # pandas keeps no dates, only seconds: without [D] the days would be subtracted as seconds.
+    performed = patients["performed_at"].to_numpy().astype("datetime64[D]")
+    recorded_at = (performed[owners] - days).astype("datetime64[s]")
     recorded_at = recorded_at + seconds.astype(int).astype("timedelta64[s]")
     recorded_at[unique:] = recorded_at[copy_of[unique:]]
     return pd.DataFrame(

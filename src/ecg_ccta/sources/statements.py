@@ -51,7 +51,8 @@ def read_tracings(hearts: Hearts, alterations: np.ndarray, ecgs: np.ndarray, vis
     `alterations` (n, 8, segments) in mV count where their mean over a territory's leads reaches `visible_millivolts`;
     `ecgs` (n, 12, samples) in mV are the tracings, for the voltages. Criteria: rate 60 and 100 per minute, PR above
     200 ms, QRS 120 ms or more, Fridericia QTc above 450 (AHA/ACCF/HRS 2009 recommendations), Sokolow-Lyon 3.5 mV
-    (Sokolow and Lyon, Am Heart J 1949), all limb leads below 0.5 mV (0.6 with the noise), axis outside -30 to 90 degrees.
+    (Sokolow and Lyon, Am Heart J 1949), all limb leads below 0.5 mV (0.6 with
+    the noise), axis outside -30 to 90 degrees.
     """
     axis = frontal_axis(hearts)
     deepest, tallest = ecgs.min(axis=2), ecgs.max(axis=2)

@@ -6,6 +6,7 @@ new record; its older run is kept and tagged as superseded.
 
 import logging
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,26 +22,36 @@ PATIENT_LEVEL = {"sites", "truth", "cohort", "signals", "splits", "predictions",
 """Folders of a study whose files hold one row per patient or ECG; of these only the flow counts are logged."""
 
 
-def send_records(study: str, records: Path, parameters: dict[str, Any], results: Path) -> dict[str, Any]:
-    """Send every record below `records` that MLflow does not hold yet.
+def send_records(parameters: dict[str, Any], records: Sequence[Path], results: Path) -> dict[str, Any]:
+    """Send every record that MLflow does not hold yet.
 
     Parameters
     ----------
-    study, parameters : name and whole configuration; the parent run is theirs
+    parameters : the study's whole configuration; the parent run is its
+    records : the records' files
     results : folder of the default tracking store, used where MLFLOW_TRACKING_URI is not set
 
     Returns
     -------
     tracking URI, experiment and run ids, and how many runs were sent now.
+
+    Raises
+    ------
+    mlflow.exceptions.MlflowException
+        Where the server does not answer; what was sent stays sent.
     """
+    # Without these a server that is down holds the study up for many minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     import mlflow
     from mlflow.tracking import MlflowClient
 
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').as_posix()}"
+    study = parameters["study"]
+    uri = tracking_uri(results)
     mlflow.set_tracking_uri(uri)
     client = MlflowClient(uri)
     experiment_id = _experiment(client, results)
-    contents = [read_json(path) for path in sorted(records.rglob("*.json"))]
+    contents = [read_json(path) for path in records]
     parent_id = _parent(client, experiment_id, study, parameters, contents)
     present = _children(client, experiment_id, parent_id)
     children, sent = {}, 0
@@ -59,12 +70,33 @@ def send_records(study: str, records: Path, parameters: dict[str, Any], results:
     client.set_terminated(parent_id, "FINISHED", end_time=finished)
     log.info("sent %d of %d runs to %s", sent, len(contents), uri)
     return {
+        "status": "sent",
         "tracking_uri": uri,
         "experiment_id": experiment_id,
         "parent_run_id": parent_id,
         "sent": sent,
         "runs": children,
     }
+
+
+def send_or_postpone(parameters: dict[str, Any], records: Sequence[Path], results: Path) -> dict[str, Any]:
+    """As `send_records`, but a server that does not answer costs no result: the records wait where they lie.
+
+    Returns
+    -------
+    what `send_records` returns, or status "pending" with the reason; `ecg-ccta sync` sends the records later.
+    """
+    try:
+        return send_records(parameters, records, results)
+    except Exception as error:
+        # Whatever the tracking store's trouble is, the study's results stand without it.
+        log.warning("records are kept and can be sent with `ecg-ccta sync %s`: %s", parameters["study"], error)
+        return {"status": "pending", "tracking_uri": tracking_uri(results), "reason": str(error).splitlines()[0]}
+
+
+def tracking_uri(results: Path) -> str:
+    """What MLFLOW_TRACKING_URI names, or a SQLite database among the results."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').as_posix()}"
 
 
 def _experiment(client: Any, results: Path) -> str:

@@ -1,0 +1,62 @@
+"""Follow-up recovers the hazard ratios that were planted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lifelines import CoxPHFitter
+
+from ecg_ccta.sources.follow_up import HAZARD_RATIOS, LAST_DAY, draw_follow_up, marginal_hazard_ratios
+from ecg_ccta.vessels import VESSELS
+
+
+@pytest.fixture(scope="module")
+def patients():
+    rng = np.random.default_rng(0)
+    n = 40_000
+    events = rng.random((n, 4)) < (0.14, 0.05, 0.18, 0.12)
+    performed = np.datetime64("2021-01-04") + rng.integers(0, 700, n)
+    follow_up = draw_follow_up(performed, rng.normal(60, 10, n), events, rng)
+    return performed, events, follow_up
+
+
+def test_cox_recovers_the_planted_hazard_ratios(patients):
+    performed, events, follow_up = patients
+    infarction = (follow_up["event"] == "myocardial infarction").to_numpy()
+    end = follow_up["end_date"].to_numpy().astype("datetime64[D]")
+    event_date = pd.to_datetime(follow_up["event_date"]).to_numpy().astype("datetime64[D]")
+    days = np.where(infarction, event_date, end) - performed
+    table = pd.DataFrame(events.astype(float), columns=list(VESSELS))
+    table["any"] = events.any(axis=1).astype(float)
+    table["days"], table["infarction"] = days.astype(int), infarction
+    summary = CoxPHFitter().fit(table, "days", "infarction").summary
+    for name, planted in HAZARD_RATIOS.items():
+        low, high = summary.loc[name, ["coef lower 95%", "coef upper 95%"]]
+        middle, half = (low + high) / 2, (high - low) / 2
+        assert abs(np.log(planted) - middle) < 1.6 * half, name
+
+
+def test_dates_are_in_order_and_missing_where_nothing_happened(patients):
+    performed, _, follow_up = patients
+    end = follow_up["end_date"].to_numpy().astype("datetime64[D]")
+    assert (end > performed).all()
+    assert (end <= LAST_DAY).all()
+    event_date = pd.to_datetime(follow_up["event_date"])
+    assert (event_date.isna() == follow_up["event"].isna()).all()
+    known = event_date.notna().to_numpy()
+    assert (event_date[known] <= pd.to_datetime(follow_up["end_date"])[known]).all()
+    dead = (follow_up["event"] == "death").to_numpy()
+    assert (event_date[dead] == pd.to_datetime(follow_up["end_date"])[dead]).all()
+
+
+def test_enough_happens_for_curves(patients):
+    share = patients[2]["event"].value_counts(normalize=True, dropna=False)
+    assert 0.05 < share["myocardial infarction"] < 0.15
+    assert 0.005 < share["death"] < 0.06
+
+
+def test_marginal_hazard_ratio_of_a_lone_vessel():
+    events = np.array([[1, 0, 0, 0], [0, 0, 0, 0]], dtype=bool)
+    ratios = marginal_hazard_ratios(events)
+    assert ratios["RCA"] == pytest.approx(2.0 * 1.3)
+    assert ratios["any"] == pytest.approx(2.0 * 1.3)
+    assert ratios["LAD"] is None

@@ -1,0 +1,16 @@
+"""Write the study's one-page report."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from pathlib import Path
+
+    from ecg_ccta.config import Study
+    from ecg_ccta.files import write_text
+    from ecg_ccta.report.page import build_report
+
+    folder = Path(snakemake.output.page).parents[1]
+    control = Study(**snakemake.params.control) if snakemake.params.control else None
+    page = build_report(Study(**snakemake.params.study), folder, control, control and folder.parent / control.study)
+    write_text(snakemake.output.page, page)
+    record.metrics({"megabytes": len(page) / 1e6})

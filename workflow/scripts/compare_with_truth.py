@@ -1,0 +1,37 @@
+"""Compare a simulated site's results with what was planted."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    import pandas as pd
+
+    from ecg_ccta import figures, tables
+    from ecg_ccta.cohort.pseudonyms import site_key
+    from ecg_ccta.config import Evaluation, Site
+    from ecg_ccta.evaluation.normal_ecg import is_clinically_normal
+    from ecg_ccta.explanation.planted import compare_with_truth, draw_planted, planted_regions, region_agreement
+    from ecg_ccta.files import read_json
+
+    cohort = tables.read(tables.COHORT, snakemake.input.cohort)
+    site = Site(role="external", **snakemake.params.site)
+    recovery = compare_with_truth(
+        cohort,
+        tables.read(tables.PREDICTIONS, snakemake.input.predictions),
+        pd.read_parquet(snakemake.input.truth_table),
+        site_key(snakemake.wildcards.site, site, snakemake.params.seed),
+        is_clinically_normal(cohort["statement"]),
+        Evaluation(**snakemake.params.evaluation),
+        snakemake.params.seed,
+    )
+    planted = read_json(snakemake.input.truth_json)["planted"]
+    curves, attribution = (
+        pd.read_csv(snakemake.input[name]) if snakemake.input[name] else None for name in ("curves", "attribution")
+    )
+    regions = planted_regions(planted, curves, attribution)
+    agreement = region_agreement(regions)
+    tables.write_csv(recovery, snakemake.output.recovery)
+    tables.write_csv(regions, snakemake.output.planted_regions)
+    tables.write_csv(agreement, snakemake.output.planted)
+    figures.save(draw_planted(regions, planted), snakemake.output.figure_svg)
+    of_all = recovery[recovery["stratum"] == "all"].set_index("vessel")
+    record.metrics({"recovered": of_all["recovered"].to_dict(), "oracle_auc": of_all["oracle_auc"].to_dict()})
