@@ -70,6 +70,17 @@ class Columns(Section):
     follow_up: dict[str, str] = Field(default_factory=dict)
 
 
+class Quality(Section):
+    """When a recording is not usable; every limit leads to an exclusion with its reason."""
+
+    flat_lead_millivolts: float = Field(0.02, gt=0, description="A lead with a smaller 1-99 % range is flat.")
+    flat_leads_allowed: int = Field(0, ge=0, lt=12, description="Flat leads that a usable recording may have.")
+    largest_millivolts: float = Field(20.0, gt=0, le=32.0, description="A larger amplitude is not an ECG.")
+    limb_lead_residual: float = Field(
+        0.5, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
+    )
+
+
 class Site(Section):
     """One hospital: its raw export on disk, or a simulation that writes one."""
 
@@ -89,6 +100,7 @@ class Site(Section):
     pseudonym_key: Path | None = Field(
         None, description="File with the secret of the keyed hash; default: private/<site>.key, made when missing."
     )
+    quality: Quality | None = Field(None, description="Replaces the study's quality limits at this site.")
     shards: int = Field(2, gt=0, description="Parts in which the recordings are cleaned, in parallel.")
 
     @model_validator(mode="after")
@@ -107,16 +119,6 @@ class Cohort(Section):
     days_before_ccta: int = Field(90, ge=0, description="An ECG counts when taken at most this many days before.")
     days_after_ccta: int = Field(7, ge=0, description="... or at most this many days after the CCTA.")
     minimum_age: float = Field(18, ge=0, description="Years.")
-
-
-class Quality(Section):
-    """When a recording is not usable; every limit leads to an exclusion with its reason."""
-
-    flat_lead_millivolts: float = Field(0.02, gt=0, description="A lead with a smaller 1-99 % range is flat.")
-    largest_millivolts: float = Field(20.0, gt=0, le=32.0, description="A larger amplitude is not an ECG.")
-    limb_lead_residual: float = Field(
-        0.5, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
-    )
 
 
 class Architecture(Section):

@@ -15,7 +15,7 @@ from ecg_ccta.vessels import VESSELS
 STUDY = validated_or_exit(config)
 STUDIES = {STUDY.study: STUDY}
 if STUDY.negative_control is not None:
-    CONTROL = load_overlaid(config, STUDY.negative_control)
+    CONTROL = load_overlaid(config, Path(workflow.basedir) / STUDY.negative_control)
     STUDIES[CONTROL.study] = CONTROL
 
 
@@ -49,7 +49,12 @@ def seed(wildcards):
 
 def site_settings(wildcards):
     """All of a site but what later stages alone look at."""
-    return site_of(wildcards).model_dump(mode="json", exclude={"title", "role"})
+    return site_of(wildcards).model_dump(mode="json", exclude={"title", "role", "quality"})
+
+
+def quality_of(wildcards):
+    """The site's own limits of signal quality, or the study's."""
+    return (site_of(wildcards).quality or study_of(wildcards).quality).model_dump(mode="json")
 
 
 def title_of(wildcards):

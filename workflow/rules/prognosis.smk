@@ -8,7 +8,7 @@ rule accumulate_events:
         follow_up="results/{study}/cohort/{site}.follow_up.parquet",
     output:
         cumulative_events="results/{study}/tables/cumulative_events_{site}.csv",
-        readings="results/{study}/tables/cumulative_events_readings_{site}.csv",
+        comparison="results/{study}/tables/cumulative_events_comparison_{site}.csv",
         curves="results/{study}/tables/cumulative_events_curves_{site}.csv",
         at_risk="results/{study}/tables/cumulative_events_at_risk_{site}.csv",
         flow="results/{study}/tables/cumulative_events_flow_{site}.csv",

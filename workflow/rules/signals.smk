@@ -21,7 +21,7 @@ rule clean_signals:
         runtime=60,
     params:
         site=site_settings,
-        quality=settings("quality"),
+        quality=quality_of,
         export=export_folder,
         shards=lambda wildcards: site_of(wildcards).shards,
         seed=seed,

@@ -17,8 +17,8 @@ with recorded_job(snakemake) as record:
         evaluation.level,
         evaluation.minimum_events,
     )
-    tables.write_csv(results["comparison"], snakemake.output.cumulative_events)
-    tables.write_csv(results["readings"], snakemake.output.readings)
+    tables.write_csv(results["readings"], snakemake.output.cumulative_events)
+    tables.write_csv(results["comparison"], snakemake.output.comparison)
     tables.write_csv(results["curves"], snakemake.output.curves)
     tables.write_csv(results["at_risk"], snakemake.output.at_risk)
     tables.write_csv(results["flow"], snakemake.output.flow)

@@ -64,19 +64,20 @@ def limb_lead_residual(ecg: np.ndarray) -> float:
 
 
 def assess(ecg: np.ndarray, quality: Quality) -> tuple[str | None, str]:
-    """The reason to exclude the first 10 s of `ecg`, or None, and the noisy or saturated leads, such as "V3 V4".
+    """The reason to exclude the first 10 s of `ecg`, or None, and the noisy, saturated or flat leads, such as "V3 V4".
 
     Reasons, the first that holds: "too short" (under 10 s), "NaN samples", "flat lead", "amplitude out of range",
-    "limb leads inconsistent". Noisy leads alone exclude nothing: they are only named.
+    "limb leads inconsistent". Noisy leads, and flat ones up to `flat_leads_allowed`, exclude nothing: they are only named.
     """
     if ecg.shape[-1] < SAMPLES:
         return "too short", ""
     ecg = ecg[:, :SAMPLES]
     if not np.isfinite(ecg).all():
         return "NaN samples", ""
-    doubtful = noisy(ecg) | saturated(ecg)
+    without_signal = flat(ecg, quality)
+    doubtful = noisy(ecg) | saturated(ecg) | without_signal
     names = " ".join(lead for lead, is_doubtful in zip(LEADS, doubtful, strict=True) if is_doubtful)
-    if flat(ecg, quality).any():
+    if without_signal.sum() > quality.flat_leads_allowed:
         return "flat lead", names
     if np.abs(ecg).max() > quality.largest_millivolts:
         return "amplitude out of range", names

@@ -65,7 +65,7 @@ ST_DIPOLE = np.array([0.020, 0.012, -0.045], dtype=np.float32)
 
 SEGMENTS = ("early QRS", "terminal QRS", "early ST", "late ST", "T peak")
 """Parts of the beat that disease can alter."""
-SEGMENT_CENTRES = np.array([-0.036, 0.051, 0.090, 0.132, 0.0], dtype=np.float32)
+SEGMENT_CENTRES = np.array([-0.033, 0.047, 0.090, 0.132, 0.0], dtype=np.float32)
 """Seconds after R; that of the T peak is relative to the patient's own T peak."""
 SEGMENT_WIDTHS = np.array([0.008, 0.010, 0.018, 0.026, 0.028], dtype=np.float32)
 """Standard deviation in seconds of each segment's Gaussian shape."""
