@@ -1,8 +1,9 @@
 """Simulated ECGs beside real ones, measured by the same instrument.
 
 30 recordings of the PhysioNet/CinC Challenge 2021 and 60 simulated ECGs go through neurokit2's cleaning, R peaks and
-wavelet delineation. Intervals are compared with the real recordings in sinus rhythm without extrasystoles, the only
-ones in which the P wave and the QT interval mean the same; amplitudes and spectra with all of them.
+wavelet delineation; the QRS duration, which that delineation overstates by half, is taken from the spatial velocity of
+the mean beat. Intervals are compared with the real recordings in sinus rhythm without extrasystoles, the only
+ones in which the P wave and the QT interval mean the same; QRS, amplitudes and spectra with all of them.
 """
 
 import warnings
@@ -18,11 +19,19 @@ from ecg_ccta.sources.alterations import altered_by
 from ecg_ccta.sources.heart_beats import another_day, draw_hearts, tracings
 from ecg_ccta.vessels import LEADS
 
-INTERVALS = ["heart rate (1/min)", "PR (ms)", "QRS (ms)", "QT (ms)", "QTc (ms)"]
+INTERVALS = ["heart rate (1/min)", "PR (ms)", "QT (ms)", "QTc (ms)"]
 ECTOPIC_OR_FIBRILLATING = {"284470004", "427172004", "164889003", "164890007"}
 LEAD_GROUPS = {"limb": LEADS[:6], "V1-V2": LEADS[6:8], "V3-V4": LEADS[8:10], "V5-V6": LEADS[10:]}
 BANDS = ((0.5, 5), (5, 15), (15, 40))
 FS = 500
+
+
+def qrs_milliseconds(beat):
+    """From the first to the last moment at which the leads together change at a tenth of their fastest."""
+    velocity = np.sqrt((np.gradient(beat, axis=1) ** 2).sum(axis=0))
+    steepest = int(np.argmax(velocity))
+    near = np.flatnonzero(velocity[max(0, steepest - 40) : steepest + 45] > 0.1 * velocity.max())
+    return (near[-1] - near[0]) * 1000 / FS
 
 
 def measured(ecg):
@@ -49,7 +58,6 @@ def measured(ecg):
             (
                 60 / rr,
                 milliseconds("ECG_P_Onsets", "ECG_R_Onsets"),
-                milliseconds("ECG_R_Onsets", "ECG_R_Offsets"),
                 qt,
                 qt / np.cbrt(rr),
             ),
@@ -57,8 +65,9 @@ def measured(ecg):
         )
     )
     cleaned = np.stack([nk.ecg_clean(values, sampling_rate=FS) for values in ecg])
-    whole = peaks[(peaks > 50) & (peaks < ecg.shape[1] - 200)]
-    qrs = np.median([cleaned[:, peak - 50 : peak + 50] for peak in whole], axis=0)
+    whole = peaks[(peaks > 60) & (peaks < ecg.shape[1] - 200)]
+    qrs = np.median([cleaned[:, peak - 60 : peak + 80] for peak in whole], axis=0)
+    row["QRS (ms)"] = qrs_milliseconds(qrs)
     t_wave = np.median([cleaned[:, peak + 75 : peak + 200] for peak in whole], axis=0)
     for name, leads in LEAD_GROUPS.items():
         rows = [LEADS.index(lead) for lead in leads]

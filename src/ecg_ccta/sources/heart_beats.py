@@ -50,7 +50,7 @@ QRS_DURATION = 0.094
 
 # Ventricular depolarisation: centre and width in seconds relative to R, dipole in mV. In order: septum (to the right
 # and front: the r of V1, the q of V6), the bulk of the left ventricle, its late posterior wall, the base.
-QRS_CENTRES = np.array([-0.026, 0.0, 0.016, 0.037], dtype=np.float32)
+QRS_CENTRES = np.array([-0.024, 0.0, 0.015, 0.034], dtype=np.float32)
 QRS_WIDTHS = np.array([0.0066, 0.0086, 0.0092, 0.0078], dtype=np.float32)
 QRS_DIPOLES = np.array(
     [[-0.16, -0.06, -0.30], [1.02, 0.66, 0.12], [0.30, 0.13, 0.70], [-0.20, -0.13, 0.24]], dtype=np.float32
