@@ -15,8 +15,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its name when the block ends without an error.
 
     Works for files and for folders (the block may make the temporary path a directory). After an error the
-    temporary is removed and whatever stood at `path` is untouched. The suffix of `path` is kept, because many
-    writers choose their format by it.
+    temporary is removed and whatever stood at `path` is untouched, also where the block wrote nothing. The suffix of
+    `path` is kept, because many writers choose their format by it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,8 +25,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        temporary.replace(path)
+            # A folder cannot be replaced in one step: the old one steps aside, and comes back if the new one cannot.
+            aside = scratch / f"{path.name}.old"
+            path.replace(aside)
+            try:
+                temporary.replace(path)
+            except OSError:
+                aside.replace(path)
+                raise
+        else:
+            temporary.replace(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -47,12 +55,18 @@ def read_json(path: str | Path) -> Any:
 
 
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file, or of a folder's sorted relative names and contents."""
+    """SHA-256 of a file, or of a folder's sorted relative names and contents.
+
+    Hidden files are left out: they are the notes of tools (Snakemake puts a timestamp into each folder that a job made,
+    after the job), so that a folder has one hash as output of a job and as input of the next.
+    """
     path = Path(path)
     if path.is_dir():
         digest = hashlib.sha256()
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
+        names = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
+        for name in names:
+            if not any(part.startswith(".") for part in name.parts):
+                digest.update(f"{name.as_posix()}\0{sha256(path / name)}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
