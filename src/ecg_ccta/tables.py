@@ -6,9 +6,11 @@ naming file, column and the first offending row.
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
+from pyarrow import ArrowInvalid
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import replacing
@@ -107,6 +109,7 @@ RISK_GROUPS = _columns(
 
 def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -> pd.DataFrame:
     """`table` with the schema's types, or a StudyError naming `origin`, the column and the first offending row."""
+    _refuse_lossy(table, schema, origin)
     try:
         return schema.validate(table, lazy=True)[list(schema.columns)]
     except SchemaErrors as errors:
@@ -118,6 +121,26 @@ def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -
         ) from None
 
 
+def _refuse_lossy(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -> None:
+    """A StudyError where casting would change a value without a word: missing to True, 1.5 to 1."""
+    for name in [name for name in schema.columns if name in table]:
+        dtype = str(schema.columns[name].dtype)
+        if dtype == "bool":
+            lossy = [not isinstance(value, bool | np.bool_) for value in table[name]]
+        elif dtype == "int64":
+            # Missing values and words are left to the schema, which refuses them.
+            lossy = (pd.to_numeric(table[name], errors="coerce").dropna() % 1 != 0).reindex(
+                table.index, fill_value=False
+            )
+        else:
+            continue
+        if any(lossy):
+            row = table.index[np.argmax(lossy)]
+            raise StudyError(
+                f"{origin}: column {name}, row {row} breaks the table's contract (not a value of type {dtype})"
+            )
+
+
 def write(table: pd.DataFrame, schema: pa.DataFrameSchema, path: str | Path) -> None:
     """Check and write a Parquet table, whole or not at all."""
     checked = check(table.reset_index(drop=True), schema, path)
@@ -126,8 +149,14 @@ def write(table: pd.DataFrame, schema: pa.DataFrameSchema, path: str | Path) -> 
 
 
 def read(schema: pa.DataFrameSchema, path: str | Path) -> pd.DataFrame:
-    """Read and check a Parquet table."""
-    return check(pd.read_parquet(path), schema, path)
+    """Read and check a Parquet table; a StudyError also where the file is missing or damaged."""
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such table; run the stage that makes it") from None
+    except (ArrowInvalid, OSError) as error:
+        raise StudyError(f"{path}: not a readable Parquet table ({error}); make it again") from None
+    return check(table, schema, path)
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
