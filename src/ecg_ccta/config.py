@@ -26,12 +26,12 @@ class Section(BaseModel):
 
 
 class PerVessel(Section):
-    """One number per coronary artery."""
+    """One number from 0 to 1 per coronary artery."""
 
-    RCA: float
-    LM: float
-    LAD: float
-    LCX: float
+    RCA: Probability
+    LM: Probability
+    LAD: Probability
+    LCX: Probability
 
 
 class Simulation(Section):
@@ -106,7 +106,10 @@ class Site(Section):
     @model_validator(mode="after")
     def _one_source(self) -> Site:
         if (self.export is None) == (self.simulation is None):
-            raise ValueError("give either export (a folder) or simulation, not both and not neither")
+            raise ValueError(
+                "give either export (a folder) or simulation, not both and not neither; an overlay that turns a "
+                "simulated site into a hospital's sets simulation: null beside export"
+            )
         wrong = sorted(set(self.grade_words.values()) - set(GRADES))
         if wrong:
             raise ValueError(f"grade_words maps to {', '.join(wrong)}; allowed grades are {', '.join(GRADES)}")
@@ -233,8 +236,8 @@ class Study(Section):
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     """`base` with `overlay` laid over it, mappings merged key by key, anything else replaced.
 
-    A site that names an export replaces the base's simulation of the same site, and the other way round. A key set
-    to null in the overlay under `sites` removes that site.
+    A key set to null in the overlay under `sites` removes that site. These are the rules by which Snakemake merges its
+    config files, so that `snakemake --configfile` and `load` come to the same study.
     """
     merged = dict(base)
     for key, value in overlay.items():
@@ -253,14 +256,16 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     StudyError
-        Where the file is missing, is not YAML or is not a mapping.
+        Where the file is missing or unreadable, is not YAML in UTF-8 or is not a mapping.
     """
     path = Path(path)
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyError(f"{path}: no such config file") from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(value, dict):
         raise StudyError(f"{path}: a config is a mapping of keys to values")
@@ -291,8 +296,11 @@ def load(overlay: str | Path | None = None, base: str | Path = "config.yaml") ->
 
 
 def load_overlaid(values: dict[str, Any], overlay: str | Path) -> Study:
-    """The study of already merged values with one more overlay file laid over them."""
-    return validated(merge(values, read_yaml(overlay)), str(overlay))
+    """The study of already merged values with one more overlay file laid over them, under a name of its own."""
+    study = validated(merge(values, read_yaml(overlay)), str(overlay))
+    if study.study == values.get("study"):
+        raise StudyError(f"{overlay}: study is {study.study}, as in the study it is laid over; name it differently")
+    return study
 
 
 def validated_or_exit(values: dict[str, Any]) -> Study:
