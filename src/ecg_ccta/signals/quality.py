@@ -67,7 +67,7 @@ def assess(ecg: np.ndarray, quality: Quality) -> tuple[str | None, str]:
     """The reason to exclude the first 10 s of `ecg`, or None, and the noisy, saturated or flat leads, such as "V3 V4".
 
     Reasons, the first that holds: "too short" (under 10 s), "NaN samples", "flat lead", "amplitude out of range",
-    "limb leads inconsistent". Noisy leads, and flat ones up to `flat_leads_allowed`, exclude nothing: they are only named.
+    "limb leads inconsistent". Noisy leads, and up to `flat_leads_allowed` flat ones, exclude nothing: they are named.
     """
     if ecg.shape[-1] < SAMPLES:
         return "too short", ""

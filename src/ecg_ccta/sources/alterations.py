@@ -12,9 +12,9 @@ from ecg_ccta.vessels import LEADS, VESSELS
 
 # Millivolts per unit of expression, by segment and measured lead; III, aVR, aVL and aVF follow.
 PLANTED: dict[str, dict[str, dict[str, float]]] = {
-    "RCA": {"early QRS": {"II": -0.06}, "T peak": {"II": -0.12}},
+    "RCA": {"early QRS": {"II": -0.06}, "T peak": {"II": -0.14}},
     "LM": {"early ST": {"I": -0.07, "II": -0.10, "V1": 0.05, "V4": -0.08, "V5": -0.10, "V6": -0.08}},
-    "LAD": {"late ST": {"V2": -0.11, "V3": -0.14, "V4": -0.11}},
+    "LAD": {"late ST": {"V2": -0.14, "V3": -0.18, "V4": -0.14}},
     "LCX": {"terminal QRS": {"I": -0.08, "V5": -0.10, "V6": -0.09}},
 }
 

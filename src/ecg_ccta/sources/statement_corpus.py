@@ -19,14 +19,19 @@ from ecg_ccta.sources.heart_beats import (
     draw_hearts,
     tracings,
 )
-from ecg_ccta.sources.statements import STATEMENTS, read_tracings
-
-__all__ = ["STATEMENTS", "simulate_corpus"]
+from ecg_ccta.sources.statements import ALTERATION_STATEMENTS, RHYTHM_STATEMENTS, read_tracings
 
 BLOCK = 256
 """ECGs drawn from one seed and yielded together."""
 
-VISIBLE_MILLIVOLTS = 0.05
+SIZES = {"": 0.05, "moderate ": 0.12, "marked ": 0.22}
+"""How readers grade an alteration, and the millivolts from which the word holds (a marked one is also moderate)."""
+
+STATEMENTS = (
+    *RHYTHM_STATEMENTS,
+    *(f"{size}{statement}" for size in SIZES for statement in ALTERATION_STATEMENTS),
+)
+"""Every statement, in the order of the columns of the labels."""
 
 # Regions of the chest and limbs that are altered together: relative size in each measured lead.
 REGIONS = {
@@ -36,7 +41,7 @@ REGIONS = {
     "lateral": {"I": 0.8, "V5": 1.0, "V6": 0.9},
     "diffuse": {"I": 0.7, "II": 1.0, "V1": -0.4, "V4": 0.8, "V5": 1.0, "V6": 0.8},
 }
-PRESENT = 0.18
+PRESENT = 0.3
 """Probability that a region's segment is altered."""
 MILLIVOLTS = 0.16
 """Standard deviation of an alteration."""
@@ -61,7 +66,10 @@ def _block(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     centres = SEGMENT_CENTRES + timing * rng.standard_normal((BLOCK, len(SEGMENTS)))
     widths = SEGMENT_WIDTHS * np.exp(0.25 * rng.standard_normal((BLOCK, len(SEGMENTS))))
     signals = tracings(hearts, alterations, rng, segment_centres=centres, segment_widths=widths)
-    return signals, read_tracings(hearts, alterations, signals, VISIBLE_MILLIVOLTS).astype(np.int8)
+    found = [read_tracings(hearts, alterations, signals, millivolts) for millivolts in SIZES.values()]
+    rhythm = found[0][:, : len(RHYTHM_STATEMENTS)]
+    graded = [findings[:, len(RHYTHM_STATEMENTS) :] for findings in found]
+    return signals, np.concatenate([rhythm, *graded], axis=1).astype(np.int8)
 
 
 def _varied_hearts(rng: np.random.Generator) -> Hearts:

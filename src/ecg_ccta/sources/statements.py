@@ -31,7 +31,8 @@ RHYTHM_STATEMENTS = (
 ALTERATION_WORDS = {
     ("early QRS",): ("Q waves", "slurred QRS onset"),
     ("terminal QRS",): ("late QRS notch", "J waves"),
-    ("early ST", "late ST"): ("ST depression", "ST elevation"),
+    ("early ST",): ("J point depression", "J point elevation"),
+    ("late ST",): ("ST depression", "ST elevation"),
     ("T peak",): ("T wave flattening", "T wave peaking"),
 }
 
@@ -98,7 +99,14 @@ def write_statement(row: np.ndarray) -> str:
     for wording, words in {
         "Q waves": ("Q waves",),
         "Nonspecific intraventricular conduction delay": ("slurred QRS onset", "late QRS notch", "J waves"),
-        "ST-T abnormality": ("ST depression", "ST elevation", "T wave flattening", "T wave peaking"),
+        "ST-T abnormality": (
+            "J point depression",
+            "J point elevation",
+            "ST depression",
+            "ST elevation",
+            "T wave flattening",
+            "T wave peaking",
+        ),
     }.items():
         places = list(dict.fromkeys(place for word, place in altered if word in words))
         if places:

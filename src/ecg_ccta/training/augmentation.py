@@ -31,8 +31,8 @@ def augment(x: Tensor, settings: Training, strength: float, generator: torch.Gen
     shift = uniform(-largest_shift, largest_shift).long()
     time = torch.arange(samples, device=x.device)
     x = x.gather(2, ((time - shift) % samples).expand(ecgs, leads, samples))
-    x = x * uniform(1 - settings.scale_range * strength, 1 + settings.scale_range * strength)
-    x = x + settings.noise * strength * torch.randn(x.shape, generator=generator, device=x.device)
+    x.mul_(uniform(1 - settings.scale_range * strength, 1 + settings.scale_range * strength))
+    x.add_(torch.randn(x.shape, generator=generator, device=x.device), alpha=settings.noise * strength)
     length = uniform(min(0.02, settings.mask_fraction), settings.mask_fraction) * strength * samples
     start = uniform(0, 1) * (samples - length)
-    return x.masked_fill((time >= start) & (time < start + length), 0)
+    return x.masked_fill_((time >= start) & (time < start + length), 0)
