@@ -296,8 +296,13 @@ def load(overlay: str | Path | None = None, base: str | Path = "config.yaml") ->
 
 
 def load_overlaid(values: dict[str, Any], overlay: str | Path) -> Study:
-    """The study of already merged values with one more overlay file laid over them, under a name of its own."""
-    study = validated(merge(values, read_yaml(overlay)), str(overlay))
+    """A companion of the study of `values`: the overlay laid over it, with only the sites that the overlay names.
+
+    A hospital added to a study is thus not run in its negative control as well.
+    """
+    over = read_yaml(overlay)
+    sites = {name: site for name, site in values.get("sites", {}).items() if name in over.get("sites", {})}
+    study = validated(merge({**values, "sites": sites}, over), str(overlay))
     if study.study == values.get("study"):
         raise StudyError(f"{overlay}: study is {study.study}, as in the study it is laid over; name it differently")
     return study

@@ -1,0 +1,52 @@
+"""One finished small study, made by the workflow itself, for all tests of this folder."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+
+class Workflow:
+    """Snakemake on the project's Snakefile in a folder of its own."""
+
+    def __init__(self, root: Path, folder: Path, overlay: Path):
+        self.root, self.folder, self.overlay = root, folder, overlay
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def run(self, *targets: str, options: Sequence[str] = (), check: bool = True) -> subprocess.CompletedProcess:
+        environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "snakemake", "--cores", "2"),
+                *("--snakefile", self.root / "Snakefile", "--directory", self.folder),
+                *options,
+                *targets,
+                *("--configfile", self.root / "config.yaml", self.overlay),
+            ],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=900,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"snakemake failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")
+        return done
+
+
+@pytest.fixture(scope="session")
+def make_workflow(root):
+    """Function (folder, overlay) -> Workflow."""
+    return lambda folder, overlay=root / "tests" / "workflow" / "small.yaml": Workflow(root, folder, overlay)
+
+
+@pytest.fixture(scope="session")
+def small_study(make_workflow, tmp_path_factory) -> Workflow:
+    workflow = make_workflow(tmp_path_factory.mktemp("small"))
+    workflow.run()
+    return workflow

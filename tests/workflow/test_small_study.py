@@ -1,0 +1,110 @@
+"""The workflow end to end: the report is there, nothing is left to do, nobody is named, everything is tracked."""
+
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+from ecg_ccta.files import read_json, sha256
+from ecg_ccta.vessels import VESSELS
+
+
+def test_the_report_stands_and_nothing_is_left_to_do(small_study):
+    page = (small_study.results / "small/report/index.html").read_text()
+    assert "Small study" in page
+    assert not re.search(r"\bnan\b", re.sub(r"data:[^\"]*", "", page), flags=re.IGNORECASE)
+    assert "Nothing to be done" in small_study.run(options=["-n"]).stderr
+
+
+def test_every_ecg_is_included_or_excluded_with_a_reason(small_study):
+    for site, exported in (("internal", 180), ("external", 66)):
+        steps = read_json(small_study.results / f"small/cohort/{site}.flow.json")["steps"]
+        assert steps[0]["ecgs"] == exported
+        excluded = [step for step in steps if "excluded" in step]
+        assert steps[-1]["ecgs"] == exported - sum(step["ecgs"] for step in excluded)
+        if site == "internal":
+            assert {"unreadable file", "flat lead", "missing lead", "NaN samples", "too short"} <= {
+                step["excluded"] for step in excluded
+            }
+
+
+def test_every_included_ecg_is_scored_once(small_study):
+    for site in ("internal", "external"):
+        cohort = pd.read_parquet(small_study.results / f"small/cohort/{site}.parquet")
+        predictions = pd.read_parquet(small_study.results / f"small/predictions/{site}.parquet")
+        assert len(predictions) == len(VESSELS) * len(cohort)
+        assert set(predictions["ecg_id"]) == set(cohort["ecg_id"])
+        assert predictions[["logit", "probability"]].notna().all(axis=None)
+
+
+def test_no_hospital_identifier_leaves_the_export(small_study):
+    """Neither patient nor ECG identifiers, nor recordings' paths, in any result, log, figure or tracked file."""
+    export = small_study.results / "small/sites/internal"
+    index = pd.read_csv(export / "ecg_index.csv", dtype=str)
+    raw = {value.encode() for column in ("patient_id", "ecg_id") for value in index[column]}
+    searched = 0
+    for file in small_study.results.rglob("*"):
+        folders = file.relative_to(small_study.results).parts
+        if not file.is_file() or "sites" in folders or "truth" in folders or file.suffix == ".npy":
+            continue
+        content = file.read_bytes()
+        if file.suffix == ".parquet":
+            content = pd.read_parquet(file).to_csv().encode()
+        # Numbers of figures may contain an identifier's digits by chance, so only whole words count.
+        words = set(re.findall(rb"[A-Za-z0-9_-]+", content))
+        assert not raw & words, f"{file} holds {len(raw & words)} identifiers"
+        searched += 1
+    assert searched > 100
+
+
+def test_mlflow_holds_one_parent_and_one_child_per_job(small_study):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{small_study.results / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("ecg-ccta")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert [run.data.tags["mlflow.runName"] for run in parents] == ["small"]
+    records = [*small_study.results.glob("small/records/*/*.json"), small_study.results / "foundation/tiny/record.json"]
+    assert sorted(run.data.tags["mlflow.runName"] for run in children) == sorted(
+        read_json(path)["job"] for path in records
+    )
+    assert all(run.data.metrics["seconds"] > 0 for run in children)
+    by_name = {run.data.tags["mlflow.runName"]: run for run in children}
+    finetune = by_name["finetune 0"]
+    assert finetune.data.params["training.epochs"] == "1"
+    assert "validation_loss" in finetune.data.metrics
+    artifacts = {item.path for item in client.list_artifacts(by_name["validate internal"].info.run_id)}
+    assert {"roc_internal.svg", "roc_internal.png", "discrimination_internal.csv", "record.json"} <= artifacts
+
+
+@pytest.mark.parametrize("rule", ["simulate_site", "clean_signals", "finetune", "validate", "build_report"])
+def test_no_job_takes_more_than_3_gb(small_study, rule):
+    for path in small_study.results.glob(f"small/benchmarks/{rule}/*.tsv"):
+        assert pd.read_csv(path, sep="\t")["max_rss"].max() < 3000
+
+
+def test_an_unknown_key_stops_before_any_work(make_workflow, tmp_path, root):
+    overlay = yaml.safe_load((root / "tests/workflow/small.yaml").read_text())
+    overlay["training"]["epoch"] = 3
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(overlay))
+    done = make_workflow(tmp_path, tmp_path / "wrong.yaml").run(check=False)
+    assert done.returncode
+    assert "training.epoch: unknown key; did you mean epochs?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_one_seed_gives_the_same_predictions_and_another_others(make_workflow, small_study, tmp_path, root):
+    target = "results/small/predictions/external.parquet"
+    again = make_workflow(tmp_path / "again")
+    again.run(target)
+    assert sha256(again.folder / target) == sha256(small_study.folder / target)
+    overlay = yaml.safe_load((root / "tests/workflow/small.yaml").read_text())
+    overlay["seed"] = 1
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(overlay))
+    other = make_workflow(tmp_path / "other", tmp_path / "other.yaml")
+    other.run(target)
+    assert sha256(other.folder / target) != sha256(small_study.folder / target)
