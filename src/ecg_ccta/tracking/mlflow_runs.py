@@ -1,15 +1,19 @@
 """Records to MLflow: one parent run per study and configuration, one child run per job.
 
 Sending is idempotent: a child carries the hash of its record as a tag and is not sent again. A job that ran anew has a
-new record; its older run is kept and tagged as superseded.
+new record; its older run is kept and tagged as superseded. A run that broke off half-way has no such tag and is deleted
+(MLflow keeps it under "Deleted") when its record is sent anew.
 """
 
+import json
 import logging
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ecg_ccta.files import read_json, sha256_json
 
@@ -33,7 +37,7 @@ def send_records(parameters: dict[str, Any], records: Sequence[Path], results: P
 
     Returns
     -------
-    tracking URI, experiment and run ids, and how many runs were sent now.
+    tracking URI, experiment and run ids, how many runs were sent now, and the records relative to `results`.
 
     Raises
     ------
@@ -57,25 +61,30 @@ def send_records(parameters: dict[str, Any], records: Sequence[Path], results: P
     children, sent = {}, 0
     for content in contents:
         digest = sha256_json(content)
-        known = [run for run in present if run.data.tags.get("ecg_ccta.record") == digest]
-        if known:
-            children[content["job"]] = known[0].info.run_id
-            continue
-        for older in present:
-            if older.data.tags.get("ecg_ccta.job") == content["job"]:
-                client.set_tag(older.info.run_id, "ecg_ccta.superseded", "true")
-        children[content["job"]] = _send(client, experiment_id, parent_id, content, digest)
-        sent += 1
+        of_job = {
+            run.info.run_id: run.data.tags for run in present if run.data.tags.get("ecg_ccta.job") == content["job"]
+        }
+        current = next((run_id for run_id, tags in of_job.items() if tags.get("ecg_ccta.record") == digest), None)
+        if current is None:
+            current = _send(client, experiment_id, parent_id, content, digest)
+            sent += 1
+        for run_id, tags in of_job.items():
+            if "ecg_ccta.record" not in tags:
+                client.delete_run(run_id)
+            else:
+                client.set_tag(run_id, "ecg_ccta.superseded", str(run_id != current).lower())
+        children[content["job"]] = current
     finished = max(_milliseconds(content["finished_at"]) for content in contents)
     client.set_terminated(parent_id, "FINISHED", end_time=finished)
-    log.info("sent %d of %d runs to %s", sent, len(contents), uri)
+    log.info("sent %d of %d runs to %s", sent, len(contents), _without_password(uri, uri))
     return {
         "status": "sent",
-        "tracking_uri": uri,
+        "tracking_uri": _without_password(uri, uri),
         "experiment_id": experiment_id,
         "parent_run_id": parent_id,
         "sent": sent,
         "runs": children,
+        "records": _relative(records, results),
     }
 
 
@@ -84,19 +93,36 @@ def send_or_postpone(parameters: dict[str, Any], records: Sequence[Path], result
 
     Returns
     -------
-    what `send_records` returns, or status "pending" with the reason; `ecg-ccta sync` sends the records later.
+    what `send_records` returns, or status "pending" with the reason; `ecg-ccta sync` sends the same records later.
     """
     try:
         return send_records(parameters, records, results)
     except Exception as error:
         # Whatever the tracking store's trouble is, the study's results stand without it.
-        log.warning("records are kept and can be sent with `ecg-ccta sync %s`: %s", parameters["study"], error)
-        return {"status": "pending", "tracking_uri": tracking_uri(results), "reason": str(error).splitlines()[0]}
+        uri = tracking_uri(results)
+        reason = _without_password((str(error) or type(error).__name__).splitlines()[0], uri)
+        log.warning("records are kept and can be sent with `ecg-ccta sync %s`: %s", parameters["study"], reason)
+        return {
+            "status": "pending",
+            "tracking_uri": _without_password(uri, uri),
+            "reason": reason,
+            "records": _relative(records, results),
+        }
 
 
 def tracking_uri(results: Path) -> str:
     """What MLFLOW_TRACKING_URI names, or a SQLite database among the results."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').as_posix()}"
+
+
+def _relative(records: Sequence[Path], results: Path) -> list[str]:
+    return [Path(os.path.relpath(path, results)).as_posix() for path in records]
+
+
+def _without_password(text: str, uri: str) -> str:
+    """`text` without the user and password that a tracking URI may carry."""
+    before, at, _ = urlsplit(uri).netloc.rpartition("@")
+    return text.replace(before + at, "") if at else text
 
 
 def _experiment(client: Any, results: Path) -> str:
@@ -114,7 +140,9 @@ def _parent(client: Any, experiment_id: str, study: str, parameters: dict, conte
         [experiment_id], f"tags.`ecg_ccta.study` = '{study}' and tags.`ecg_ccta.config_sha256` = '{digest}'"
     )
     if found:
-        return found[0].info.run_id
+        parent_id = found[0].info.run_id
+        _describe_parent(client, parent_id, parameters)
+        return parent_id
     tags = {
         "mlflow.runName": study,
         "ecg_ccta.study": study,
@@ -122,10 +150,15 @@ def _parent(client: Any, experiment_id: str, study: str, parameters: dict, conte
         "git_commit": str(contents[-1]["git_commit"]),
     }
     started = min(_milliseconds(content["started_at"]) for content in contents)
-    run = client.create_run(experiment_id, start_time=started, tags=tags)
-    _log_parameters(client, run.info.run_id, parameters)
-    client.log_dict(run.info.run_id, parameters, "config.json")
-    return run.info.run_id
+    parent_id = client.create_run(experiment_id, start_time=started, tags=tags).info.run_id
+    _describe_parent(client, parent_id, parameters)
+    return parent_id
+
+
+def _describe_parent(client: Any, parent_id: str, parameters: dict) -> None:
+    """Safe to repeat, and repeated with every sending: an earlier one may have broken off in the middle."""
+    _log_parameters(client, parent_id, parameters)
+    client.log_dict(parent_id, parameters, "config.json")
 
 
 def _children(client: Any, experiment_id: str, parent_id: str) -> list[Any]:
@@ -166,7 +199,9 @@ def _send(client: Any, experiment_id: str, parent_id: str, content: dict[str, An
         client.log_batch(run_id, metrics=metrics[i : i + 1000])
     client.log_dict(run_id, content, "record.json")
     for path in map(Path, content["outputs"]):
-        if _is_result(path):
+        if not path.exists():
+            log.warning("%s: not logged, because %s is missing", content["job"], path)
+        elif _is_result(path):
             client.log_artifact(run_id, str(path))
     if Path(content["log"]).exists():
         client.log_artifact(run_id, content["log"])
@@ -179,7 +214,8 @@ def _send(client: Any, experiment_id: str, parent_id: str, content: dict[str, An
 def _is_result(path: Path) -> bool:
     if path.suffix not in LOGGED_SUFFIXES or not path.is_file():
         return False
-    return path.name.endswith(".flow.json") or not PATIENT_LEVEL & set(path.parts)
+    # The first two parts are `results` and the study, whose name is free.
+    return path.name.endswith(".flow.json") or not PATIENT_LEVEL & set(path.parts[2:])
 
 
 def _log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:
@@ -194,7 +230,11 @@ def _flattened(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]
     flat: list[tuple[str, Any]] = []
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            flat += _flattened(value, f"{prefix}{name}.")
+            if all(re.fullmatch(r"[\w-]+", str(key)) for key in value):
+                flat += _flattened(value, f"{prefix}{name}.")
+            else:
+                # A hospital's own words, such as "< 50 %", are no parameter names to MLflow.
+                flat.append((f"{prefix}{name}", json.dumps(value, ensure_ascii=False)))
         else:
             flat.append((f"{prefix}{name}", value))
     return flat
