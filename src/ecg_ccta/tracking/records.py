@@ -7,7 +7,7 @@ so tracking never slows or fails a job; `tracking.mlflow_runs` sends the records
 import contextlib
 import importlib.metadata
 import logging
-import os
+import math
 import platform
 import re
 import socket
@@ -59,19 +59,21 @@ class Record:
         self.series_values: dict[str, list[tuple[int, float]]] = {}
 
     def metrics(self, values: Mapping[str, Any], prefix: str = "") -> None:
-        """Note numbers, nested mappings flattened with dots; missing values and words are left out."""
+        """Note numbers; mappings and pandas Series flattened with dots; missing values and words are left out."""
         for name, value in values.items():
             key = f"{prefix}{name}"
+            if hasattr(value, "to_dict"):
+                value = value.to_dict()
             if isinstance(value, Mapping):
                 self.metrics(value, f"{key}.")
-            elif isinstance(value, bool | int | float) or hasattr(value, "item"):
+            elif not isinstance(value, str) and (isinstance(value, int | float) or hasattr(value, "item")):
                 number = float(value)
-                if number == number and abs(number) != float("inf"):
+                if math.isfinite(number):
                     self.metric_values[_metric_name(key)] = number
 
     def series(self, name: str, step: int, value: float | None) -> None:
-        """Note one step of a metric that has a course, such as the loss of an epoch."""
-        if value is not None and value == value:
+        """Note one step of a metric that has a course, such as the loss of an epoch; a value not finite is left out."""
+        if value is not None and math.isfinite(value):
             self.series_values.setdefault(_metric_name(name), []).append((step, float(value)))
 
 
@@ -86,7 +88,7 @@ def recorded_job(job: Job) -> Iterator[Record]:
     started = datetime.now(UTC)
     log_file = Path(job.log[0])
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.FileHandler(log_file, mode="w"), logging.StreamHandler(sys.stderr)]
+    handlers = [logging.FileHandler(log_file, mode="w", encoding="utf-8"), logging.StreamHandler(sys.stderr)]
     logging.basicConfig(
         level=logging.INFO, format=f"%(asctime)s {_job_name(job)}: %(message)s", handlers=handlers, force=True
     )
@@ -184,9 +186,3 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
-
-
-def limit_library_threads(threads: int) -> None:
-    """Keep numerical libraries that are imported later to the job's threads."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads)
