@@ -1,9 +1,11 @@
 """A fine-tuned fold on disk: model.safetensors and model.json."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -53,20 +55,29 @@ def load_fold(folder: str | Path) -> FoldModel:
     StudyError
         Where a file is missing or damaged, or was made for other outputs or another preprocessing.
     """
-    folder = Path(folder)
+    description_file, weights_file = Path(folder) / "model.json", Path(folder) / "model.safetensors"
     try:
-        description = read_json(folder / "model.json")
-        weights = load_file(folder / "model.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
-        raise StudyError(f"{folder}: not a fine-tuned fold ({error})") from None
-    require_preprocessing(description.pop("preprocessing", None), str(folder / "model.json"))
+        description = dict(read_json(description_file))
+    except (OSError, ValueError, TypeError) as error:
+        raise StudyError(f"{description_file}: not the description of a fine-tuned fold ({error})") from None
+    require_preprocessing(description.pop("preprocessing", None), str(description_file))
     if description.pop("outputs", None) != list(VESSELS):
-        raise StudyError(f"{folder / 'model.json'}: outputs are not {', '.join(VESSELS)}")
-    architecture = Architecture(**description.pop("architecture"))
+        raise StudyError(f"{description_file}: outputs are not {', '.join(VESSELS)}")
+    try:
+        fold, temperature = int(description.pop("fold")), float(description.pop("temperature"))
+        architecture = Architecture(**description.pop("architecture"))
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise StudyError(f"{description_file}: not the description of a fine-tuned fold ({error})") from None
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise StudyError(f"{description_file}: temperature is {temperature}, not a positive number")
+    try:
+        weights = load_file(weights_file)
+    except (OSError, SafetensorError) as error:
+        raise StudyError(f"{weights_file}: not the weights of a fine-tuned fold ({error})") from None
     network = build_network(architecture, len(VESSELS))
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise StudyError(f"{folder / 'model.safetensors'}: {str(error).splitlines()[0]}") from None
+        raise StudyError(f"{weights_file}: {' '.join(str(error).split())}") from None
     network.eval()
-    return FoldModel(description.pop("fold"), network, description.pop("temperature"), architecture, description)
+    return FoldModel(fold, network, temperature, architecture, description)

@@ -24,7 +24,13 @@ def predict_out_of_fold(
     Returns
     -------
     tables.PREDICTIONS in the cohort's order, four rows per ECG.
+
+    Raises
+    ------
+    StudyError
+        Where a fold's model is missing or given twice.
     """
+    _require_one_per_fold(models)
     logits = np.full((len(cohort), len(VESSELS)), np.nan)
     fold = np.full(len(cohort), ENSEMBLE)
     for model in models:
@@ -39,9 +45,19 @@ def predict_out_of_fold(
 
 def predict_ensemble(models: Sequence[FoldModel], store: Store, cohort: pd.DataFrame) -> pd.DataFrame:
     """Each ECG scored by the mean of the folds' calibrated logits; tables.PREDICTIONS with fold -1."""
+    _require_one_per_fold(models)
     rows = np.arange(len(cohort))
     logits = np.mean([predict_logits(model.network, store, rows) / model.temperature for model in models], axis=0)
     return _long(cohort, logits, np.full(len(cohort), ENSEMBLE))
+
+
+def _require_one_per_fold(models: Sequence[FoldModel]) -> None:
+    if not models:
+        raise StudyError("no models to predict with: give the models of all folds")
+    folds = [model.fold for model in models]
+    twice = sorted({fold for fold in folds if folds.count(fold) > 1})
+    if twice:
+        raise StudyError(f"fold {twice[0]} is given twice: give the model of each fold once")
 
 
 def _long(cohort: pd.DataFrame, logits: np.ndarray, fold: np.ndarray) -> pd.DataFrame:
