@@ -45,7 +45,7 @@ def one_ecg(hearts: hb.Hearts, row: int, alterations: np.ndarray, rng: np.random
         t_peak = hearts.t_peak[row]
         waves.append((t_peak, np.where(since < t_peak, rise, fall), hearts.t_dipole[row]))
         st_width = 0.055 * np.cbrt(hearts.rr[row])
-        waves.append((0.52 * t_peak, st_width, hearts.st_dipole[row] + 0.1 * hearts.t_dipole[row]))
+        waves.append((0.52 * t_peak, st_width, hearts.st_dipole[row] + 0.05 * hearts.t_dipole[row]))
         for centre, deviation, dipole in waves:
             measured += np.outer(hb.DOWER @ dipole, np.exp(-0.5 * ((since - centre) / deviation) ** 2))
         for segment, name in enumerate(hb.SEGMENTS):

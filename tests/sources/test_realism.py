@@ -1,6 +1,6 @@
 """Simulated ECGs beside real ones, measured by the same instrument.
 
-30 recordings of the PhysioNet/CinC Challenge 2021 and 60 simulated ECGs go through neurokit2's cleaning, R peaks and
+30 recordings of the PhysioNet/CinC Challenge 2021 and 45 simulated ECGs go through neurokit2's cleaning, R peaks and
 wavelet delineation; the QRS duration, which that delineation overstates by half, is taken from the spatial velocity of
 the mean beat. Intervals are compared with the real recordings in sinus rhythm without extrasystoles, the only
 ones in which the P wave and the QT interval mean the same; QRS, amplitudes and spectra with all of them.
@@ -88,8 +88,8 @@ def comparison(real_ecg):
             codes = next(comment for comment in record.comments if comment.startswith("Dx"))
             regular.append(not ECTOPIC_OR_FIBRILLATING & set(codes.removeprefix("Dx: ").split(",")))
         rng = np.random.default_rng(8)
-        hearts = another_day(draw_hearts(np.clip(rng.normal(60, 10, 60), 30, 88), rng.random(60) < 0.5, rng), rng)
-        ecgs = tracings(hearts, altered_by(rng.standard_normal((60, 4))), rng)
+        hearts = another_day(draw_hearts(np.clip(rng.normal(60, 10, 45), 30, 88), rng.random(45) < 0.5, rng), rng)
+        ecgs = tracings(hearts, altered_by(rng.standard_normal((45, 4))), rng)
         simulated = pd.DataFrame([measured(ecg.astype(float)) for ecg in ecgs])
     real = pd.DataFrame(rows)
     real.loc[~np.array(regular), INTERVALS] = np.nan

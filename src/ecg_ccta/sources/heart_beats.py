@@ -58,7 +58,7 @@ QRS_DIPOLES = np.array(
 # Atrial depolarisation: right atrium (to the foot and front), then left atrium (to the left and back).
 P_DIPOLES = np.array([[0.040, 0.085, -0.040], [0.060, 0.050, 0.040]], dtype=np.float32)
 NOTCH_WIDTH = 0.0048
-P_WIDTH = 0.019
+P_WIDTH = 0.0175
 P_DELAY = 0.032
 T_DIPOLE = np.array([0.23, 0.16, -0.15], dtype=np.float32)
 ST_DIPOLE = np.array([0.020, 0.012, -0.045], dtype=np.float32)
@@ -112,7 +112,7 @@ class Hearts:
     def t_sides(self) -> tuple[np.ndarray, np.ndarray]:
         """Widths in seconds of the T wave's slow rise and faster fall."""
         scale = self.t_width * np.cbrt(self.rr)
-        return 0.064 * scale, 0.042 * scale
+        return 0.058 * scale, 0.040 * scale
 
     @property
     def t_peak(self) -> np.ndarray:
@@ -147,7 +147,7 @@ def draw_hearts(age: np.ndarray, male: np.ndarray, rng: np.random.Generator) -> 
         rate=np.clip(70 * around_one(0.17), 42, 130),
         sinus_arrhythmia=np.clip(normal(0.035 - 0.008 * decades, 0.015), 0.005, 0.12),
         respiration=np.clip(normal(0.25, 0.04), 0.14, 0.4),
-        pr=np.clip(normal(0.158 + 0.004 * decades, 0.020), 0.11, 0.30),
+        pr=np.clip(normal(0.164 + 0.004 * decades, 0.019), 0.125, 0.30),
         qrs=np.clip(around_one(0.07) * (0.86 + 0.05 * male), 0.72, 1.7),
         qtc=np.clip(normal(0.417 - 0.012 * male + 0.002 * decades, 0.018), 0.35, 0.52),
         p_dipoles=P_DIPOLES * around_one(0.25, 1, 1) + normal(0, 0.010, 2, 3),
@@ -297,7 +297,7 @@ def _waves(hearts: Hearts, since: np.ndarray, until: np.ndarray, near: np.ndarra
         vectors[:, 8 + wave] = hearts.notch_dipoles[:, wave]
     # The ST segment: a plateau that rises into the T wave.
     shapes[:, 7] = _gaussian(since, peak * np.float32(0.52), _column(0.055 * np.cbrt(hearts.rr)))
-    vectors[:, 7] = hearts.st_dipole + 0.10 * hearts.t_dipole
+    vectors[:, 7] = hearts.st_dipole + 0.05 * hearts.t_dipole
     return shapes, vectors
 
 
