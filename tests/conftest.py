@@ -29,3 +29,13 @@ def reference_vectors() -> Path:
     if not folder.is_dir():
         pytest.skip(f"reference vectors are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_database(tmp_path_factory) -> Path:
+    """A SQLite database as MLflow sets it up, to be copied: setting up takes seconds."""
+    from mlflow.tracking import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path

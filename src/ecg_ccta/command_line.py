@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ecg_ccta.config import load
+from ecg_ccta.config import load, load_overlaid
 from ecg_ccta.errors import StudyError
 
 app = typer.Typer(
@@ -26,11 +26,15 @@ Overlay = Annotated[
 
 @app.command()
 def check(overlay: Overlay = None) -> None:
-    """Check a study's configuration, and the tables of every hospital export it names, before anything runs."""
+    """Check a study's configuration, its negative control's, and the tables of every hospital export it names, before
+    anything runs.
+    """
     from ecg_ccta.cohort.site_tables import read_site_tables
 
     try:
         study = load(overlay)
+        if study.negative_control is not None:
+            load_overlaid(study.model_dump(), study.negative_control)
         for name, site in study.sites.items():
             if site.export is not None:
                 read_site_tables(name, site, site.export)
@@ -45,25 +49,25 @@ def sync(
     study: Annotated[str, typer.Argument(help="Name of the study, a folder below results.")] = "default",
     results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
 ) -> None:
-    """Send to MLflow what a study's jobs recorded and MLflow does not hold yet; nothing is sent twice."""
-    from ecg_ccta.files import read_json, write_json
-    from ecg_ccta.tracking.mlflow_runs import send_records
+    """Send to MLflow what a study's jobs recorded and MLflow does not hold yet; nothing is sent twice.
 
-    folder = results / study
-    report = folder / "records" / "build_report" / "report.json"
-    records = sorted(set(folder.glob("records/*/*.json")) - {report})
-    if not records:
-        errors.print(f"{folder}: no records; run the study first", style="red", markup=False)
+    MLFLOW_TRACKING_URI names the server; without it the runs go to the database results/mlflow.db.
+    """
+    from ecg_ccta.files import read_json, write_json
+    from ecg_ccta.tracking.mlflow_runs import send_or_postpone
+
+    tracking, parameters = results / study / "tracking.json", results / study / "config.json"
+    missing = [path for path in (tracking, parameters) if not path.exists()]
+    if missing:
+        errors.print(f"{missing[0]}: missing; run the study to its end first", style="red", markup=False)
         raise typer.Exit(1)
-    overlay = folder / "config.json"
-    if not overlay.exists():
-        errors.print(f"{overlay}: missing; run the study to its end first", style="red", markup=False)
+    records = [results / path for path in read_json(tracking)["records"]]
+    sent = send_or_postpone(read_json(parameters), records, results)
+    if sent["status"] != "sent":
+        message = f"{sent['tracking_uri']}: {sent['reason']}; nothing is lost, try again later"
+        errors.print(message, style="red", markup=False)
         raise typer.Exit(1)
-    parameters = read_json(overlay)
-    foundation = results / "foundation" / parameters["foundation"]["name"] / "record.json"
-    records += [path for path in (foundation, report) if path.exists() and report.exists()]
-    sent = send_records(parameters, records, results)
-    write_json(folder / "tracking.json", sent)
+    write_json(tracking, sent)
     console.print(f"sent {sent['sent']} run(s) to {sent['tracking_uri']}")
 
 
@@ -87,4 +91,5 @@ def pseudonym(
     except StudyError as error:
         errors.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
-    console.print(pseudonyms.pseudonym(key, kind, identifier))
+    # As the tables are read: without blanks around a cell.
+    console.print(pseudonyms.pseudonym(key, kind, identifier.strip()))

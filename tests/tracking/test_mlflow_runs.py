@@ -32,23 +32,15 @@ RESULTS = Path("results")
 """Given to MLflow as an absolute path: within one process MLflow takes two relative ones for the same database."""
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory) -> Path:
-    """MLflow needs seconds to set a database up; this one is copied."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def study(tmp_path, monkeypatch, empty_database) -> list[Path]:
+def study(tmp_path, monkeypatch, empty_mlflow_database) -> list[Path]:
     """Records of three jobs and their files, in a working directory of its own; no server is named."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for name, value in (("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"), ("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")):
         monkeypatch.setenv(name, value)
     RESULTS.mkdir()
-    shutil.copy(empty_database, RESULTS / "mlflow.db")
+    shutil.copy(empty_mlflow_database, RESULTS / "mlflow.db")
     return [
         write_record("admit_ecgs", "ours", ["cohort/ours.parquet", "cohort/ours.flow.json", "tables/table1_ours.csv"]),
         write_record("finetune", "fold0", ["models/fold0/model.json"], series={"loss": [[0, 0.7], [1, 0.5], [2, 0.4]]}),
@@ -281,9 +273,11 @@ def server(folder: Path, port: int) -> Iterator[None]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'server.db'}"]
     command += ["--artifacts-destination", (folder / "artefacts").as_uri()]
+    # Without its helper processes for language models the server starts sooner.
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ.copy()
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environment
         )
     try:
         wait_until_healthy(process, f"http://127.0.0.1:{port}/health", folder / "server.log")
@@ -311,7 +305,7 @@ def wait_until_healthy(process: subprocess.Popen, url: str, log: Path) -> None:
 
 
 def test_a_server_that_is_down_delays_nothing_and_gets_everything_later(
-    study, tmp_path, tmp_path_factory, monkeypatch, empty_database
+    study, tmp_path, tmp_path_factory, monkeypatch, empty_mlflow_database
 ):
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
@@ -323,7 +317,7 @@ def test_a_server_that_is_down_delays_nothing_and_gets_everything_later(
     assert postponed["tracking_uri"] == uri
     assert postponed["reason"]
     folder = tmp_path_factory.mktemp("server")
-    shutil.copy(empty_database, folder / "server.db")
+    shutil.copy(empty_mlflow_database, folder / "server.db")
     with server(folder, port):
         sent = send_or_postpone(STUDY, study, RESULTS.resolve())
         assert sent["status"] == "sent", sent
