@@ -201,9 +201,20 @@ def test_a_faulty_config_ends_a_snakefile_with_its_message_alone(values, capsys)
 
 def test_a_control_needs_a_name_of_its_own(tmp_path, values):
     overlay = tmp_path / "control.yaml"
-    overlay.write_text("negative_control: null\n")
+    overlay.write_text("negative_control: null\nsites: {internal: {}}\n")
     with pytest.raises(StudyError, match=r"control\.yaml: study is default, .* name it differently"):
         load_overlaid(values, overlay)
+
+
+def test_a_control_has_only_the_sites_it_names(tmp_path, values):
+    put(values, "sites.added", {"role": "external", "export": "data/added"})
+    overlay = tmp_path / "control.yaml"
+    overlay.write_text("study: control\nsites: {internal: {}}\n")
+    assert list(load_overlaid(values, overlay).sites) == ["internal"]
+    for none in ("study: control\n", "study: control\nsites: null\n"):
+        overlay.write_text(none)
+        with pytest.raises(StudyError, match=r"control\.yaml is not a valid study"):
+            load_overlaid(values, overlay)
 
 
 @pytest.mark.parametrize(

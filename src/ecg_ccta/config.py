@@ -301,7 +301,8 @@ def load_overlaid(values: dict[str, Any], overlay: str | Path) -> Study:
     A hospital added to a study is thus not run in its negative control as well.
     """
     over = read_yaml(overlay)
-    sites = {name: site for name, site in values.get("sites", {}).items() if name in over.get("sites", {})}
+    named = over.get("sites") or {}
+    sites = {name: site for name, site in values["sites"].items() if name in named}
     study = validated(merge({**values, "sites": sites}, over), str(overlay))
     if study.study == values.get("study"):
         raise StudyError(f"{overlay}: study is {study.study}, as in the study it is laid over; name it differently")
