@@ -148,7 +148,7 @@ def draw_hearts(age: np.ndarray, male: np.ndarray, rng: np.random.Generator) -> 
         sinus_arrhythmia=np.clip(normal(0.035 - 0.008 * decades, 0.015), 0.005, 0.12),
         respiration=np.clip(normal(0.25, 0.04), 0.14, 0.4),
         pr=np.clip(normal(0.164 + 0.004 * decades, 0.019), 0.125, 0.30),
-        qrs=np.clip(around_one(0.07) * (0.86 + 0.05 * male), 0.72, 1.7),
+        qrs=np.clip(around_one(0.08) * (0.80 + 0.05 * male), 0.68, 1.7),
         qtc=np.clip(normal(0.417 - 0.012 * male + 0.002 * decades, 0.018), 0.35, 0.52),
         p_dipoles=P_DIPOLES * around_one(0.25, 1, 1) + normal(0, 0.010, 2, 3),
         qrs_dipoles=_rotated(qrs_dipoles, frontal, horizontal) * voltage[:, None, None],
