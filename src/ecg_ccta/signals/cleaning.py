@@ -49,6 +49,14 @@ def clean(ecg: np.ndarray, fs: float) -> np.ndarray:
     return stages(ecg, fs)["clean"]
 
 
+def clean_microvolts(ecg: np.ndarray, fs: float) -> np.ndarray:
+    """As `clean`, rounded to whole microvolts, int16; what exceeds int16 (32.8 mV) is a ValueError."""
+    microvolts = np.rint(clean(ecg, fs) * 1000)
+    if np.abs(microvolts).max() > np.iinfo(np.int16).max:
+        raise ValueError("an amplitude exceeds what int16 microvolts can hold")
+    return microvolts.astype(np.int16)
+
+
 def zscore_global(ecg: np.ndarray) -> np.ndarray:
     """`ecg` (leads, samples) with one mean and one population standard deviation over all leads removed."""
     return (ecg - ecg.mean()) / (ecg.std() + EPSILON)

@@ -6,16 +6,15 @@ checkpoint format, the same kind of task (many statements a cardiologist reads f
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 
 from ecg_ccta.config import Foundation, Training
 from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.model.net1d import Net1D
-from ecg_ccta.signals.cleaning import clean
+from ecg_ccta.signals.cleaning import clean_microvolts
 from ecg_ccta.sources.statement_corpus import STATEMENTS, simulate_corpus
 from ecg_ccta.training.loop import History, train
 from ecg_ccta.vessels import SAMPLING_RATE
@@ -39,17 +38,12 @@ class MemoryStore:
 def cleaned_corpus(ecgs: int, seed: int, processes: int) -> tuple[np.ndarray, np.ndarray]:
     """Simulated ECGs, cleaned as the study's are, int16 microvolts (ECGs, 12, 5000), and statements (ECGs, L) int8."""
     signals, labels = [], []
-    # Forking a process that has run torch can deadlock, so the cleaners are spawned.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with Parallel(n_jobs=processes) as workers:
         for raw, statements in simulate_corpus(ecgs, seed):
-            signals.extend(pool.map(_clean_microvolts, raw, chunksize=16))
+            signals += workers(delayed(clean_microvolts)(ecg, SAMPLING_RATE) for ecg in raw)
             labels.append(statements)
             log.info("cleaned %d of %d ECGs", len(signals), ecgs)
     return np.stack(signals), np.concatenate(labels)
-
-
-def _clean_microvolts(ecg: np.ndarray) -> np.ndarray:
-    return np.rint(clean(ecg, SAMPLING_RATE) * 1000).astype(np.int16)
 
 
 def pretrain(settings: Foundation) -> tuple[Net1D, History, Sequence[str]]:
