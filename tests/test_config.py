@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from snakemake.utils import update_config
 
-from ecg_ccta.config import Study, load, load_overlaid, merge, read_yaml, validated, validated_or_exit
+from ecg_ccta.config import Study, load, load_overlaid, merge, read_yaml, studies_or_exit, validated
 from ecg_ccta.errors import StudyError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -186,13 +186,13 @@ def test_merging_follows_the_rules_of_snakemake(base, overlay):
 def test_an_overlay_means_the_same_to_snakemake(values, overlay):
     expected = load(overlay, ROOT / "config.yaml")
     update_config(values, read_yaml(overlay))
-    assert validated_or_exit(values) == expected
+    assert studies_or_exit(values, ROOT)[0] == expected
 
 
 def test_a_faulty_config_ends_a_snakefile_with_its_message_alone(values, capsys):
     put(values, "trainig", {})
     with pytest.raises(SystemExit) as caught:
-        validated_or_exit(values)
+        studies_or_exit(values, ROOT)
     assert caught.value.code == 1
     shown = capsys.readouterr().err
     assert "trainig: unknown key; did you mean training?" in shown

@@ -309,10 +309,15 @@ def load_overlaid(values: dict[str, Any], overlay: str | Path) -> Study:
     return study
 
 
-def validated_or_exit(values: dict[str, Any]) -> Study:
-    """As `validated`, for a Snakefile: a faulty config ends the process with the message and without a traceback."""
+def studies_or_exit(values: dict[str, Any], folder: Path) -> tuple[Study, Study | None]:
+    """The study of Snakemake's merged `values` and its negative control, whose overlay lies below `folder`.
+
+    For a Snakefile: a faulty configuration ends the process with the message and without a traceback.
+    """
     try:
-        return validated(merge(values, {}))
+        study = validated(merge(values, {}))
+        control = study.negative_control
+        return study, None if control is None else load_overlaid(values, folder / control)
     except StudyError as error:
         print(f"\n{error}\n", file=sys.stderr)
         raise SystemExit(1) from None

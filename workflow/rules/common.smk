@@ -9,14 +9,11 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
 
-from ecg_ccta.config import load_overlaid, validated_or_exit
+from ecg_ccta.config import studies_or_exit
 from ecg_ccta.vessels import VESSELS
 
-STUDY = validated_or_exit(config)
-STUDIES = {STUDY.study: STUDY}
-if STUDY.negative_control is not None:
-    CONTROL = load_overlaid(config, Path(workflow.basedir) / STUDY.negative_control)
-    STUDIES[CONTROL.study] = CONTROL
+STUDY, CONTROL = studies_or_exit(config, Path(workflow.basedir))
+STUDIES = {study.study: study for study in (STUDY, CONTROL) if study}
 
 
 wildcard_constraints:
@@ -167,14 +164,14 @@ def attribution_map_of(wildcards):
 
 def control_records(wildcards):
     """What the report of the main study needs of its negative control."""
-    if wildcards.study == STUDY.study and STUDY.negative_control is not None:
+    if wildcards.study == STUDY.study and CONTROL:
         return [f"results/{CONTROL.study}/tables/discrimination_{CONTROL.development_site}.csv"]
     return []
 
 
 def control_tracking(wildcards):
     """The negative control is tracked first, so that two jobs never create the tracking database at once."""
-    if wildcards.study == STUDY.study and STUDY.negative_control is not None:
+    if wildcards.study == STUDY.study and CONTROL:
         return [f"results/{CONTROL.study}/tracking.json"]
     return []
 

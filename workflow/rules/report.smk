@@ -24,7 +24,7 @@ rule build_report:
         runtime=15,
     params:
         study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
-        control=CONTROL.model_dump(mode="json") if STUDY.negative_control else None,
+        control=CONTROL.model_dump(mode="json") if CONTROL else None,
     message:
         "Building the report of study {wildcards.study}"
     script:

@@ -10,7 +10,12 @@ from ecg_ccta.sources.alterations import in_twelve_leads
 from ecg_ccta.sources.heart_beats import DOWER, QRS_DURATION, QRS_WIDTHS, SEGMENTS, Hearts
 from ecg_ccta.vessels import LEADS
 
-TERRITORIES = {"inferior": ("II", "III", "aVF"), "anterior": ("V2", "V3", "V4"), "lateral": ("I", "aVL", "V5", "V6")}
+TERRITORIES = {
+    "inferior": ("II", "III", "aVF"),
+    "septal": ("V1", "V2"),
+    "anterior": ("V2", "V3", "V4"),
+    "lateral": ("I", "aVL", "V5", "V6"),
+}
 
 RHYTHM_STATEMENTS = (
     "sinus bradycardia",

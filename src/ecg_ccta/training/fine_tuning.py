@@ -1,5 +1,6 @@
 """Fine-tuning a foundation network on the CCTA findings of one outer fold's training patients."""
 
+import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,8 @@ def start_at_prevalence(network: Net1D, labels: np.ndarray) -> None:
 
 def device_here() -> torch.device:
     """The GPU of this job where there is one."""
+    # cuBLAS is deterministic only with this setting, which must stand before CUDA starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
