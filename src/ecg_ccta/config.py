@@ -157,7 +157,7 @@ class Training(Section):
 
     folds: int = Field(5, ge=2)
     epochs: int = Field(gt=0)
-    patience: int = Field(gt=0, description="Epochs without a better inner-validation score before stopping.")
+    patience: int = Field(gt=0, description="Epochs without a smaller inner-validation loss before stopping.")
     batch_size: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
@@ -168,7 +168,7 @@ class Training(Section):
     noise: float = Field(0.02, ge=0, description="Augmentation: standard deviation of added noise.")
     mask_fraction: Probability = Field(0.1, description="Augmentation: longest masked stretch, share of the ECG.")
     minimum_events: int = Field(
-        5, gt=0, description="Inner-validation events a vessel needs to take part in early stopping."
+        5, gt=0, description="Inner-validation events a vessel needs to enter the noted macro AUC."
     )
     threads: int = Field(1, gt=0, description="CPU threads of one fold's job.")
 

@@ -111,7 +111,8 @@ def train(
 ) -> History:
     """Train `network` in place and leave it with the weights of its best inner-validation epoch.
 
-    Best is the largest macro AUC over the outputs with enough events, or the smallest loss where no output has them.
+    Best is the smallest inner-validation loss. With the few events of an inner validation the macro AUC, which is
+    noted beside it, jumps from epoch to epoch by more than the epochs differ; the loss is a proper score of all ECGs.
 
     Parameters
     ----------
@@ -127,13 +128,13 @@ def train(
     )
     batches = math.ceil(len(train_rows) / settings.batch_size)
     steps = batches * settings.epochs
-    history, best_score, best_weights = History(), -math.inf, None
+    history, best_loss, best_weights = History(), math.inf, None
     if state_file is not None and state_file.exists():
         state = torch.load(state_file, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         history = History([Epoch(**epoch) for epoch in state["epochs"]], state["best_epoch"])
-        best_score, best_weights = state["best_score"], state["best_weights"]
+        best_loss, best_weights = state["best_loss"], state["best_weights"]
         log.info("resuming after epoch %d", len(history.epochs))
 
     for epoch in range(len(history.epochs), settings.epochs):
@@ -167,9 +168,8 @@ def train(
         auc = macro_auc(labels[inner_rows], logits, settings.minimum_events)
         if not math.isfinite(inner_loss):
             raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}: lower the learning rate")
-        score = -inner_loss if auc is None else auc
-        if score > best_score:
-            best_score, history.best_epoch = score, epoch
+        if inner_loss < best_loss:
+            best_loss, history.best_epoch = inner_loss, epoch
             best_weights = {name: value.clone() for name, value in network.state_dict().items()}
         record = Epoch(
             epoch=epoch,
@@ -193,7 +193,7 @@ def train(
         )
         on_epoch(record)
         if state_file is not None:
-            _save_state(state_file, network, optimiser, history, best_score, best_weights)
+            _save_state(state_file, network, optimiser, history, best_loss, best_weights)
 
     network.load_state_dict(best_weights)
     network.eval()
@@ -202,7 +202,7 @@ def train(
     return history
 
 
-def _save_state(state_file, network, optimiser, history: History, best_score: float, best_weights: dict) -> None:
+def _save_state(state_file, network, optimiser, history: History, best_loss: float, best_weights: dict) -> None:
     with replacing(state_file) as temporary:
         torch.save(
             {
@@ -210,7 +210,7 @@ def _save_state(state_file, network, optimiser, history: History, best_score: fl
                 "optimiser": optimiser.state_dict(),
                 "epochs": [asdict(epoch) for epoch in history.epochs],
                 "best_epoch": history.best_epoch,
-                "best_score": best_score,
+                "best_loss": best_loss,
                 "best_weights": best_weights,
             },
             temporary,
