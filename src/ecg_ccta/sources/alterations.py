@@ -12,10 +12,10 @@ from ecg_ccta.vessels import LEADS, VESSELS
 
 # Millivolts per unit of expression, by segment and measured lead; III, aVR, aVL and aVF follow.
 PLANTED: dict[str, dict[str, dict[str, float]]] = {
-    "RCA": {"early QRS": {"II": -0.06}, "T peak": {"II": -0.14}},
-    "LM": {"early ST": {"I": -0.07, "II": -0.10, "V1": 0.05, "V4": -0.08, "V5": -0.10, "V6": -0.08}},
-    "LAD": {"late ST": {"V2": -0.14, "V3": -0.18, "V4": -0.14}},
-    "LCX": {"terminal QRS": {"I": -0.08, "V5": -0.10, "V6": -0.09}},
+    "RCA": {"early QRS": {"II": -0.08}, "T peak": {"II": -0.18}},
+    "LM": {"early ST": {"I": -0.08, "II": -0.12, "V1": 0.06, "V4": -0.10, "V5": -0.12, "V6": -0.10}},
+    "LAD": {"late ST": {"V2": -0.19, "V3": -0.24, "V4": -0.19}},
+    "LCX": {"terminal QRS": {"I": -0.11, "V5": -0.14, "V6": -0.12}},
 }
 
 PATTERNS = np.zeros((len(VESSELS), len(MEASURED_LEADS), len(SEGMENTS)), dtype=np.float32)

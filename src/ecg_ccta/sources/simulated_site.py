@@ -28,7 +28,7 @@ NOT_ASSESSABLE = 0.03
 UNRECORDED = 0.02
 FIRST_CCTA, LAST_CCTA = np.datetime64("2021-01-04"), np.datetime64("2022-12-30")
 
-VISIBLE_MILLIVOLTS = 0.21
+VISIBLE_MILLIVOLTS = 0.28
 """Alterations from this size on enter the statement; about half of the ECGs are then read as normal."""
 
 

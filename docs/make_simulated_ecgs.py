@@ -1,0 +1,32 @@
+"""Draw the simulated tracings of simulation.md on ECG paper: `python docs/make_simulated_ecgs.py`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ecg_ccta.ecg_paper import draw_ecg
+from ecg_ccta.sources.alterations import altered_by
+from ecg_ccta.sources.heart_beats import draw_hearts, tracings
+from ecg_ccta.vessels import SAMPLING_RATE, VESSELS
+
+FOLDER = Path(__file__).parent / "images"
+EXPRESSIONS = {"normal": (None, 0.0), "lad": ("LAD", 1.2), "rca": ("RCA", 1.8)}
+SEED = 4
+
+
+def main() -> None:
+    for name, (vessel, size) in EXPRESSIONS.items():
+        # The same seed gives the same heart, so that the pictures differ by the alteration alone.
+        rng = np.random.default_rng(SEED)
+        hearts = draw_hearts(np.array([58.0]), np.array([True]), rng)
+        expression = np.zeros((1, len(VESSELS)))
+        if vessel:
+            expression[0, VESSELS.index(vessel)] = size
+        signal = tracings(hearts, altered_by(expression), rng, sampling_rate=SAMPLING_RATE)[0]
+        title = "Simulated, no alteration" if vessel is None else f"Simulated, {vessel} expression {size}"
+        figure = draw_ecg(signal, SAMPLING_RATE, title)
+        figure.savefig(FOLDER / f"simulated-{name}.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
