@@ -49,6 +49,9 @@ def save(figure: Figure, svg: str | Path) -> None:
     svg = Path(svg)
     # Salt, text as paths and resolution are read when a figure is saved, not when it is drawn.
     with mpl.rc_context(STYLE):
+        # Laid out once for both files: the layout takes longer than the drawing.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         with replacing(svg) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
         with replacing(svg.with_suffix(".png")) as temporary:

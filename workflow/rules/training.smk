@@ -35,6 +35,8 @@ rule pretrain_foundation:
         "results/foundation/{foundation}/pretrain_foundation.log",
     benchmark:
         "results/foundation/{foundation}/pretrain_foundation.tsv"
+    # It needs nothing and takes all cores of a laptop: first, so that no core waits for another to be free.
+    priority: 10
     conda:
         "../../envs/study.yaml"
     threads: STUDY.foundation.threads

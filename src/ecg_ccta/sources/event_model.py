@@ -26,7 +26,7 @@ CORRELATION = 0.3
 """Between the expressions of any two vessels: atherosclerosis is a disease of the whole tree."""
 
 AGE_MEAN, AGE_DEVIATION, AGE_RANGE = 60.0, 10.0, (30.0, 88.0)
-AGE_COEFFICIENT, MALE_COEFFICIENT = 0.15, 0.20
+AGE_COEFFICIENT, MALE_COEFFICIENT = 0.10, 0.15
 """Log odds per ten years, and of men against women."""
 
 # Prevalence of each risk factor: intercept, per ten years above 60, men; then its log odds of stenosis.

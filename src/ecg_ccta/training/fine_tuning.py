@@ -1,5 +1,6 @@
 """Fine-tuning a foundation network on the CCTA findings of one outer fold's training patients."""
 
+import logging
 import os
 import platform
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
@@ -15,10 +17,15 @@ from ecg_ccta.files import sha256, sha256_json
 from ecg_ccta.model.checkpoints import load_foundation
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.net1d import Net1D
-from ecg_ccta.training.loop import Epoch, Store, predict_logits, train
+from ecg_ccta.training.loop import Epoch, Store, masked_loss, predict, predict_logits, train
 from ecg_ccta.training.splits import roles
 from ecg_ccta.training.temperature import fit_temperature
 from ecg_ccta.vessels import VESSELS
+
+log = logging.getLogger(__name__)
+
+PROBE_PENALTIES = (1e2, 1e3, 1e4)
+"""L2 penalties of the linear probe, on standardised features."""
 
 
 def targets(cohort: pd.DataFrame) -> np.ndarray:
@@ -65,9 +72,8 @@ def fine_tune(
             f"fold {fold}: {len(train_rows)} training and {len(inner_rows)} inner-validation ECGs hold no event to "
             "learn from; include more patients or lower training.folds"
         )
-    network = load_foundation(foundation, architecture, len(VESSELS))
-    start_at_prevalence(network, labels[train_rows])
-    network.to(device_here())
+    network = load_foundation(foundation, architecture, len(VESSELS)).to(device_here())
+    start_from_probe(network, store, labels, train_rows, inner_rows)
     state_file = None
     if interrupted is not None:
         fingerprint = _fingerprint(foundation, architecture, cohort, splits, settings, seed)
@@ -87,16 +93,45 @@ def fine_tune(
     return FoldModel(fold, network.cpu(), temperature, architecture, provenance)
 
 
-def start_at_prevalence(network: Net1D, labels: np.ndarray) -> None:
-    """Let the new last layer begin near each vessel's training prevalence.
+def start_from_probe(
+    network: Net1D, store: Store, labels: np.ndarray, train_rows: np.ndarray, inner_rows: np.ndarray
+) -> None:
+    """Set the new last layer to a logistic regression on the foundation's features.
 
-    Without it the first epochs are spent on learning that a rare vessel is rare.
+    A random last layer sends large and meaningless gradients into the pre-trained layers; starting from a linear
+    probe keeps what they know (Kumar et al., ICLR 2022). The penalty, one for all vessels, is the one with the
+    smallest inner-validation loss. A vessel without an event among the training rows starts at its prevalence.
     """
-    events, known = np.nansum(labels, axis=0), (~np.isnan(labels)).sum(axis=0)
-    prevalence = (events + 0.5) / (known + 1)
-    with torch.no_grad():
-        network.dense.weight.mul_(0.1)
-        network.dense.bias.copy_(torch.from_numpy(np.log(prevalence / (1 - prevalence)).astype(np.float32)))
+    rows = np.concatenate([train_rows, inner_rows])
+    features = predict(network.features, network, store, rows)
+    mean, deviation = features[: len(train_rows)].mean(0), features[: len(train_rows)].std(0) + 1e-6
+    features = (features - mean) / deviation
+    train_labels, inner_labels = labels[train_rows], labels[inner_rows]
+    best_loss = np.inf
+    for penalty in PROBE_PENALTIES:
+        probes = [_probe(features[: len(train_rows)], column, penalty) for column in train_labels.T]
+        weight = np.stack([weights for weights, _ in probes])
+        bias = np.array([intercept for _, intercept in probes])
+        logits = features[len(train_rows) :] @ weight.T + bias
+        loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(inner_labels)))
+        if loss < best_loss:
+            best_loss = loss
+            weight, bias = weight / deviation, bias - (weight / deviation) @ mean
+            with torch.no_grad():
+                network.dense.weight.copy_(torch.from_numpy(weight))
+                network.dense.bias.copy_(torch.from_numpy(bias))
+    log.info("linear probe: inner-validation loss %.4f", best_loss)
+
+
+def _probe(features: np.ndarray, labels: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    """Weights and intercept of one vessel's logistic regression over its known labels."""
+    known = ~np.isnan(labels)
+    events, count = labels[known].sum(), known.sum()
+    if 0 < events < count:
+        fitted = LogisticRegression(C=1 / penalty, max_iter=1000).fit(features[known], labels[known])
+        return fitted.coef_[0], float(fitted.intercept_[0])
+    prevalence = (events + 0.5) / (count + 1)
+    return np.zeros(features.shape[1]), float(np.log(prevalence / (1 - prevalence)))
 
 
 def device_here() -> torch.device:

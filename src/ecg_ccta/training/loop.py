@@ -76,13 +76,20 @@ def macro_auc(labels: np.ndarray, logits: np.ndarray, minimum_events: int) -> fl
     return float(np.mean(aucs)) if aucs else None
 
 
-@torch.no_grad()
-def predict_logits(network: nn.Module, store: Store, rows: np.ndarray, batch_size: int = 64) -> np.ndarray:
+def predict_logits(network: nn.Module, store: Store, rows: np.ndarray) -> np.ndarray:
     """Logits (ECGs, outputs), float32, of the given rows of the store."""
+    return predict(network, network, store, rows)
+
+
+@torch.no_grad()
+def predict(
+    function: Callable[[Tensor], Tensor], network: nn.Module, store: Store, rows: np.ndarray, batch_size: int = 64
+) -> np.ndarray:
+    """What `function` of `network` (itself, or its features) gives for the rows of the store, float32, in eval mode."""
     network.eval()
     device = next(network.parameters()).device
     parts = [
-        network(standardise(torch.from_numpy(store.batch(rows[i : i + batch_size])).to(device))).float().cpu().numpy()
+        function(standardise(torch.from_numpy(store.batch(rows[i : i + batch_size])).to(device))).float().cpu().numpy()
         for i in range(0, len(rows), batch_size)
     ]
     return np.concatenate(parts)
