@@ -118,7 +118,7 @@ def train(
 ) -> History:
     """Train `network` in place and leave it with the weights of its best inner-validation epoch.
 
-    Best is the smallest inner-validation loss. With the few events of an inner validation the macro AUC, which is
+    Best is the smallest inner-validation loss, the start (epoch -1) included. With the few events of an inner validation the macro AUC, which is
     noted beside it, jumps from epoch to epoch by more than the epochs differ; the loss is a proper score of all ECGs.
 
     Parameters
@@ -135,7 +135,9 @@ def train(
     )
     batches = math.ceil(len(train_rows) / settings.batch_size)
     steps = batches * settings.epochs
-    history, best_loss, best_weights = History(), math.inf, None
+    history = History()
+    best_loss = _inner_loss(predict_logits(network, store, inner_rows), labels[inner_rows])
+    best_weights = {name: value.clone() for name, value in network.state_dict().items()}
     if state_file is not None and state_file.exists():
         state = torch.load(state_file, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
@@ -145,7 +147,7 @@ def train(
         log.info("resuming after epoch %d", len(history.epochs))
 
     for epoch in range(len(history.epochs), settings.epochs):
-        if epoch - history.best_epoch > settings.patience and history.best_epoch >= 0:
+        if epoch - history.best_epoch > settings.patience:
             log.info("stopping: no better inner validation for %d epochs", settings.patience)
             break
         started = time.perf_counter()
@@ -171,7 +173,7 @@ def train(
         trained = time.perf_counter() - started
 
         logits = predict_logits(network, store, inner_rows)
-        inner_loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels[inner_rows])))
+        inner_loss = _inner_loss(logits, labels[inner_rows])
         auc = macro_auc(labels[inner_rows], logits, settings.minimum_events)
         if not math.isfinite(inner_loss):
             raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}: lower the learning rate")
@@ -207,6 +209,10 @@ def train(
     if state_file is not None:
         state_file.unlink(missing_ok=True)
     return history
+
+
+def _inner_loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    return float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels)))
 
 
 def _save_state(state_file, network, optimiser, history: History, best_loss: float, best_weights: dict) -> None:

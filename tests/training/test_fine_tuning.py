@@ -1,0 +1,77 @@
+"""Fine-tuning starts from a linear probe, never sees the scored fold, and says what it lacks."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from ecg_ccta.config import Architecture, Training
+from ecg_ccta.errors import StudyError
+from ecg_ccta.model.checkpoints import build_network, save_checkpoint
+from ecg_ccta.training.fine_tuning import PROBE_PENALTIES, fine_tune, start_from_probe, targets
+from ecg_ccta.training.loop import predict, predict_logits
+from ecg_ccta.training.pretraining import MemoryStore
+from ecg_ccta.training.splits import roles, split_patients
+
+TINY = Architecture(
+    base_filters=8, ratio=1, filter_list=[8], m_blocks_list=[1], kernel_size=8, stride=2, groups_width=8
+)
+SETTINGS = Training(epochs=1, patience=1, batch_size=32, learning_rate=1e-3, weight_decay=1e-3)
+
+
+@pytest.fixture
+def foundation(tmp_path):
+    torch.manual_seed(0)
+    save_checkpoint(build_network(TINY, 7), tmp_path / "foundation.pth")
+    return tmp_path / "foundation.pth"
+
+
+def test_the_probe_is_scikit_learns_regression_on_the_networks_features(cohort, store):
+    torch.manual_seed(0)
+    network = build_network(TINY, 4)
+    labels, rows = targets(cohort), np.arange(len(cohort))
+    start_from_probe(network, store, labels, rows[:180], rows[180:])
+    features = predict(network.features, network, store, rows)
+    scaled = (features - features[:180].mean(0)) / (features[:180].std(0) + 1e-6)
+    known = ~np.isnan(labels[:180, 0])
+    candidates = [
+        LogisticRegression(C=1 / penalty, max_iter=1000)
+        .fit(scaled[:180][known], labels[:180, 0][known])
+        .decision_function(scaled)
+        for penalty in PROBE_PENALTIES
+    ]
+    logits = predict_logits(network, store, rows)[:, 0]
+    assert min(np.abs(logits - candidate).max() for candidate in candidates) < 1e-3
+
+
+def test_a_vessel_without_events_starts_at_its_prevalence(cohort, store):
+    labels = targets(cohort)
+    labels[:, 1] = 0
+    network = build_network(TINY, 4)
+    rows = np.arange(len(cohort))
+    start_from_probe(network, store, labels, rows[:180], rows[180:])
+    probability = 1 / (1 + np.exp(-predict_logits(network, store, rows)[:, 1]))
+    np.testing.assert_allclose(probability, 0.5 / 181, rtol=1e-4)
+
+
+def test_labels_and_signals_of_the_scored_fold_change_nothing(cohort, store, foundation):
+    splits = split_patients(cohort, 3, 1)
+    tested = (roles(cohort, splits, 0) == "test").to_numpy()
+    first = fine_tune(foundation, TINY, store, cohort, splits, 0, SETTINGS, seed=3)
+
+    other = cohort.copy()
+    for vessel in ("RCA", "LM", "LAD", "LCX"):
+        other.loc[tested, f"target_{vessel}"] = 1
+    signals = store.signals.copy()
+    signals[tested] = 1000
+    second = fine_tune(foundation, TINY, MemoryStore(signals), other, splits, 0, SETTINGS, seed=3)
+    weights = second.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in first.network.state_dict().items())
+    assert first.temperature == second.temperature
+
+
+def test_no_event_to_learn_from_is_refused(cohort, store, foundation):
+    empty = cohort.assign(**{f"target_{v}": cohort[f"target_{v}"].where(False) for v in ("RCA", "LM", "LAD", "LCX")})
+    splits = split_patients(cohort, 3, 1)
+    with pytest.raises(StudyError, match="no event to learn from"):
+        fine_tune(foundation, TINY, store, empty, splits, 0, SETTINGS, seed=3)
