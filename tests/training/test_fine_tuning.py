@@ -12,6 +12,7 @@ from ecg_ccta.training.fine_tuning import PROBE_PENALTIES, fine_tune, start_from
 from ecg_ccta.training.loop import predict, predict_logits
 from ecg_ccta.training.pretraining import MemoryStore
 from ecg_ccta.training.splits import roles, split_patients
+from ecg_ccta.vessels import VESSELS
 
 TINY = Architecture(
     base_filters=8, ratio=1, filter_list=[8], m_blocks_list=[1], kernel_size=8, stride=2, groups_width=8
@@ -60,7 +61,7 @@ def test_labels_and_signals_of_the_scored_fold_change_nothing(cohort, store, fou
     first = fine_tune(foundation, TINY, store, cohort, splits, 0, SETTINGS, seed=3)
 
     other = cohort.copy()
-    for vessel in ("RCA", "LM", "LAD", "LCX"):
+    for vessel in VESSELS:
         other.loc[tested, f"target_{vessel}"] = 1
     signals = store.signals.copy()
     signals[tested] = 1000
@@ -71,7 +72,7 @@ def test_labels_and_signals_of_the_scored_fold_change_nothing(cohort, store, fou
 
 
 def test_no_event_to_learn_from_is_refused(cohort, store, foundation):
-    empty = cohort.assign(**{f"target_{v}": cohort[f"target_{v}"].where(False) for v in ("RCA", "LM", "LAD", "LCX")})
+    empty = cohort.assign(**{f"target_{vessel}": cohort[f"target_{vessel}"] * 0 for vessel in VESSELS})
     splits = split_patients(cohort, 3, 1)
     with pytest.raises(StudyError, match="no event to learn from"):
         fine_tune(foundation, TINY, store, empty, splits, 0, SETTINGS, seed=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 # The library is found where it lies, so that any environment with the pinned packages can run the study.
 SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.getenv("PYTHONPATH")])))
 
 from ecg_ccta.config import studies_or_exit
 from ecg_ccta.vessels import VESSELS

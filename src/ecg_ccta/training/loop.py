@@ -118,8 +118,9 @@ def train(
 ) -> History:
     """Train `network` in place and leave it with the weights of its best inner-validation epoch.
 
-    Best is the smallest inner-validation loss, the start (epoch -1) included. With the few events of an inner validation the macro AUC, which is
-    noted beside it, jumps from epoch to epoch by more than the epochs differ; the loss is a proper score of all ECGs.
+    Best is the smallest inner-validation loss, the start (epoch -1) included. With the few events of an inner
+    validation the macro AUC, which is noted beside it, jumps from epoch to epoch by more than the epochs differ; the
+    loss is a proper score of all ECGs.
 
     Parameters
     ----------
