@@ -15,8 +15,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True)
+# Lines are left to the terminal to wrap, so that paths and messages stay whole when copied or searched.
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
 
 Overlay = Annotated[
     Path | None,

@@ -12,10 +12,10 @@ from ecg_ccta.vessels import LEADS, VESSELS
 
 # Millivolts per unit of expression, by segment and measured lead; III, aVR, aVL and aVF follow.
 PLANTED: dict[str, dict[str, dict[str, float]]] = {
-    "RCA": {"early QRS": {"II": -0.10}, "T peak": {"II": -0.20}},
+    "RCA": {"early QRS": {"II": -0.06}, "T peak": {"II": -0.20}},
     "LM": {"early ST": {"I": -0.08, "II": -0.12, "V1": 0.06, "V4": -0.10, "V5": -0.12, "V6": -0.10}},
     "LAD": {"late ST": {"V2": -0.22, "V3": -0.27, "V4": -0.22}},
-    "LCX": {"terminal QRS": {"I": -0.11, "V5": -0.14, "V6": -0.12}},
+    "LCX": {"terminal QRS": {"I": -0.08, "V5": -0.10, "V6": -0.09}},
 }
 
 PATTERNS = np.zeros((len(VESSELS), len(MEASURED_LEADS), len(SEGMENTS)), dtype=np.float32)
