@@ -25,8 +25,9 @@ class Workflow:
             [
                 *(sys.executable, "-m", "snakemake", "--cores", "2"),
                 *("--snakefile", self.root / "Snakefile", "--directory", self.folder),
-                *options,
+                # Targets stand before options that take any number of values, which would swallow them.
                 *targets,
+                *options,
                 *("--configfile", self.root / "config.yaml", self.overlay),
             ],
             capture_output=True,

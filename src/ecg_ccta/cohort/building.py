@@ -154,7 +154,7 @@ def _follow_up(eligible: pd.DataFrame, follow_up: pd.DataFrame | None) -> tuple[
     nothing of later ones; an event on the day of the CCTA counts as day 0. Without CCTA there is no day 0.
     """
     if follow_up is None:
-        follow_up = pd.DataFrame({"patient_id": [], "end_date": [], "event_date": [], "event": []})
+        follow_up = pd.DataFrame(columns=["patient_id", "end_date", "event_date", "event"], dtype=object)
     index_date = eligible.groupby("patient_id", sort=False)["performed_at"].min().dt.normalize().dropna()
     followed = index_date.rename("index_date").reset_index().merge(follow_up, on="patient_id", how="left")
     last = pd.to_datetime(followed["event_date"].fillna(followed["end_date"])).dt.normalize()
