@@ -30,13 +30,15 @@ class Workflow:
                 *options,
                 *("--configfile", self.root / "config.yaml", self.overlay),
             ],
-            capture_output=True,
+            # Snakemake plans on one of the two streams and works on the other.
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             env=environment,
             timeout=900,
         )
         if check and done.returncode:
-            raise AssertionError(f"snakemake failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")
+            raise AssertionError(f"snakemake failed:\n{done.stdout[-8000:]}")
         return done
 
 

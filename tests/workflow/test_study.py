@@ -21,7 +21,7 @@ def test_the_report_stands_and_nothing_is_left_to_do(small_study):
     assert "Small study" in page
     # A missing number shows its note; "NaN samples" is a reason of exclusion and no number.
     assert not re.search(r">\s*(nan|nat|inf)\b\s*[(<%]", page, flags=re.IGNORECASE)
-    assert "Nothing to be done" in small_study.run(options=["-n"]).stderr
+    assert "Nothing to be done" in small_study.run(options=["-n"]).stdout
 
 
 def test_every_ecg_is_included_or_excluded_with_a_reason(small_study):
@@ -99,8 +99,8 @@ def test_an_unknown_key_stops_before_any_work(make_workflow, tmp_path, root):
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(overlay))
     done = make_workflow(tmp_path, tmp_path / "wrong.yaml").run(check=False)
     assert done.returncode
-    assert "training.epoch: unknown key; did you mean epochs?" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "training.epoch: unknown key; did you mean epochs?" in done.stdout
+    assert "Traceback" not in done.stdout
     assert not (tmp_path / "results").exists()
 
 
@@ -159,7 +159,7 @@ def real_site(real_ecg, small_study, make_workflow, root, tmp_path):
 
 def test_real_recordings_are_scored_without_retraining(real_site):
     target = "results/small/predictions/challenge.parquet"
-    planned = real_site.run(target, options=["-n"]).stderr
+    planned = real_site.run(target, options=["-n"]).stdout
     assert "clean_signals" in planned
     for rule in ("simulate_site", "split_patients", "pretrain_foundation", "finetune"):
         assert f"\n{rule} " not in planned
@@ -181,7 +181,7 @@ def test_real_recordings_are_scored_without_retraining(real_site):
 
 
 def test_the_whole_study_with_the_real_site_ends_with_a_report_that_shows_it(real_site):
-    planned = real_site.run(options=["-n"]).stderr
+    planned = real_site.run(options=["-n"]).stdout
     assert "build_report" in planned
     assert "\nfinetune " not in planned
     real_site.run()
