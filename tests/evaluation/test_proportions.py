@@ -14,6 +14,14 @@ def test_equals_statsmodels(level: float) -> None:
     assert np.allclose(wilson(count, n, level), expected, atol=1e-14)
 
 
+def test_interval_holds_the_proportion_itself() -> None:
+    n = np.arange(1, 3000)
+    for count in (np.zeros_like(n), n // 3, n):
+        lower, upper = wilson(count, n)
+        assert (lower <= count / n).all()
+        assert (count / n <= upper).all()
+
+
 def test_nothing_observed_has_no_interval() -> None:
     lower, upper = wilson([0, 0], [0, 5])
     assert np.isnan(lower[0])

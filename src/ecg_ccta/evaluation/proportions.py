@@ -31,4 +31,5 @@ def wilson(count: Any, n: Any, level: float = 0.95) -> tuple[np.ndarray, np.ndar
         share = count / n
         centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+    # At no or only successes centre and half cancel to rounding error, on the wrong side of the share for some n.
+    return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)
