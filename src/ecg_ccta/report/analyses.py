@@ -239,7 +239,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                 downloads=[results.download("waveforms", site)],
                 notes=[
                     "Voltages are relative to the beat's own PQ level. Each patient counts once per group. q: "
-                    "Benjamini-Hochberg over all regions of a vessel.",
+                    "Benjamini-Hochberg over all regions of a vessel; grey in the figures: q < 0.05.",
                     "These are differences between ECGs that the model calls high and low risk: they show what the "
                     "model's calls go along with, not what disease does.",
                 ],
