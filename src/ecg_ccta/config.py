@@ -84,7 +84,7 @@ class Quality(Section):
 class Site(Section):
     """One hospital: its raw export on disk, or a simulation that writes one."""
 
-    role: Literal["development", "external"]
+    role: Literal["development", "external", "intermediate"]
     title: str | None = Field(None, description="Name in tables and figures; default: the site's key.")
     export: Path | None = Field(None, description="Folder of the hospital's raw export.")
     simulation: Simulation | None = None
@@ -138,11 +138,9 @@ class Architecture(Section):
     use_do: bool = False
 
 
-class Foundation(Section):
-    """The network that fine-tuning starts from."""
+class Pretraining(Section):
+    """Pre-training of a small foundation network on simulated ECG statements."""
 
-    name: Name = Field(description="Folder under results/foundation; studies with the same name share it.")
-    architecture: Architecture
     ecgs: int = Field(gt=0, description="Simulated ECGs with statements to pre-train on.")
     seed: int
     epochs: int = Field(gt=0)
@@ -152,25 +150,118 @@ class Foundation(Section):
     threads: int = Field(2, gt=0)
 
 
+class Weights(Section):
+    """Published weights, from Hugging Face or from a file."""
+
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Hugging Face repository, owner/name.")
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="Commit of the repository: a branch could move.")
+    file: str = Field(pattern=r"^[\w-][\w./-]*\.pth$", description="File of the repository.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file; anything else is refused.")
+    local: Path | None = Field(None, description="A copy of the file, for machines without internet.")
+
+
+class Foundation(Section):
+    """The network that fine-tuning starts from: pre-trained here, or published weights."""
+
+    name: Name = Field(description="Folder under results/foundation; studies with the same name share it.")
+    architecture: Architecture
+    pretraining: Pretraining | None = None
+    weights: Weights | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Foundation:
+        if (self.pretraining is None) == (self.weights is None):
+            raise ValueError(
+                "give either pretraining or weights, not both and not neither; an overlay that takes published weights "
+                "sets pretraining: null beside weights"
+            )
+        return self
+
+
 class Training(Section):
     """Fine-tuning; values of the paper where it names them."""
 
     folds: int = Field(5, ge=2)
+    method: Literal["linear-probe", "full", "gradual"] = Field(
+        "full", description="What learns: the last layer, everything, or layer after layer from the last one down."
+    )
+    probe_start: bool = Field(
+        True, description="Start the last layer as a linear probe of the features rather than at random."
+    )
+    unfreeze_epochs: int = Field(5, gt=0, description="gradual: epochs until the first layer learns too.")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="Learning rate of each layer relative to that of the next one; 1: all alike."
+    )
+    labels: Literal["binary", "ordinal"] = Field(
+        "binary", description="Learn severe-or-complete against the rest, or all five stenosis grades."
+    )
+    class_balance: Literal["none", "positive-weight", "logit-adjustment"] = Field(
+        "none", description="How rare findings are given weight; probabilities are corrected for it afterwards."
+    )
+    task_weighting: Literal["equal", "uncertainty"] = Field(
+        "equal", description="Weights of the vessels' losses: alike, or learnt (homoscedastic uncertainty)."
+    )
+    gradient_surgery: Literal["none", "pcgrad", "pcgrad-features"] = Field(
+        "none", description="Conflicts between vessels: PCGrad over all parameters, or over the pooled features."
+    )
     epochs: int = Field(gt=0)
-    patience: int = Field(gt=0, description="Epochs without a smaller inner-validation loss before stopping.")
-    batch_size: int = Field(gt=0)
+    patience: int = Field(gt=0, description="Epochs without a better inner validation before stopping.")
+    monitor: Literal["loss", "macro-auc"] = Field(
+        "loss", description="What makes an epoch better on the inner-validation patients."
+    )
+    batch_size: int = Field(gt=0, description="ECGs per step, over all processes.")
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     warmup_fraction: Probability = Field(0.1, description="Share of the steps with linearly rising learning rate.")
     final_learning_rate_fraction: Probability = Field(0.01, description="Where the cosine ends.")
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="Decay per step of the moving average of the weights that is kept; null: none."
+    )
+    keep_originals: bool = Field(
+        False, description="Augmented copies beside the originals, which doubles each step, rather than instead."
+    )
     shift_fraction: Probability = Field(0.1, description="Augmentation: largest circular shift, share of the ECG.")
     scale_range: float = Field(0.1, ge=0, lt=1, description="Augmentation: amplitude within 1 +- this.")
     noise: float = Field(0.02, ge=0, description="Augmentation: standard deviation of added noise.")
     mask_fraction: Probability = Field(0.1, description="Augmentation: longest masked stretch, share of the ECG.")
     minimum_events: int = Field(
-        5, gt=0, description="Inner-validation events a vessel needs to enter the noted macro AUC."
+        5, gt=0, description="Inner-validation events a vessel needs to enter the macro AUC of an epoch."
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: autocast, for GPUs that have it."
+    )
+    deterministic: bool = Field(True, description="The same weights from the same seed; some GPU kernels are slower.")
+    compile: bool = Field(False, description="torch.compile: minutes at the start, faster steps.")
     threads: int = Field(1, gt=0, description="CPU threads of one fold's job.")
+    gpus: int = Field(1, ge=0, description="GPUs per node and fold; more than one are run by torchrun. 0: CPU.")
+    nodes: int = Field(1, gt=0, description="Nodes per fold; more than one need Slurm.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Training:
+        if self.labels == "ordinal" and self.class_balance != "none":
+            raise ValueError("class_balance is for binary labels; with labels: ordinal set class_balance: none")
+        if self.method == "linear-probe" and not self.probe_start:
+            raise ValueError("method: linear-probe is the probe alone; leave probe_start: true")
+        if self.nodes > 1 and self.gpus == 0:
+            raise ValueError("several nodes are for GPUs; set gpus to at least 1 or nodes to 1")
+        return self
+
+
+class Intermediate(Section):
+    """A labelled ECG table that the network learns before the CCTA findings (the paper: myocardial infarction).
+
+    Its site has role: intermediate, no ccta table, and the labels as columns of its ecg_index table.
+    """
+
+    labels: list[str] = Field(min_length=1, description="Columns of the ECG index: 1 yes, 0 no, empty unknown.")
+    training: Training
+
+
+class RandomStart(Section):
+    """The same training from random weights, to show what the foundation is worth."""
+
+    epochs: int | None = Field(None, gt=0, description="null: as many as from the foundation.")
+    learning_rate: float | None = Field(None, gt=0, description="null: that of the training from the foundation.")
 
 
 class Evaluation(Section):
@@ -208,7 +299,9 @@ class Study(Section):
     cohort: Cohort = Cohort()
     quality: Quality = Quality()
     foundation: Foundation
+    intermediate: Intermediate | None = None
     training: Training
+    random_start: RandomStart | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()
@@ -224,9 +317,28 @@ class Study(Section):
             raise ValueError(f"development site {development[0]} has no ccta table, so nothing could be learnt")
         return self
 
+    @model_validator(mode="after")
+    def _one_intermediate_site(self) -> Study:
+        sites = [name for name, site in self.sites.items() if site.role == "intermediate"]
+        if len(sites) != (self.intermediate is not None):
+            raise ValueError(
+                "an intermediate section and exactly one site with role: intermediate go together; found "
+                f"{len(sites)} such sites and {'an' if self.intermediate else 'no'} intermediate section"
+            )
+        if sites and self.sites[sites[0]].tables.ccta is not None:
+            raise ValueError(
+                f"intermediate site {sites[0]} has a ccta table, which no stage would read; set "
+                f"sites.{sites[0]}.tables.ccta: null"
+            )
+        return self
+
     @property
     def development_site(self) -> str:
         return next(name for name, site in self.sites.items() if site.role == "development")
+
+    @property
+    def intermediate_site(self) -> str | None:
+        return next((name for name, site in self.sites.items() if site.role == "intermediate"), None)
 
     @property
     def external_sites(self) -> list[str]:
@@ -306,6 +418,12 @@ def load_overlaid(values: dict[str, Any], overlay: str | Path) -> Study:
     study = validated(merge({**values, "sites": sites}, over), str(overlay))
     if study.study == values.get("study"):
         raise StudyError(f"{overlay}: study is {study.study}, as in the study it is laid over; name it differently")
+    shared = study.foundation.name == values["foundation"]["name"]
+    if shared and study.foundation != Foundation.model_validate(values["foundation"]):
+        raise StudyError(
+            f"{overlay}: foundation.name is {study.foundation.name}, as in the study it is laid over, with other "
+            "settings; give it another name"
+        )
     return study
 
 

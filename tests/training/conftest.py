@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ecg_ccta.training.pretraining import MemoryStore
-from ecg_ccta.vessels import VESSELS
+from ecg_ccta.vessels import GRADES, VESSELS
 
 
 def _make_cohort(patients: int, ecgs: int, seed: int = 0, missing: float = 0.1) -> pd.DataFrame:
@@ -23,6 +23,9 @@ def _make_cohort(patients: int, ecgs: int, seed: int = 0, missing: float = 0.1) 
     )
     for column, vessel in enumerate(VESSELS):
         table[f"target_{vessel}"] = pd.array(findings[patient, column], dtype="Float64").astype("Int8")
+        level = np.where(findings == 1, rng.integers(3, 5, findings.shape), rng.integers(0, 3, findings.shape))
+        words = np.where(np.isnan(findings), None, np.array(GRADES, dtype=object)[level])
+        table[f"grade_{vessel}"] = pd.Categorical(words[patient, column], GRADES, ordered=True)
     return table
 
 

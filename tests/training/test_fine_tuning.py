@@ -8,9 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.checkpoints import build_network, save_checkpoint
-from ecg_ccta.training.fine_tuning import PROBE_PENALTIES, fine_tune, start_from_probe, targets
-from ecg_ccta.training.loop import predict, predict_logits
+from ecg_ccta.training.criterion import BinaryCriterion
+from ecg_ccta.training.fine_tuning import fine_tune, start_from_probe, targets
+from ecg_ccta.training.inner_validation import predict, predict_logits
 from ecg_ccta.training.pretraining import MemoryStore
+from ecg_ccta.training.probe import PENALTIES
 from ecg_ccta.training.splits import roles, split_patients
 from ecg_ccta.vessels import VESSELS
 
@@ -31,15 +33,15 @@ def test_the_probe_is_scikit_learns_regression_on_the_networks_features(cohort, 
     torch.manual_seed(0)
     network = build_network(TINY, 4)
     labels, rows = targets(cohort), np.arange(len(cohort))
-    start_from_probe(network, store, labels, rows[:180], rows[180:])
+    start_from_probe(network, store, labels, labels, rows[:180], rows[180:], BinaryCriterion(labels[:180], "none"))
     features = predict(network.features, network, store, rows)
     scaled = (features - features[:180].mean(0)) / (features[:180].std(0) + 1e-6)
     known = ~np.isnan(labels[:180, 0])
     candidates = [
-        LogisticRegression(C=1 / penalty, max_iter=1000)
+        LogisticRegression(C=1 / penalty, max_iter=1000, tol=1e-8)
         .fit(scaled[:180][known], labels[:180, 0][known])
         .decision_function(scaled)
-        for penalty in PROBE_PENALTIES
+        for penalty in PENALTIES
     ]
     logits = predict_logits(network, store, rows)[:, 0]
     assert min(np.abs(logits - candidate).max() for candidate in candidates) < 1e-3
@@ -50,7 +52,7 @@ def test_a_vessel_without_events_starts_at_its_prevalence(cohort, store):
     labels[:, 1] = 0
     network = build_network(TINY, 4)
     rows = np.arange(len(cohort))
-    start_from_probe(network, store, labels, rows[:180], rows[180:])
+    start_from_probe(network, store, labels, labels, rows[:180], rows[180:], BinaryCriterion(labels[:180], "none"))
     probability = 1 / (1 + np.exp(-predict_logits(network, store, rows)[:, 1]))
     np.testing.assert_allclose(probability, 0.5 / 181, rtol=1e-4)
 

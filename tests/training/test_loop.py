@@ -6,8 +6,10 @@ import torch
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.model.checkpoints import build_network
+from ecg_ccta.training.criterion import masked_loss
 from ecg_ccta.training.fine_tuning import targets
-from ecg_ccta.training.loop import learning_rate_factor, macro_auc, masked_loss, train
+from ecg_ccta.training.inner_validation import macro_auc
+from ecg_ccta.training.loop import learning_rate_factor, train
 
 TINY = Architecture(
     base_filters=8, ratio=1, filter_list=[8], m_blocks_list=[1], kernel_size=8, stride=2, groups_width=8

@@ -5,31 +5,22 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from pathlib import Path
 
-    from ecg_ccta import tables
-    from ecg_ccta.config import Architecture, Training
-    from ecg_ccta.model.fold_models import save_fold
-    from ecg_ccta.signals.store import SignalStore
-    from ecg_ccta.training.fine_tuning import fine_tune
+    from ecg_ccta.tracking.progress import training_bar
+    from ecg_ccta.training.worker import FoldJob, train_fold
 
-    cohort = tables.read(tables.COHORT, snakemake.input.cohort)
-
-    def note(epoch):
-        record.series("loss", epoch.epoch, epoch.loss)
-        record.series("validation_loss", epoch.epoch, epoch.validation_loss)
-        record.series("validation_auc", epoch.epoch, epoch.validation_auc)
-        record.series("ecgs_per_second", epoch.epoch, epoch.ecgs_per_second)
-
-    model = fine_tune(
-        Path(snakemake.input.foundation),
-        Architecture(**snakemake.params.architecture),
-        SignalStore(Path(snakemake.input.signals[0]).parent, cohort),
-        cohort,
-        tables.read(tables.SPLITS, snakemake.input.splits),
-        int(snakemake.wildcards.fold),
-        Training(**snakemake.params.training),
-        snakemake.params.seed,
-        interrupted=Path("results") / snakemake.wildcards.study / "interrupted",
-        on_epoch=note,
+    job = FoldJob(
+        foundation=snakemake.input.foundation,
+        architecture=snakemake.params.architecture,
+        cohort=snakemake.input.cohort,
+        signals=str(Path(snakemake.input.signals[0]).parent),
+        splits=snakemake.input.splits,
+        fold=int(snakemake.wildcards.fold),
+        training=snakemake.params.training,
+        seed=snakemake.params.seed,
+        interrupted=f"results/{snakemake.wildcards.study}/interrupted",
+        model=snakemake.output.model,
     )
-    save_fold(model, snakemake.output.model)
-    record.metrics({"temperature": model.temperature, "best_epoch": model.provenance["best_epoch"]})
+    with training_bar(f"fold {job.fold}") as on_step:
+        model = train_fold(job, on_step)
+    record.training(model)
+    record.metrics({"temperature": model["temperature"]})

@@ -8,7 +8,8 @@ from scipy.special import expit
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.fold_models import FoldModel
-from ecg_ccta.training.loop import Store, predict_logits
+from ecg_ccta.training.batches import Store
+from ecg_ccta.training.inner_validation import predict_logits
 from ecg_ccta.training.splits import roles
 from ecg_ccta.vessels import VESSELS
 

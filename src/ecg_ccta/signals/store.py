@@ -1,5 +1,6 @@
 """Cleaned signals on disk, read by position."""
 
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,11 @@ class SignalStore:
         signals = np.empty((len(indices), len(LEADS), SAMPLES), dtype=np.int16)
         for shard in np.unique(shards):
             here = shards == shard
-            signals[here] = self._map(int(shard))[rows[here]]
+            mapped = self._map(int(shard))
+            signals[here] = mapped[rows[here]]
+            # Read pages stay in the system's cache, but no longer count as this process's memory: without this a
+            # training's memory would grow to the size of its store.
+            mapped.base.madvise(mmap.MADV_DONTNEED)
         return signals
 
     def _map(self, shard: int) -> np.ndarray:

@@ -1,8 +1,12 @@
-"""How far a long job is, in its log."""
+"""How far a long job is: lines in its log, and a live bar where there is a terminal."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
@@ -23,3 +27,24 @@ def log_progress(what: str) -> Callable[[int, int], None]:
             log.info("%d of %d %s, %.0f per second, %.0f s left", done, total, what, speed, (total - done) / speed)
 
     return note
+
+
+@contextmanager
+def training_bar(what: str) -> Iterator[Callable[[Any], None]]:
+    """A live bar on a terminal (none in a file): a function of training steps that moves it.
+
+    It shows ECGs/s and the time left of the whole training, the loss, and the macro AUC of the last inner validation.
+    """
+    with tqdm(desc=what, unit=" ECGs", unit_scale=True, disable=None, leave=False, dynamic_ncols=True) as bar:
+
+        def note(step: Any) -> None:
+            bar.total = step.total_ecgs
+            shown = {"epoch": step.epoch + 1}
+            if step.loss is not None:
+                shown["loss"] = f"{step.loss:.3f}"
+            if step.validation_auc is not None:
+                shown["macro AUC"] = f"{step.validation_auc:.3f}"
+            bar.set_postfix(shown, refresh=False)
+            bar.update(step.ecgs)
+
+        yield note

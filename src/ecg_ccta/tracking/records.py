@@ -76,6 +76,17 @@ class Record:
         if value is not None and math.isfinite(value):
             self.series_values.setdefault(_metric_name(name), []).append((step, float(value)))
 
+    def training(self, made: Mapping[str, Any]) -> None:
+        """Note a training's course, of each step and each epoch, from the description of what it made."""
+        step = 0
+        for epoch in made["epochs"]:
+            for name in ("loss", "validation_loss", "validation_auc", "learning_rate", "ecgs_per_second"):
+                self.series(name, epoch["epoch"], epoch[name])
+            for loss in epoch["step_losses"]:
+                self.series("step_loss", step, loss)
+                step += 1
+        self.metrics({"best_epoch": made["best_epoch"]})
+
 
 @contextlib.contextmanager
 def recorded_job(job: Job) -> Iterator[Record]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ecg_ccta.config import Training
+from ecg_ccta.training import parallel
 
 
 def intensity(progress: float) -> float:
@@ -13,26 +14,45 @@ def intensity(progress: float) -> float:
     return 0.75 + 0.25 * math.cos(math.pi * progress)
 
 
-def augment(x: Tensor, settings: Training, strength: float, generator: torch.Generator) -> Tensor:
-    """Circular shift, amplitude scale, added noise and one masked stretch, drawn anew for each ECG.
+class Draws:
+    """The randomness of one epoch's augmentation.
+
+    Numbers per ECG are drawn alike in all processes for the whole batch, of which each takes its own ECGs': so several
+    processes do what one would. Noise is each process's own.
+    """
+
+    def __init__(self, device: torch.device, seed: int):
+        self._shared = torch.Generator(device).manual_seed(seed)
+        self._own = torch.Generator(device).manual_seed(seed * 4099 + 1 + parallel.rank())
+        self._device = device
+
+    def uniform(self, low: float, high: float, total: int) -> Tensor:
+        """(ECGs of this process, 1, 1) of the `total` ECGs of the batch."""
+        drawn = torch.rand(total, 1, 1, generator=self._shared, device=self._device)
+        return low + (high - low) * drawn[parallel.rank() :: parallel.processes()]
+
+    def noise(self, shape: torch.Size) -> Tensor:
+        """Standard normal."""
+        return torch.randn(shape, generator=self._own, device=self._device)
+
+
+def augment(x: Tensor, settings: Training, strength: float, draws: Draws, total: int) -> Tensor:
+    """Circular shift, amplitude scale, added noise and one masked stretch, drawn anew for each ECG; a new tensor.
 
     Parameters
     ----------
     x : standardised ECGs (ECGs, leads, samples)
     strength : multiplies every range, 0 to 1
-    generator : the only source of randomness, on the device of `x`
+    total : ECGs of the batch over all processes
     """
     ecgs, leads, samples = x.shape
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(ecgs, 1, 1, generator=generator, device=x.device)
-
     largest_shift = settings.shift_fraction * strength * samples
-    shift = uniform(-largest_shift, largest_shift).long()
+    shift = draws.uniform(-largest_shift, largest_shift, total).long()
     time = torch.arange(samples, device=x.device)
     x = x.gather(2, ((time - shift) % samples).expand(ecgs, leads, samples))
-    x.mul_(uniform(1 - settings.scale_range * strength, 1 + settings.scale_range * strength))
-    x.add_(torch.randn(x.shape, generator=generator, device=x.device), alpha=settings.noise * strength)
-    length = uniform(min(0.02, settings.mask_fraction), settings.mask_fraction) * strength * samples
-    start = uniform(0, 1) * (samples - length)
+    x.mul_(draws.uniform(1 - settings.scale_range * strength, 1 + settings.scale_range * strength, total))
+    if settings.noise:
+        x.add_(draws.noise(x.shape), alpha=settings.noise * strength)
+    length = draws.uniform(min(0.02, settings.mask_fraction), settings.mask_fraction, total) * strength * samples
+    start = draws.uniform(0, 1, total) * (samples - length)
     return x.masked_fill_((time >= start) & (time < start + length), 0)

@@ -1,7 +1,7 @@
-"""Fine-tuning a foundation network on the CCTA findings of one outer fold's training patients."""
+"""Fine-tuning a foundation network on the CCTA findings of one outer fold's training patients, or on other labels."""
 
+import copy
 import logging
-import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -9,23 +9,30 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupShuffleSplit
+from torch import nn
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json
-from ecg_ccta.model.checkpoints import load_foundation
+from ecg_ccta.model.checkpoints import build_network, load_foundation
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.net1d import Net1D
-from ecg_ccta.training.loop import Epoch, Store, masked_loss, predict, predict_logits, train
+from ecg_ccta.training import parallel
+from ecg_ccta.training.batches import Store
+from ecg_ccta.training.criterion import make_criterion, masked_loss
+from ecg_ccta.training.history import Epoch, History, Step
+from ecg_ccta.training.inner_validation import predict, predict_logits
+from ecg_ccta.training.loop import train
+from ecg_ccta.training.probe import PENALTIES, fit_probe
 from ecg_ccta.training.splits import roles
 from ecg_ccta.training.temperature import fit_temperature
-from ecg_ccta.vessels import VESSELS
+from ecg_ccta.vessels import GRADES, VESSELS
 
 log = logging.getLogger(__name__)
 
-PROBE_PENALTIES = (1e2, 1e3, 1e4)
-"""L2 penalties of the linear probe, on standardised features."""
+INNER_FRACTION = 0.1
+"""Share of the patients of a labelled table by which the best epoch is chosen."""
 
 
 def targets(cohort: pd.DataFrame) -> np.ndarray:
@@ -34,8 +41,15 @@ def targets(cohort: pd.DataFrame) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
+def grades(cohort: pd.DataFrame) -> np.ndarray:
+    """Stenosis grades (ECGs, 4) float32: 0 none to 4 complete, NaN where the vessel has no finding."""
+    levels = {grade: float(level) for level, grade in enumerate(GRADES)}
+    columns = [cohort[f"grade_{vessel}"].astype(object).map(levels).to_numpy(np.float32) for vessel in VESSELS]
+    return np.stack(columns, axis=1)
+
+
 def fine_tune(
-    foundation: Path,
+    foundation: Path | None,
     architecture: Architecture,
     store: Store,
     cohort: pd.DataFrame,
@@ -44,13 +58,14 @@ def fine_tune(
     settings: Training,
     seed: int,
     interrupted: Path | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> FoldModel:
     """The model of one fold, calibrated. The patients of fold `fold` are not touched.
 
     Parameters
     ----------
-    foundation : checkpoint to start from
+    foundation : checkpoint to start from; None: random weights
     store : signals, in the cohort's row order
     interrupted : folder for the state of an unfinished training, keyed by a fingerprint of everything that decides
         the weights: killed and started again the training goes on, with a changed config or input it starts afresh
@@ -60,9 +75,8 @@ def fine_tune(
     StudyError
         Where the training patients of this fold have no event of any vessel.
     """
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(seed)
     labels = targets(cohort)
+    learnt = grades(cohort) if settings.labels == "ordinal" else labels
     role = roles(cohort, splits, fold)
     known = ~np.isnan(labels).all(axis=1)
     train_rows = np.flatnonzero((role == "train") & known)
@@ -72,104 +86,221 @@ def fine_tune(
             f"fold {fold}: {len(train_rows)} training and {len(inner_rows)} inner-validation ECGs hold no event to "
             "learn from; include more patients or lower training.folds"
         )
-    network = load_foundation(foundation, architecture, len(VESSELS)).to(device_here())
-    start_from_probe(network, store, labels, train_rows, inner_rows)
-    state_file = None
-    if interrupted is not None:
-        fingerprint = _fingerprint(foundation, architecture, cohort, splits, settings, seed)
-        state_file = interrupted / f"fold{fold}-{fingerprint[:16]}.pt"
-    history = train(
-        network, store, labels, train_rows, inner_rows, settings, seed * 101 + fold, state_file, on_epoch=on_epoch
+    decides = {
+        "cohort": _identity(cohort),
+        "labels": [learnt.tolist(), labels.tolist()],
+        "splits": splits.to_csv(index=False),
+        "fold": fold,
+    }
+    network, offset, provenance = _tune(
+        foundation,
+        architecture,
+        store,
+        labels,
+        learnt,
+        (train_rows, inner_rows),
+        settings,
+        seed,
+        seed * 101 + fold,
+        _state_file(interrupted, f"fold{fold}", decides, foundation, architecture, settings, seed),
+        on_step,
+        on_epoch,
     )
+    with torch.no_grad():
+        network.dense.bias += offset
     temperature = fit_temperature(predict_logits(network, store, inner_rows), labels[inner_rows])
+    return FoldModel(fold, network.cpu(), temperature, architecture, provenance)
+
+
+def fine_tune_labelled(
+    foundation: Path,
+    architecture: Architecture,
+    store: Store,
+    cohort: pd.DataFrame,
+    labels: np.ndarray,
+    settings: Training,
+    seed: int,
+    interrupted: Path | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> tuple[Net1D, dict]:
+    """A network fine-tuned on any labels of ECGs, to be fine-tuned further, and how it was made.
+
+    Nine tenths of the patients teach, the others choose the epoch; nobody is scored.
+
+    Parameters
+    ----------
+    store : signals, in the cohort's row order
+    labels : (ECGs, outputs) in the cohort's row order, 0, 1 or NaN where unknown
+
+    Raises
+    ------
+    StudyError
+        Where the training patients have no positive label, or for ordinal labels, which only CCTA has.
+    """
+    if settings.labels == "ordinal":
+        raise StudyError("intermediate.training.labels: an intermediate task has yes-or-no labels; set it to binary")
+    labels = labels.astype(np.float32)
+    rows = np.flatnonzero(~np.isnan(labels).all(axis=1))
+    splitter = GroupShuffleSplit(n_splits=1, test_size=INNER_FRACTION, random_state=seed)
+    train_part, inner_part = next(splitter.split(rows, groups=cohort["patient_id"].to_numpy()[rows]))
+    train_rows, inner_rows = rows[train_part], rows[inner_part]
+    if not np.nansum(labels[train_rows]):
+        raise StudyError(f"the intermediate task has no positive label among {len(train_rows)} training ECGs")
+    decides = {"cohort": _identity(cohort), "labels": labels.tolist()}
+    network, offset, provenance = _tune(
+        foundation,
+        architecture,
+        store,
+        labels,
+        labels,
+        (train_rows, inner_rows),
+        settings,
+        seed,
+        seed * 101,
+        _state_file(interrupted, "intermediate", decides, foundation, architecture, settings, seed),
+        on_step,
+        on_epoch,
+    )
+    with torch.no_grad():
+        network.dense.bias += offset
+    return network.cpu(), provenance
+
+
+def _tune(
+    foundation: Path | None,
+    architecture: Architecture,
+    store: Store,
+    labels: np.ndarray,
+    learnt: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray],
+    settings: Training,
+    seed: int,
+    training_seed: int,
+    state_file: Path | None,
+    on_step: Callable[[Step], None],
+    on_epoch: Callable[[Epoch], None],
+) -> tuple[Net1D, torch.Tensor, dict]:
+    """A trained network on its device, the offset of its logits, and its provenance."""
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(seed)
+    train_rows, inner_rows = rows
+    outputs = labels.shape[1]
+    device = parallel.device_here()
+    if foundation is None:
+        network = build_network(architecture, outputs)
+    else:
+        network = load_foundation(foundation, architecture, outputs)
+    network = parallel.synchronised_batch_norm(network.to(device))
+    criterion = make_criterion(learnt[train_rows], settings)
+    if settings.probe_start and foundation is not None:
+        if parallel.rank() == 0:
+            start_from_probe(network, store, labels, learnt, train_rows, inner_rows, criterion)
+        criterion.to(device)
+        parallel.copy_from_first(criterion)
+    criterion.to(device)
+    parallel.copy_from_first(network)
+    if settings.method == "linear-probe":
+        history = History()
+    else:
+        history = train(
+            network,
+            store,
+            labels,
+            train_rows,
+            inner_rows,
+            settings,
+            training_seed,
+            criterion,
+            learnt,
+            state_file,
+            on_step,
+            on_epoch,
+        )
     provenance = {
         **history.as_json(),
         "seed": seed,
         "training": settings.model_dump(),
-        "foundation_sha256": sha256(foundation),
+        "foundation_sha256": None if foundation is None else sha256(foundation),
         "ecgs": {"train": len(train_rows), "inner_validation": len(inner_rows)},
         "environment": environment(settings),
     }
-    return FoldModel(fold, network.cpu(), temperature, architecture, provenance)
+    return network.eval(), criterion.offset, provenance
 
 
 def start_from_probe(
-    network: Net1D, store: Store, labels: np.ndarray, train_rows: np.ndarray, inner_rows: np.ndarray
+    network: Net1D,
+    store: Store,
+    labels: np.ndarray,
+    learnt: np.ndarray,
+    train_rows: np.ndarray,
+    inner_rows: np.ndarray,
+    criterion: nn.Module,
 ) -> None:
-    """Set the new last layer to a logistic regression on the foundation's features.
+    """Set the new last layer, and the criterion's own parameters, to a linear probe of the foundation's features.
 
     A random last layer sends large and meaningless gradients into the pre-trained layers; starting from a linear
-    probe keeps what they know (Kumar et al., ICLR 2022). The penalty, one for all vessels, is the one with the
-    smallest inner-validation loss. A vessel without an event among the training rows starts at its prevalence.
+    probe keeps what they know (Kumar et al., ICLR 2022). The penalty, one for all outputs, is the one with the
+    smallest inner-validation loss.
     """
     rows = np.concatenate([train_rows, inner_rows])
     features = predict(network.features, network, store, rows)
-    mean, deviation = features[: len(train_rows)].mean(0), features[: len(train_rows)].std(0) + 1e-6
+    count = len(train_rows)
+    mean, deviation = features[:count].mean(0), features[:count].std(0) + 1e-6
     features = (features - mean) / deviation
-    train_labels, inner_labels = labels[train_rows], labels[inner_rows]
     best_loss = np.inf
-    for penalty in PROBE_PENALTIES:
-        probes = [_probe(features[: len(train_rows)], column, penalty) for column in train_labels.T]
-        weight = np.stack([weights for weights, _ in probes])
-        bias = np.array([intercept for _, intercept in probes])
-        logits = features[len(train_rows) :] @ weight.T + bias
-        loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(inner_labels)))
+    for penalty in PENALTIES:
+        fitted = copy.deepcopy(criterion)
+        weight, bias = fit_probe(features[:count], labels[train_rows], learnt[train_rows], fitted, penalty)
+        logits = features[count:] @ weight.T + bias + fitted.offset.numpy()
+        loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels[inner_rows])))
         if loss < best_loss:
             best_loss = loss
-            weight, bias = weight / deviation, bias - (weight / deviation) @ mean
+            criterion.load_state_dict(fitted.state_dict())
             with torch.no_grad():
-                network.dense.weight.copy_(torch.from_numpy(weight))
-                network.dense.bias.copy_(torch.from_numpy(bias))
+                network.dense.weight.copy_(torch.from_numpy(weight / deviation))
+                network.dense.bias.copy_(torch.from_numpy(bias - (weight / deviation) @ mean))
     log.info("linear probe: inner-validation loss %.4f", best_loss)
-
-
-def _probe(features: np.ndarray, labels: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Weights and intercept of one vessel's logistic regression over its known labels."""
-    known = ~np.isnan(labels)
-    events, count = labels[known].sum(), known.sum()
-    if 0 < events < count:
-        fitted = LogisticRegression(C=1 / penalty, max_iter=1000).fit(features[known], labels[known])
-        return fitted.coef_[0], float(fitted.intercept_[0])
-    prevalence = (events + 0.5) / (count + 1)
-    return np.zeros(features.shape[1]), float(np.log(prevalence / (1 - prevalence)))
-
-
-def device_here() -> torch.device:
-    """The GPU of this job where there is one."""
-    # cuBLAS is deterministic only with this setting, which must stand before CUDA starts.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def environment(settings: Training) -> dict:
     """What, beside seed and inputs, decides whether another run gives the same weights."""
-    device = device_here()
+    device = parallel.device_here()
     return {
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "processes": parallel.processes(),
         "threads": settings.threads,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
 
-def _fingerprint(
-    foundation: Path,
+def _identity(cohort: pd.DataFrame) -> str:
+    return cohort[["ecg_id", "patient_id", "signal_sha256"]].to_csv(index=False)
+
+
+def _state_file(
+    folder: Path | None,
+    name: str,
+    decides: dict,
+    foundation: Path | None,
     architecture: Architecture,
-    cohort: pd.DataFrame,
-    splits: pd.DataFrame,
     settings: Training,
     seed: int,
-) -> str:
-    rows = ["ecg_id", "patient_id", "signal_sha256", *(f"target_{vessel}" for vessel in VESSELS)]
-    return sha256_json(
+) -> Path | None:
+    """Where this training leaves its state: under a fingerprint of all that decides its weights."""
+    if folder is None:
+        return None
+    fingerprint = sha256_json(
         {
-            "foundation": sha256(foundation),
+            **decides,
+            "foundation": None if foundation is None else sha256(foundation),
             "architecture": architecture.model_dump(),
             "training": settings.model_dump(),
             "seed": seed,
-            "cohort": cohort[rows].to_csv(index=False),
-            "splits": splits.to_csv(index=False),
+            "processes": parallel.processes(),
             "torch": str(torch.__version__),
         }
     )
+    return folder / f"{name}-{fingerprint[:16]}.pt"

@@ -1,98 +1,37 @@
-"""The one training loop, of pre-training and of fine-tuning.
+"""The one training loop, of pre-training, of an intermediate task and of fine-tuning.
 
 Batches come from a store of int16 ECGs; scaling, augmentation and loss run on the device. All randomness of an epoch
-comes from a generator seeded by (seed, epoch), so that a run resumed at an epoch continues as if never interrupted.
+comes from generators seeded by (seed, epoch), so that a run resumed at an epoch continues as if never interrupted.
 """
 
 import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 from ecg_ccta.config import Training
-from ecg_ccta.files import replacing
 from ecg_ccta.model.inputs import standardise
-from ecg_ccta.training.augmentation import augment, intensity
+from ecg_ccta.model.net1d import Net1D
+from ecg_ccta.training import parallel
+from ecg_ccta.training.augmentation import Draws, augment, intensity
+from ecg_ccta.training.batches import Store, read_ahead, split_into_batches
+from ecg_ccta.training.criterion import BinaryCriterion, OrdinalCriterion, TaskWeights
+from ecg_ccta.training.history import Epoch, History, Step
+from ecg_ccta.training.inner_validation import InnerValidation
+from ecg_ccta.training.interruption import copy_of, resume, save_state
+from ecg_ccta.training.layers import parameter_groups, set_learning_layers
+from ecg_ccta.training.surgery import backward
 
 log = logging.getLogger(__name__)
 
-
-class Store(Protocol):
-    """Where ECGs lie: rows in, int16 microvolts (ECGs, 12, 5000) out."""
-
-    def batch(self, rows: np.ndarray) -> np.ndarray: ...
-
-
-@dataclass
-class Epoch:
-    epoch: int
-    loss: float
-    validation_loss: float
-    validation_auc: float | None
-    learning_rate: float
-    seconds: float
-    ecgs_per_second: float
-
-
-@dataclass
-class History:
-    epochs: list[Epoch] = field(default_factory=list)
-    best_epoch: int = -1
-
-    def as_json(self) -> dict:
-        return {"best_epoch": self.best_epoch, "epochs": [asdict(epoch) for epoch in self.epochs]}
-
-
-def masked_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over outputs of the binary cross-entropy over that output's known labels.
-
-    `labels` (ECGs, outputs) holds 0, 1 or NaN for missing; a missing label has no part in the loss, and an output
-    without any known label in the batch none in the mean.
-    """
-    known = ~torch.isnan(labels)
-    each = functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(), reduction="none")
-    count = known.sum(0)
-    per_output = (each * known).sum(0) / count.clamp(min=1)
-    return per_output.sum() / (count > 0).sum().clamp(min=1)
-
-
-def macro_auc(labels: np.ndarray, logits: np.ndarray, minimum_events: int) -> float | None:
-    """Mean AUC of the outputs with at least `minimum_events` events and non-events; None where there is none."""
-    aucs = []
-    for column in range(labels.shape[1]):
-        known = ~np.isnan(labels[:, column])
-        events = labels[known, column].sum()
-        if min(events, known.sum() - events) >= minimum_events:
-            aucs.append(roc_auc_score(labels[known, column], logits[known, column]))
-    return float(np.mean(aucs)) if aucs else None
-
-
-def predict_logits(network: nn.Module, store: Store, rows: np.ndarray) -> np.ndarray:
-    """Logits (ECGs, outputs), float32, of the given rows of the store."""
-    return predict(network, network, store, rows)
-
-
-@torch.no_grad()
-def predict(
-    function: Callable[[Tensor], Tensor], network: nn.Module, store: Store, rows: np.ndarray, batch_size: int = 64
-) -> np.ndarray:
-    """What `function` of `network` (itself, or its features) gives for the rows of the store, float32, in eval mode."""
-    network.eval()
-    device = next(network.parameters()).device
-    parts = [
-        function(standardise(torch.from_numpy(store.batch(rows[i : i + batch_size])).to(device))).float().cpu().numpy()
-        for i in range(0, len(rows), batch_size)
-    ]
-    return np.concatenate(parts)
+LOOK = 1.0
+"""Seconds between two looks at the loss, each of which makes the host wait for the device."""
 
 
 def learning_rate_factor(step: int, steps: int, settings: Training) -> float:
@@ -105,47 +44,107 @@ def learning_rate_factor(step: int, steps: int, settings: Training) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+def training_step(
+    network: Net1D,
+    features_of: Callable[[Tensor], Tensor],
+    criterion: BinaryCriterion | OrdinalCriterion,
+    weights: TaskWeights,
+    x: Tensor,
+    learnt: Tensor,
+    settings: Training,
+    seed: int,
+) -> Tensor:
+    """Forward and backward pass of one batch; gradients lie in `.grad` afterwards.
+
+    Parameters
+    ----------
+    features_of : the network's `features`, compiled or not
+    x : (ECGs, 12, 5000) on the device, standardised and augmented
+    learnt : (ECGs, outputs) what the criterion takes
+
+    Returns
+    -------
+    The batch's loss as a device scalar, mean over the outputs with a known label.
+    """
+    bf16 = settings.precision == "bfloat16"
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
+        features = features_of(x)
+        logits = network.dense(features)
+    counts = parallel.sum_over_processes((~torch.isnan(learnt)).sum(0))
+    losses = criterion(logits.float(), learnt).sum(0) / counts.clamp(min=1)
+    last = list(network.dense.parameters())
+    own = [*last, *criterion.parameters(), *weights.parameters()]
+    trunk = [parameter for parameter in network.parameters() if not any(parameter is one for one in last)]
+    weighted = weights(losses, 1 / parallel.processes())
+    backward(weighted, counts > 0, features, own, trunk, settings.gradient_surgery, seed)
+    if settings.gradient_surgery != "pcgrad":
+        parallel.sum_gradients([*own, *trunk])
+    return (losses.detach() * (counts > 0)).sum() / (counts > 0).sum().clamp(min=1)
+
+
 def train(
-    network: nn.Module,
+    network: Net1D,
     store: Store,
     labels: np.ndarray,
     train_rows: np.ndarray,
     inner_rows: np.ndarray,
     settings: Training,
     seed: int,
+    criterion: BinaryCriterion | OrdinalCriterion | None = None,
+    learnt: np.ndarray | None = None,
     state_file: Path | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> History:
-    """Train `network` in place and leave it with the weights of its best inner-validation epoch.
+    """Train `network` in place and leave it with the weights of its best inner-validation epoch, the start included.
 
-    Best is the smallest inner-validation loss, the start (epoch -1) included. With the few events of an inner
-    validation the macro AUC, which is noted beside it, jumps from epoch to epoch by more than the epochs differ; the
-    loss is a proper score of all ECGs.
+    `settings.monitor` says what is best. The loss is a proper score of all ECGs; the macro AUC is what studies report,
+    but with the few events of a small inner validation it jumps from epoch to epoch by more than the epochs differ.
 
     Parameters
     ----------
     labels : (rows of the store, outputs), 0, 1 or NaN for missing
+    criterion, learnt : what to minimise and what it takes (rows of the store, outputs): grades, for instance; by
+        default the cross-entropy of the labels. The inner validation always looks at the labels
     train_rows, inner_rows : rows of the store to learn from, and to choose the epoch by
     state_file : written after each epoch and read at the start where it exists, so that an interrupted run goes on
         there; removed at the end
+
+    Raises
+    ------
+    StudyError
+        Where the macro AUC is to choose the epoch and no output has enough inner-validation events for one.
+    FloatingPointError
+        Where the loss is no longer finite.
     """
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(settings.deterministic)
     device = next(network.parameters()).device
+    learnt = labels if learnt is None else learnt
+    criterion = (criterion or BinaryCriterion(learnt[train_rows], settings.class_balance)).to(device)
+    weights = TaskWeights(labels.shape[1], settings.task_weighting).to(device)
+    extra = [p for p in (*criterion.parameters(), *weights.parameters()) if p.requires_grad]
     optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        parameter_groups(network, extra, settings),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
-    batches = math.ceil(len(train_rows) / settings.batch_size)
-    steps = batches * settings.epochs
+    parts = {"network": network, "criterion": criterion, "weights": weights, "optimiser": optimiser}
+    shown = network
+    if settings.ema_decay:
+        parts["average"] = AveragedModel(network, multi_avg_fn=_averaging(settings.ema_decay), use_buffers=True)
+        shown = parts["average"].module
+    validation = InnerValidation(store, labels, inner_rows, criterion.offset.cpu().numpy(), settings)
     history = History()
-    best_loss = _inner_loss(predict_logits(network, store, inner_rows), labels[inner_rows])
-    best_weights = {name: value.clone() for name, value in network.state_dict().items()}
     if state_file is not None and state_file.exists():
-        state = torch.load(state_file, map_location=device, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        history = History([Epoch(**epoch) for epoch in state["epochs"]], state["best_epoch"])
-        best_loss, best_weights = state["best_loss"], state["best_weights"]
-        log.info("resuming after epoch %d", len(history.epochs))
+        best = resume(state_file, parts, history, device)
+    else:
+        best = {"score": validation.score(shown)[0], "weights": copy_of(shown)}
+    features_of = torch.compile(network.features) if settings.compile else network.features
+    batches_per_epoch = len(split_into_batches(train_rows, settings.batch_size, parallel.processes()))
+    steps = batches_per_epoch * settings.epochs
+    auc = history.epochs[-1].validation_auc if history.epochs else None
+    looked, loss_seen = time.perf_counter(), None
 
     for epoch in range(len(history.epochs), settings.epochs):
         if epoch - history.best_epoch > settings.patience:
@@ -153,42 +152,50 @@ def train(
             break
         started = time.perf_counter()
         order = np.random.default_rng([seed, epoch]).permutation(train_rows)
-        generator = torch.Generator(device).manual_seed(seed * 1_000_003 + epoch)
+        batches = split_into_batches(order, settings.batch_size, parallel.processes())
+        mine = [rows[parallel.rank() :: parallel.processes()] for rows in batches]
+        draws = Draws(device, seed * 1_000_003 + epoch)
         torch.manual_seed(seed * 1_000_003 + epoch)
-        network.train()
-        total = 0.0
-        for i in range(batches):
-            step = epoch * batches + i
+        set_learning_layers(network, epoch, settings)
+        losses = []
+        for i, microvolts in enumerate(read_ahead(store, mine, device)):
+            step = epoch * batches_per_epoch + i
             for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * learning_rate_factor(step, steps, settings)
-            rows = np.sort(order[i * settings.batch_size : (i + 1) * settings.batch_size])
-            x = standardise(torch.from_numpy(store.batch(rows)).to(device, non_blocking=True))
-            x = augment(x, settings, intensity(step / steps), generator)
-            y = torch.from_numpy(labels[rows]).to(device, non_blocking=True)
+                group["lr"] = settings.learning_rate * learning_rate_factor(step, steps, settings) * group["factor"]
+            x = standardise(microvolts)
+            augmented = augment(x, settings, intensity(step / steps), draws, len(batches[i]))
+            y = torch.from_numpy(learnt[mine[i]]).to(device, non_blocking=True)
+            if settings.keep_originals:
+                augmented, y = torch.cat([x, augmented]), torch.cat([y, y])
             optimiser.zero_grad(set_to_none=True)
-            loss = masked_loss(network(x), y)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            loss = training_step(network, features_of, criterion, weights, augmented, y, settings, seed * 7919 + step)
+            nn.utils.clip_grad_norm_([*network.parameters(), *extra], 1.0)
             optimiser.step()
-            total += loss.item() * len(rows)
+            if settings.ema_decay:
+                parts["average"].update_parameters(network)
+            losses.append(loss)
+            if time.perf_counter() - looked > LOOK:
+                looked, loss_seen = time.perf_counter(), float(loss) * parallel.processes()
+            on_step(Step(epoch, len(batches[i]), len(train_rows) * settings.epochs, loss_seen, auc))
+        # Every process's part of the batch's loss, read from the device once an epoch.
+        step_losses = parallel.sum_over_processes(torch.stack(losses)).tolist()
         trained = time.perf_counter() - started
 
-        logits = predict_logits(network, store, inner_rows)
-        inner_loss = _inner_loss(logits, labels[inner_rows])
-        auc = macro_auc(labels[inner_rows], logits, settings.minimum_events)
-        if not math.isfinite(inner_loss):
+        score, inner_loss, auc = validation.score(shown)
+        if not (math.isfinite(inner_loss) and all(map(math.isfinite, step_losses))):
             raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}: lower the learning rate")
-        if inner_loss < best_loss:
-            best_loss, history.best_epoch = inner_loss, epoch
-            best_weights = {name: value.clone() for name, value in network.state_dict().items()}
+        if score > best["score"]:
+            history.best_epoch = epoch
+            best = {"score": score, "weights": copy_of(shown)}
         record = Epoch(
             epoch=epoch,
-            loss=total / len(train_rows),
+            loss=float(np.average(step_losses, weights=[len(rows) for rows in batches])),
             validation_loss=inner_loss,
             validation_auc=auc,
-            learning_rate=optimiser.param_groups[0]["lr"],
+            learning_rate=optimiser.param_groups[-1]["lr"],
             seconds=time.perf_counter() - started,
             ecgs_per_second=len(train_rows) / trained,
+            step_losses=step_losses,
         )
         history.epochs.append(record)
         log.info(
@@ -201,31 +208,25 @@ def train(
             record.ecgs_per_second,
             record.seconds * (settings.epochs - epoch - 1),
         )
+        if state_file is not None and parallel.rank() == 0:
+            save_state(state_file, parts, history, best)
         on_epoch(record)
-        if state_file is not None:
-            _save_state(state_file, network, optimiser, history, best_loss, best_weights)
 
-    network.load_state_dict(best_weights)
+    network.load_state_dict(best["weights"])
+    network.requires_grad_(True)
     network.eval()
-    if state_file is not None:
+    if state_file is not None and parallel.rank() == 0:
         state_file.unlink(missing_ok=True)
     return history
 
 
-def _inner_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels)))
+def _averaging(decay: float | None) -> Callable:
+    """Exponential moving average whose decay rises with the steps done, so that the start is soon forgotten."""
 
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+        kept = min(decay, (1 + float(updates)) / (10 + float(updates)))
+        for old, new in zip(averaged, current, strict=True):
+            old.lerp_(new, 1 - kept) if old.is_floating_point() else old.copy_(new)
 
-def _save_state(state_file, network, optimiser, history: History, best_loss: float, best_weights: dict) -> None:
-    with replacing(state_file) as temporary:
-        torch.save(
-            {
-                "network": network.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "epochs": [asdict(epoch) for epoch in history.epochs],
-                "best_epoch": history.best_epoch,
-                "best_loss": best_loss,
-                "best_weights": best_weights,
-            },
-            temporary,
-        )
+    return update

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 
-from ecg_ccta.config import Foundation, Training
+from ecg_ccta.config import Architecture, Pretraining, Training
 from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.signals.cleaning import clean_microvolts
@@ -46,12 +46,12 @@ def cleaned_corpus(ecgs: int, seed: int, processes: int) -> tuple[np.ndarray, np
     return np.stack(signals), np.concatenate(labels)
 
 
-def pretrain(settings: Foundation) -> tuple[Net1D, History, Sequence[str]]:
+def pretrain(settings: Pretraining, architecture: Architecture) -> tuple[Net1D, History, Sequence[str]]:
     """The pre-trained network (one output per statement), its history and the statements' names."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     signals, labels = cleaned_corpus(settings.ecgs, settings.seed, settings.threads)
-    network = build_network(settings.architecture, len(STATEMENTS))
+    network = build_network(architecture, len(STATEMENTS))
     order = np.random.default_rng(settings.seed).permutation(len(signals))
     inner = round(INNER_FRACTION * len(signals))
     schedule = Training(

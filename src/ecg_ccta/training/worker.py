@@ -1,0 +1,143 @@
+"""One fold as a job: in this process, or in several that torchrun starts (`python -m ecg_ccta.training.worker JOB`)."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from ecg_ccta import tables
+from ecg_ccta.config import Architecture, Training
+from ecg_ccta.errors import StudyError
+from ecg_ccta.files import read_json, write_json
+from ecg_ccta.model.fold_models import save_fold
+from ecg_ccta.signals.store import SignalStore
+from ecg_ccta.training import parallel
+from ecg_ccta.training.fine_tuning import fine_tune
+from ecg_ccta.training.history import Step
+
+log = logging.getLogger(__name__)
+
+PORT = 29500
+"""Where the nodes of one job meet."""
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """Everything that one fold's training needs, as paths and plain values."""
+
+    foundation: str | None
+    architecture: dict
+    cohort: str
+    signals: str
+    splits: str
+    fold: int
+    training: dict
+    seed: int
+    interrupted: str
+    model: str
+    """The folder that is made."""
+
+
+def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) -> None:
+    """Train and save the fold in this process, one of a torchrun group or on its own."""
+    parallel.join()
+    try:
+        cohort = tables.read(tables.COHORT, job.cohort)
+        model = fine_tune(
+            None if job.foundation is None else Path(job.foundation),
+            Architecture(**job.architecture),
+            SignalStore(job.signals, cohort),
+            cohort,
+            tables.read(tables.SPLITS, job.splits),
+            job.fold,
+            Training(**job.training),
+            job.seed,
+            Path(job.interrupted),
+            on_step if parallel.rank() == 0 else lambda step: None,
+        )
+        if parallel.rank() == 0:
+            save_fold(model, job.model)
+    finally:
+        parallel.leave()
+
+
+def train_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) -> dict:
+    """Train the fold with the GPUs and nodes that its settings ask for; what model.json says of it.
+
+    Raises
+    ------
+    StudyError
+        Where more GPUs are asked for than this machine has, several nodes outside Slurm, or where a process failed.
+    """
+    settings = Training(**job.training)
+    if settings.gpus * settings.nodes <= 1:
+        run_fold(job, on_step)
+        return read_json(Path(job.model) / "model.json")
+    if torch.cuda.device_count() < settings.gpus:
+        raise StudyError(
+            f"training.gpus is {settings.gpus} and this machine has {torch.cuda.device_count()}; ask for as many as "
+            "it has, 1 at the least (1 without a GPU is the CPU)"
+        )
+    # Beside the state of interrupted trainings, because all nodes must read it.
+    Path(job.interrupted).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=job.interrupted) as folder:
+        file = Path(folder) / "job.json"
+        write_json(file, asdict(job))
+        command = [*across_nodes(settings.nodes), *torchrun(file, settings.gpus, settings.nodes)]
+        log.info("%s", " ".join(command))
+        if subprocess.run(command, check=False).returncode:
+            raise StudyError(f"fold {job.fold}: a training process failed; the messages above say why")
+    return read_json(Path(job.model) / "model.json")
+
+
+def torchrun(job: Path, processes: int, nodes: int, meeting_point: str | None = None) -> list[str]:
+    """Command that trains a job with so many processes on each of so many nodes."""
+    if meeting_point is None and nodes > 1:
+        meeting_point = f"{_first_node()}:{PORT}"
+    if meeting_point is None:
+        meeting = ["--standalone"]
+    else:
+        meeting = [
+            *("--rdzv-backend", "c10d", "--rdzv-endpoint", meeting_point),
+            *("--rdzv-id", os.environ.get("SLURM_JOB_ID", "ecg-ccta")),
+        ]
+    return [
+        *(sys.executable, "-m", "torch.distributed.run"),
+        *("--nnodes", str(nodes), "--nproc-per-node", str(processes), *meeting),
+        *("-m", "ecg_ccta.training.worker", str(job)),
+    ]
+
+
+def across_nodes(nodes: int) -> list[str]:
+    """Prefix that starts a command once on each node of this Slurm job; empty for one node."""
+    return ["srun", "--nodes", str(nodes), "--ntasks", str(nodes), "--ntasks-per-node", "1"] if nodes > 1 else []
+
+
+def _first_node() -> str:
+    if "SLURM_JOB_NODELIST" not in os.environ:
+        raise StudyError("training.nodes is more than 1 outside a Slurm job; set it to 1 or run through Slurm")
+    listed = subprocess.run(
+        ["scontrol", "show", "hostnames", os.environ["SLURM_JOB_NODELIST"]], capture_output=True, text=True, check=True
+    )
+    return listed.stdout.split()[0]
+
+
+def main() -> None:
+    """Entry of a torchrun process: one argument, the job's file."""
+    logging.basicConfig(level=logging.INFO if os.environ.get("RANK") == "0" else logging.WARNING)
+    from ecg_ccta.tracking.progress import training_bar
+
+    job = FoldJob(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    with training_bar(f"fold {job.fold}") as on_step:
+        run_fold(job, on_step)
+
+
+if __name__ == "__main__":
+    main()
