@@ -28,6 +28,11 @@ none. Paths are relative to the folder in which Snakemake runs.
 """
 
 LIMITS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
+PATTERNS = {
+    r"^[a-z0-9][a-z0-9-]*$": "lower-case letters, digits and hyphens",
+    r"^[0-9a-f]{40}$": "40 hexadecimal digits",
+    r"^[0-9a-f]{64}$": "64 hexadecimal digits",
+}
 TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
 
 
@@ -71,22 +76,31 @@ def _section(model: type[BaseModel], places: list[str], schema: dict[str, Any], 
         inner, _ = _model_in(field.annotation)
         if inner is None:
             kind = _kind(properties[name], schema)
-            default = _default(field, _value_at(base, places, name))
+            default = _defaults(field, base, places, name)
         else:
-            kind, default = "section, below", _default_section(field, inner, _value_at(base, places, name))
+            kind, default = "section, below", _default_section(field, inner, _value_at(base, places[0], name))
         meaning = field.description or (_sentence(inner) if inner is not None else "")
         lines.append(f"| `{name}` | {kind} | {default} | {meaning.replace('<', chr(92) + '<')} |")
     return "\n".join([*lines, ""])
 
 
-def _value_at(base: dict[str, Any], places: list[str], name: str) -> Any:
-    """What config.yaml says at the model's only place; sites are a study's own and have no base value."""
+def _value_at(base: dict[str, Any], place: str, name: str) -> Any:
+    """What config.yaml says at a place; sites are a study's own and have no base value."""
     value: Any = base
-    if len(places) > 1 or "<site>" in places[0]:
+    if "<site>" in place:
         return None
-    for part in filter(None, [*places[0].split("."), name]):
+    for part in filter(None, [*place.split("."), name]):
         value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+def _defaults(field: Any, base: dict[str, Any], places: list[str], name: str) -> str:
+    """The default at the model's place; where it has several and config.yaml speaks of one, which is which."""
+    values = {place: _value_at(base, place, name) for place in places}
+    known = [place for place, value in values.items() if value is not None]
+    if len(places) > 1 and known:
+        return f"{_default(field, values[known[0]])} in `{known[0].removesuffix('.')}`, else {_default(field, None)}"
+    return _default(field, values[places[0]])
 
 
 def _default(field: Any, base: Any) -> str:
@@ -131,8 +145,8 @@ def _kind(rule: dict[str, Any], schema: dict[str, Any]) -> str:
     if rule.get("type") == "object":
         return "mapping of text to text"
     kind = "path" if rule.get("format") == "path" else TYPES[rule["type"]]
-    if "pattern" in rule:
-        kind += ", lower-case letters, digits and hyphens"
+    if rule.get("pattern") in PATTERNS:
+        kind += f", {PATTERNS[rule['pattern']]}"
     limits = [text.format(rule[name]) for name, text in LIMITS.items() if name in rule]
     return ", ".join([kind, *limits])
 

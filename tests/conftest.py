@@ -1,5 +1,8 @@
 """Fixtures that every test may use."""
 
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,71 @@ def empty_mlflow_database(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
+
+
+class Hub:
+    """A server on this machine that answers for files as the Hugging Face Hub does.
+
+    `status` makes it fail with that status, `sent_bytes` breaks off each file, and without `is_hub` it answers as a web
+    server that knows nothing of revisions.
+    """
+
+    def __init__(self, files: dict[str, bytes]):
+        self.files, self.requests = files, []
+        self.status, self.sent_bytes, self.is_hub = None, None, True
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self):
+                hub.answer(self)
+
+            def do_GET(self):
+                hub.answer(self)
+
+            def log_message(self, *words):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.requests.append((request.command, request.path))
+        repository, _, rest = request.path.partition("/resolve/")
+        revision = rest.partition("/")[0]
+        content = self.files.get(request.path, b"")
+        if self.status:
+            status, headers = self.status, {}
+        elif request.path in self.files:
+            status, headers = 200, {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": revision}
+        elif any(path.startswith(f"{repository}/resolve/{revision}/") for path in self.files):
+            status, headers = 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": revision}
+        elif any(path.startswith(f"{repository}/resolve/") for path in self.files):
+            status, headers = 404, {"X-Error-Code": "RevisionNotFound"}
+        else:
+            status, headers = 401, {"X-Error-Code": "RepoNotFound"}
+        request.send_response(status)
+        for name, value in headers.items() if self.is_hub else ():
+            request.send_header(name, value)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        if request.command == "GET":
+            request.wfile.write(content[: self.sent_bytes])
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def make_hub():
+    """Function (files by path) -> Hub; it stops after the test."""
+    hubs = []
+
+    def make(files: dict[str, bytes]) -> Hub:
+        hubs.append(Hub(files))
+        return hubs[-1]
+
+    yield make
+    for hub in hubs:
+        hub.stop()

@@ -15,6 +15,7 @@ from ecg_ccta.config import Study, load, load_overlaid, merge, read_yaml, studie
 from ecg_ccta.errors import StudyError
 
 ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS = {"repository": "owner/name", "revision": "0" * 40, "file": "x.pth", "sha256": "0" * 64}
 OVERLAYS = sorted((ROOT / "studies").glob("*.yaml"))
 
 
@@ -54,6 +55,18 @@ def test_the_negative_control_plants_nothing(values):
     assert control.foundation == load(None, ROOT / "config.yaml").foundation, "both share one pre-training"
 
 
+def test_studies_that_share_a_foundation_agree_on_it(values, tmp_path):
+    (tmp_path / "control.yaml").write_text(
+        "study: control\nsites: {internal: {}}\nfoundation: {pretraining: {epochs: 2}}\n"
+    )
+    with pytest.raises(StudyError, match=r"foundation\.name is simulated-small.*give it another name"):
+        load_overlaid(values, tmp_path / "control.yaml")
+    (tmp_path / "control.yaml").write_text(
+        "study: control\nsites: {internal: {}}\nfoundation: {name: other, pretraining: {epochs: 2}}\n"
+    )
+    assert load_overlaid(values, tmp_path / "control.yaml").foundation.pretraining.epochs == 2
+
+
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
@@ -74,7 +87,7 @@ def test_an_unknown_key_names_its_place_and_the_nearest(values, path, hint):
 @pytest.mark.parametrize(
     ("path", "value", "parts"),
     [
-        ("sites.internal.role", "dev", ("'development' or 'external'", "found 'dev'")),
+        ("sites.internal.role", "dev", ("'development', 'external' or 'intermediate'", "found 'dev'")),
         ("training.folds", 1, ("greater than or equal to 2", "found 1")),
         ("training.folds", "five", ("valid integer", "found 'five'")),
         ("training.mask_fraction", 1.5, ("less than or equal to 1", "found 1.5")),
@@ -83,6 +96,9 @@ def test_an_unknown_key_names_its_place_and_the_nearest(values, path, hint):
         ("sites.internal.simulation.prevalence.LAD", 16, ("less than or equal to 1", "found 16")),
         ("evaluation.high_risk_thresholds", {"RCA": 15, "LM": 0.1, "LAD": 0.1, "LCX": 0.1}, ("RCA", "found 15")),
         ("foundation", {"name": "x"}, ("foundation.architecture: Field required",)),
+        ("foundation.weights", {**WEIGHTS, "revision": "main"}, ("foundation.weights.revision", "found 'main'")),
+        ("foundation.weights", {**WEIGHTS, "sha256": "EE19"}, ("foundation.weights.sha256", "found 'EE19'")),
+        ("foundation.weights", {**WEIGHTS, "file": "../x.pth"}, ("foundation.weights.file", "found '../x.pth'")),
     ],
 )
 def test_a_wrong_value_names_its_place_and_what_is_allowed(values, path, value, parts):
@@ -99,6 +115,12 @@ def test_a_wrong_combination_names_its_section_and_what_is_allowed(values):
     put(values, "sites.internal.grade_words", {"leicht": "light"})
     message = refusal(values)
     assert "sites.internal: grade_words maps to light; allowed grades are none, mild, moderate, severe" in message
+
+
+@pytest.mark.parametrize(("path", "value"), [("foundation.pretraining", None), ("foundation.weights", WEIGHTS)])
+def test_a_foundation_has_one_source(values, path, value):
+    put(values, path, value)
+    assert "  - foundation: give either pretraining or weights, not both and not neither" in refusal(values)
 
 
 def test_every_fault_is_told_at_once(values):

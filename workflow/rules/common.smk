@@ -90,6 +90,24 @@ def foundation_of(wildcards):
     return f"results/foundation/{study_of(wildcards).foundation.name}/checkpoint.pth"
 
 
+def contract_of(wildcards):
+    """What the foundation's weights must be fed; fine-tuning looks for it beside them."""
+    return f"results/foundation/{study_of(wildcards).foundation.name}/contract.json"
+
+
+FOUNDATIONS = {study.foundation.name: study.foundation for study in STUDIES.values()}
+
+
+def foundations_from(source):
+    """Pattern of the names of all foundations that have this source; it matches nothing where none has."""
+    return "|".join(name for name, found in FOUNDATIONS.items() if getattr(found, source)) or "(?!)"
+
+
+def foundation_settings(section, **options):
+    """Function of the wildcards that gives a section of a foundation's settings as plain values."""
+    return lambda wildcards: getattr(FOUNDATIONS[wildcards.foundation], section).model_dump(mode="json", **options)
+
+
 def models_of(wildcards):
     return [f"results/{wildcards.study}/models/fold{fold}" for fold in range(study_of(wildcards).training.folds)]
 

@@ -1,4 +1,4 @@
-"""Splits, the foundation network, fine-tuning."""
+"""Splits and fine-tuning."""
 
 
 rule split_patients:
@@ -26,36 +26,10 @@ rule split_patients:
         "../scripts/split_patients.py"
 
 
-rule pretrain_foundation:
-    output:
-        checkpoint="results/foundation/{foundation}/checkpoint.pth",
-        contract="results/foundation/{foundation}/contract.json",
-        record="results/foundation/{foundation}/record.json",
-    log:
-        "results/foundation/{foundation}/pretrain_foundation.log",
-    benchmark:
-        "results/foundation/{foundation}/pretrain_foundation.tsv"
-    # It needs nothing and takes all cores of a laptop: first, so that no core waits for another to be free.
-    priority: 10
-    conda:
-        "../../envs/study.yaml"
-    threads: STUDY.foundation.threads
-    resources:
-        mem_mb=3000,
-        runtime=120,
-        gpu=0,
-    params:
-        foundation=lambda wildcards: STUDY.foundation.model_dump(mode="json"),
-        seed=STUDY.foundation.seed,
-    message:
-        "Pre-training the foundation network {wildcards.foundation}"
-    script:
-        "../scripts/pretrain_foundation.py"
-
-
 rule finetune:
     input:
         foundation=foundation_of,
+        contract=contract_of,
         cohort=development("results/{study}/cohort/{site}.parquet"),
         signals=signals_of,
         splits=development("results/{study}/splits/{site}.parquet"),
