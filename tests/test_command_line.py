@@ -136,6 +136,19 @@ def test_check_names_the_fault_of_a_table_and_no_patient(ours):
     assert "77" not in result.stderr
 
 
+def test_check_reads_the_labels_of_an_intermediate_site(ours):
+    write_export(Path("data/registry"))
+    training = "{epochs: 1, patience: 1, batch_size: 8, learning_rate: 0.001, weight_decay: 0}"
+    tables = "{ccta: null, patients: null, follow_up: null}"
+    ours.write_text(
+        f"{OURS}  registry:\n    role: intermediate\n    export: data/registry\n    tables: {tables}\n"
+        f"intermediate: {{labels: [infarction], training: {training}}}\n"
+    )
+    result = ecg_ccta("check", str(ours))
+    assert result.exit_code == 1
+    assert "site registry: ecg_index.csv, row 1: column infarction is missing" in result.stderr
+
+
 def test_check_names_a_missing_export_and_a_missing_overlay(ours):
     shutil.rmtree("data")
     result = ecg_ccta("check", str(ours))

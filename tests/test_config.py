@@ -146,6 +146,23 @@ def test_a_development_site_needs_findings(values):
     assert validated(values).sites["external"].tables.ccta is None
 
 
+def test_an_intermediate_task_has_one_site_without_findings(values):
+    training = {"epochs": 1, "patience": 1, "batch_size": 8, "learning_rate": 1e-3, "weight_decay": 0}
+    put(values, "intermediate", {"labels": ["infarction"], "training": training})
+    assert "found 0 such sites and an intermediate section" in refusal(values)
+    put(values, "sites.registry", {"role": "intermediate", "export": "data/registry"})
+    assert "intermediate site registry has a ccta table" in refusal(values)
+    put(values, "sites.registry.tables", {"ccta": None})
+    study = validated(values)
+    assert (study.intermediate_site, study.external_sites) == ("registry", ["external"])
+    put(values, "intermediate.training.gpus", 2)
+    assert "  - intermediate: the intermediate task is trained by one process" in refusal(values)
+    put(values, "intermediate.training", {**training, "labels": "ordinal"})
+    assert "  - intermediate: the labels of an intermediate task are yes or no" in refusal(values)
+    put(values, "intermediate", None)
+    assert "found 1 such sites and no intermediate section" in refusal(values)
+
+
 def test_a_site_has_an_export_or_a_simulation(values):
     put(values, "sites.internal.export", "data/ours")
     assert "sites.internal: give either export (a folder) or simulation" in refusal(values)

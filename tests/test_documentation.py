@@ -104,7 +104,7 @@ def test_every_figure_of_the_workflow_has_its_caption():
     folder = ROOT / "workflow" / "report"
     assert named | {"study"} == {path.stem for path in folder.glob("*.rst")}
     job = SimpleNamespace(wildcards=SimpleNamespace(site="site-x", study="study-x"), config={"title": "Title X"})
-    shown = {"study": "Title X", "page": "study-x"}
+    shown = {"study": "Title X", "page": "study-x", "starts": "study-x"}
     for name in named | {"study"}:
         text = jinja2.Template((folder / f"{name}.rst").read_text("utf-8"), undefined=jinja2.StrictUndefined)
         assert shown.get(name, "site-x") in text.render(snakemake=job)

@@ -38,7 +38,8 @@ def check(overlay: Overlay = None) -> None:
             load_overlaid(study.model_dump(), study.negative_control)
         for name, site in study.sites.items():
             if site.export is not None:
-                read_site_tables(name, site, site.export)
+                labels = study.intermediate.labels if study.intermediate and name == study.intermediate_site else []
+                read_site_tables(name, site, site.export, labels)
     except StudyError as error:
         errors.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None

@@ -256,6 +256,14 @@ class Intermediate(Section):
     labels: list[str] = Field(min_length=1, description="Columns of the ECG index: 1 yes, 0 no, empty unknown.")
     training: Training
 
+    @model_validator(mode="after")
+    def _one_process_with_binary_labels(self) -> Intermediate:
+        if self.training.labels != "binary":
+            raise ValueError("the labels of an intermediate task are yes or no; set training.labels: binary")
+        if self.training.gpus * self.training.nodes > 1:
+            raise ValueError("the intermediate task is trained by one process; set training.gpus and nodes to 1")
+        return self
+
 
 class RandomStart(Section):
     """The same training from random weights, to show what the foundation is worth."""

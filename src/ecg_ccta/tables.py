@@ -4,6 +4,7 @@ Every Parquet table of a study goes through `write` and `read`; a table that bre
 naming file, column and the first offending row.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,12 @@ RISK_GROUPS = _columns(
     group=pa.Column("string", pa.Check.isin(["low", "high"])),
 )
 """One row per ECG and vessel: the frozen risk group."""
+
+
+def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:
+    """One row per eligible ECG of the intermediate site: each label 1 (yes), 0 (no) or missing (unknown)."""
+    label = pa.Column(float, pa.Check.isin([0, 1]), nullable=True)
+    return _columns(ecg_id=_pseudonym(unique=True), **dict.fromkeys(labels, label))
 
 
 def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -> pd.DataFrame:

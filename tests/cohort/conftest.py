@@ -97,9 +97,15 @@ class Export:
                 writer.writerows([[row.get(column, "") for column in columns] for row in rows])
 
     def build(self, **settings):
+        """Eligible ECGs, follow-up and flow."""
+        eligible, follow_up, _, flow = self.build_labelled(**settings)
+        return eligible, follow_up, flow
+
+    def build_labelled(self, *labels: str, **settings):
+        """Eligible ECGs, follow-up, labels and flow."""
         from ecg_ccta.cohort.building import build_cohort
 
-        return build_cohort("hospital", self.site, self.folder, Cohort(**settings), study_seed=1)
+        return build_cohort("hospital", self.site, self.folder, Cohort(**settings), 1, labels)
 
     def admit(self, shards: int = 2):
         """The whole way to the cohort; returns (cohort, flow, signals per shard)."""

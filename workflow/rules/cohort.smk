@@ -7,6 +7,7 @@ rule build_cohort:
     output:
         eligible="results/{study}/cohort/{site}.eligible.parquet",
         follow_up="results/{study}/cohort/{site}.follow_up.parquet",
+        labels="results/{study}/cohort/{site}.labels.parquet",
         flow="results/{study}/cohort/{site}.eligible.flow.json",
         record="results/{study}/records/build_cohort/{site}.json",
     log:
@@ -24,6 +25,7 @@ rule build_cohort:
         cohort=settings("cohort"),
         export=export_folder,
         seed=seed,
+        labels=labels_of,
     message:
         "Linking the ECGs of site {wildcards.site} to their CCTA"
     script:

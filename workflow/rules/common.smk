@@ -10,6 +10,7 @@ sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.getenv("PYTHONPATH")])))
 
 from ecg_ccta.config import studies_or_exit
+from ecg_ccta.training.random_start import random_start_settings
 from ecg_ccta.vessels import VESSELS
 
 STUDY, CONTROL = studies_or_exit(config, Path(workflow.basedir))
@@ -72,8 +73,17 @@ def export_tables(wildcards):
     return [str(Path(site.export) / name) for name in site.tables.model_dump().values() if name]
 
 
+def labels_of(wildcards):
+    """Columns of a site's ECG index that an intermediate task learns."""
+    study = study_of(wildcards)
+    return study.intermediate.labels if wildcards.site == study.intermediate_site else []
+
+
 def shards_of(wildcards, suffix):
-    site = wildcards.get("site", study_of(wildcards).development_site)
+    return shards_at(wildcards, wildcards.get("site", study_of(wildcards).development_site), suffix)
+
+
+def shards_at(wildcards, site, suffix):
     count = study_of(wildcards).sites[site].shards
     return [f"results/{wildcards.study}/signals/{site}/{shard}.{suffix}" for shard in range(count)]
 
@@ -108,8 +118,55 @@ def foundation_settings(section, **options):
     return lambda wildcards: getattr(FOUNDATIONS[wildcards.foundation], section).model_dump(mode="json", **options)
 
 
+def start_of(wildcards):
+    """The checkpoint that fine-tuning starts from: that of the intermediate task, where the study has one."""
+    if study_of(wildcards).intermediate:
+        return f"results/{wildcards.study}/intermediate/checkpoint.pth"
+    return foundation_of(wildcards)
+
+
+def start_contract_of(wildcards):
+    return str(Path(start_of(wildcards)).with_name("contract.json"))
+
+
+def intermediate(pattern):
+    """Function of the wildcards that puts the intermediate site into a file pattern."""
+    return lambda wildcards: pattern.format(study=wildcards.study, site=intermediate_site_of(wildcards))
+
+
+def intermediate_site_of(wildcards):
+    site = study_of(wildcards).intermediate_site
+    if site is None:
+        raise ValueError(f"study {wildcards.study} has no site with role: intermediate")
+    return site
+
+
+def intermediate_signals_of(wildcards):
+    return shards_at(wildcards, intermediate_site_of(wildcards), "npy")
+
+
+def analysed_cohorts_of(wildcards):
+    """Cohorts of the sites that are learnt from and scored, none of whose patients may teach the intermediate task."""
+    return [f"results/{wildcards.study}/cohort/{site}.parquet" for site in analysed_sites(study_of(wildcards))]
+
+
+def random_start_training_of(wildcards):
+    study = study_of(wildcards)
+    if study.random_start is None:
+        raise ValueError(f"study {wildcards.study} has no section random_start")
+    return random_start_settings(study.training, study.random_start).model_dump(mode="json")
+
+
+def folds_of(wildcards, folder):
+    return [f"results/{wildcards.study}/{folder}/fold{fold}" for fold in range(study_of(wildcards).training.folds)]
+
+
 def models_of(wildcards):
-    return [f"results/{wildcards.study}/models/fold{fold}" for fold in range(study_of(wildcards).training.folds)]
+    return folds_of(wildcards, "models")
+
+
+def random_start_models_of(wildcards):
+    return folds_of(wildcards, "random_start/models")
 
 
 def development(pattern):
@@ -128,6 +185,11 @@ def sites_with(study, table):
     return [name for name, site in study.sites.items() if getattr(site.tables, table) is not None]
 
 
+def analysed_sites(study):
+    """All sites but the one of the intermediate task."""
+    return [name for name, site in study.sites.items() if site.role != "intermediate"]
+
+
 def simulated_sites(study):
     return [name for name, site in study.sites.items() if site.simulation]
 
@@ -142,10 +204,12 @@ def jobs_of(study):
     name = study.study
     jobs = [("simulate_site", site) for site in simulated_sites(study)]
     for site in study.sites:
-        jobs += [("build_cohort", site), ("admit_ecgs", site), ("predict", site)]
+        jobs += [("build_cohort", site), ("admit_ecgs", site)]
         jobs += [("clean_signals", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
+    jobs += [("finetune_intermediate", "intermediate")] * (study.intermediate is not None)
     jobs += [("split_patients", study.development_site)]
     jobs += [("finetune", f"fold{fold}") for fold in range(study.training.folds)]
+    jobs += [("predict", site) for site in analysed_sites(study)]
     for site in sites_with(study, "ccta"):
         jobs += [("validate", site)]
         jobs += [("compare_with_truth", site)] if study.sites[site].simulation else []
@@ -156,6 +220,9 @@ def jobs_of(study):
                 jobs += [("accumulate_events", site)]
     if is_main(study):
         jobs += [("attribute_waveforms", study.development_site)]
+        if study.random_start:
+            jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
+            jobs += [("compare_starts", "starts")]
     return jobs
 
 

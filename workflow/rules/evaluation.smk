@@ -1,4 +1,4 @@
-"""Validation, the clinically normal ECG, subgroups and risk groups."""
+"""Validation, the clinically normal ECG, subgroups, risk groups, and what the foundation is worth."""
 
 
 rule validate:
@@ -145,3 +145,40 @@ rule stratify_risk:
         "Assigning the risk groups of site {wildcards.site}"
     script:
         "../scripts/stratify_risk.py"
+
+
+rule compare_starts:
+    input:
+        cohort=development("results/{study}/cohort/{site}.parquet"),
+        signals=signals_of,
+        splits=development("results/{study}/splits/{site}.parquet"),
+        predictions=development("results/{study}/predictions/{site}.parquet"),
+        models=random_start_models_of,
+    output:
+        predictions="results/{study}/random_start/predictions.parquet",
+        starts="results/{study}/tables/starts.csv",
+        figure_svg=report(
+            "results/{study}/figures/starts.svg",
+            caption="../report/starts.rst",
+            category="foundation",
+        ),
+        figure_png="results/{study}/figures/starts.png",
+        metrics="results/{study}/metrics/compare_starts.json",
+        record="results/{study}/records/compare_starts/starts.json",
+    log:
+        "results/{study}/logs/compare_starts/starts.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_starts/starts.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+        gpu=0,
+    params:
+        evaluation=settings("evaluation"),
+    message:
+        "Comparing the foundation with random weights in study {wildcards.study}"
+    script:
+        "../scripts/compare_starts.py"

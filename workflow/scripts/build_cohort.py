@@ -10,14 +10,16 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.config import Cohort, Site
     from ecg_ccta.files import write_json
 
-    eligible, follow_up, flow = build_cohort(
+    eligible, follow_up, labels, flow = build_cohort(
         snakemake.wildcards.site,
         Site(role="external", **snakemake.params.site),
         Path(snakemake.params.export),
         Cohort(**snakemake.params.cohort),
         snakemake.params.seed,
+        snakemake.params.labels,
     )
     tables.write(eligible, tables.ELIGIBLE, snakemake.output.eligible)
     tables.write(follow_up, tables.FOLLOW_UP, snakemake.output.follow_up)
+    tables.write(labels, tables.label_schema(snakemake.params.labels), snakemake.output.labels)
     write_json(snakemake.output.flow, flow)
     record.metrics({"eligible_ecgs": len(eligible), "eligible_patients": eligible["patient_id"].nunique()})

@@ -1,5 +1,6 @@
 """From a hospital's tables to the eligible ECGs, each linked to its CCTA, and the follow-up of their patients."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ DAYS_PER_YEAR = 365.25
 
 
 def build_cohort(
-    site_name: str, site: Site, export: Path, settings: Cohort, study_seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """The eligible ECGs (`tables.ELIGIBLE`), their patients' follow-up (`tables.FOLLOW_UP`), and the flow so far.
+    site_name: str, site: Site, export: Path, settings: Cohort, study_seed: int, labels: Sequence[str] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The eligible ECGs (`tables.ELIGIBLE`), their patients' follow-up (`tables.FOLLOW_UP`), the ECGs' labels for an
+    intermediate task (`tables.label_schema(labels)`, empty where there are none), and the flow so far.
 
     Each ECG is linked to the same patient's CCTA nearest in time within the window of `settings` (of two equally
     near, the one after the ECG). ECGs leave for one reason each, the first that holds: "no recording time", "no CCTA
@@ -32,7 +34,7 @@ def build_cohort(
 
     Raises StudyError for every fault of the tables, and where no ECG is eligible.
     """
-    site_tables = read_site_tables(site_name, site, export)
+    site_tables = read_site_tables(site_name, site, export, labels)
     key = site_key(site_name, site, study_seed)
     ecgs = _with_covariates(site_name, site, site_tables)
     linked = _link(ecgs, site_tables.ccta, settings)
@@ -50,11 +52,14 @@ def build_cohort(
     eligible = kept.assign(ecg_id=pseudonyms(key, "ecg", kept["ecg_id"]))
     eligible["patient_id"] = pseudonyms(key, "patient", kept["patient_id"])
     follow_up["patient_id"] = pseudonyms(key, "patient", follow_up["patient_id"])
+    labelled = site_tables.labels.loc[site_tables.labels["ecg_id"].isin(kept["ecg_id"] if labels else [])]
+    labelled = labelled.assign(ecg_id=pseudonyms(key, "ecg", labelled["ecg_id"])).reset_index(drop=True)
     eligible = tables.check(
         eligible[list(tables.ELIGIBLE.columns)].reset_index(drop=True), tables.ELIGIBLE, f"site {site_name}"
     )
     follow_up = tables.check(follow_up, tables.FOLLOW_UP, f"site {site_name}, follow-up")
-    return eligible, follow_up, {"site": site_name, "steps": steps, "follow_up": lost}
+    labelled = tables.check(labelled, tables.label_schema(labels), f"site {site_name}, labels")
+    return eligible, follow_up, labelled, {"site": site_name, "steps": steps, "follow_up": lost}
 
 
 def exclusions(reasons: pd.Series) -> list[dict[str, Any]]:

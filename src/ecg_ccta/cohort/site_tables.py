@@ -8,7 +8,7 @@ import csv
 import difflib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -36,6 +36,7 @@ OPTIONAL = {
 SEX_WORDS = {"": None, "female": "female", "f": "female", "male": "male", "m": "male"}
 YES_NO_WORDS = {"": None, "yes": True, "1": True, "true": True, "no": False, "0": False, "false": False}
 CHEST_PAIN_WORDS = {"": None, **{word: word for word in CHEST_PAIN}}
+LABEL_WORDS = {"": math.nan, "1": 1.0, "0": 0.0}
 EVENT_WORDS = {"": "censored", "myocardial infarction": "event", "death": "death"}
 YEARS = range(1900, 2262)
 """Years a date may lie in; the end is that of nanosecond timestamps (some public data sets shift dates far ahead)."""
@@ -50,16 +51,22 @@ class SiteTables:
     ccta: patient_id; performed_at, performed_has_time; a grade or missing per vessel
     patients: patient_id; birth_date, age, sex, risk factors (boolean), chest_pain
     follow_up: patient_id; end_date, event_date; event (censored, event or death)
+    labels: ecg_id and each label of an intermediate task as 1, 0 or NaN, rows as in ecg_index
     """
 
     ecg_index: pd.DataFrame
     ccta: pd.DataFrame | None
     patients: pd.DataFrame | None
     follow_up: pd.DataFrame | None
+    labels: pd.DataFrame
 
 
-def read_site_tables(site_name: str, site: Site, export: Path) -> SiteTables:
-    """Read and check all tables of an export; raises StudyError at the first fault."""
+def read_site_tables(site_name: str, site: Site, export: Path, labels: Sequence[str] = ()) -> SiteTables:
+    """Read and check all tables of an export; raises StudyError at the first fault.
+
+    `labels` are the columns of the ECG index that an intermediate task learns.
+    """
+    _check_names(site_name, site, labels)
     ecg_index = read_ecg_index(site_name, site, export)
     patients = _patients(site_name, site, export) if site.tables.patients is not None else None
     ccta = _ccta(site_name, site, export) if site.tables.ccta is not None else None
@@ -74,7 +81,7 @@ def read_site_tables(site_name: str, site: Site, export: Path) -> SiteTables:
                 f"ECG of an unknown patient, who is not in {site.tables.patients} ({len(unknown)} such row(s))",
                 f"add the patient to {site.tables.patients} or remove the ECG",
             )
-    return SiteTables(ecg_index, ccta, patients, follow_up)
+    return SiteTables(ecg_index, ccta, patients, follow_up, _labels(site_name, site, export, labels))
 
 
 def read_ecg_index(site_name: str, site: Site, export: Path) -> pd.DataFrame:
@@ -91,6 +98,34 @@ def read_ecg_index(site_name: str, site: Site, export: Path) -> pd.DataFrame:
     source.words(table, "sex", SEX_WORDS)
     table["statement"] = table["statement"].astype("string").replace("", pd.NA)
     return table
+
+
+def _labels(site_name: str, site: Site, export: Path, labels: Sequence[str]) -> pd.DataFrame:
+    source = _Source(site_name, site, export, "ecg_index")
+    table = source.read(also_required=tuple(labels))
+    for label in labels:
+        source.words(table, label, LABEL_WORDS, mend="write 1 (yes), 0 (no), or nothing where unknown")
+    return table[["ecg_id", *labels]].astype(dict.fromkeys(labels, float))
+
+
+def _check_names(site_name: str, site: Site, labels: Sequence[str]) -> None:
+    """The configuration names columns that there can be, and labels that are no other column of the ECG index."""
+    for place, label in enumerate(labels):
+        if label in labels[:place]:
+            raise StudyError(f"config key intermediate.labels: {label} stands there twice; mend: remove one")
+        if label in ("row", *REQUIRED["ecg_index"], *OPTIONAL["ecg_index"]):
+            raise StudyError(
+                f"config key intermediate.labels: {label} has another meaning in the ECG index; mend: give the label "
+                f"another name, and that name its column in the config key sites.{site_name}.columns.ecg_index"
+            )
+    for table in REQUIRED:
+        known = (*REQUIRED[table], *OPTIONAL[table], *(labels if table == "ecg_index" else ()))
+        for name in getattr(site.columns, table) if getattr(site.tables, table) is not None else ():
+            if name not in known:
+                raise StudyError(
+                    f"config key sites.{site_name}.columns.{table}.{name}: unknown column"
+                    f"{_near(name, known)}; known are {', '.join(known)}"
+                )
 
 
 def _patients(site_name: str, site: Site, export: Path) -> pd.DataFrame:
@@ -192,13 +227,7 @@ class _Source:
     def read(self, also_required: tuple[str, ...] = ()) -> pd.DataFrame:
         """The table as strings under the project's column names, optional columns that are absent as empty."""
         required = (*REQUIRED[self.table], *also_required)
-        known = (*REQUIRED[self.table], *OPTIONAL[self.table])
-        for name in self.columns:
-            if name not in known:
-                raise StudyError(
-                    f"config key sites.{self.site_name}.columns.{self.table}.{name}: unknown column"
-                    f"{_near(name, known)}; known are {', '.join(known)}"
-                )
+        known = dict.fromkeys((*required, *OPTIONAL[self.table]))
         header, records = self._records()
         twice = sorted({name for name in header if header.count(name) > 1})
         if twice:

@@ -51,7 +51,7 @@ def first_results(results: ResultsFolder, control: ResultsFolder | None) -> Sect
             notes=_notes(results, known_oracle),
         )
     ]
-    unscored = [results.title(site) for site in study.sites if study.sites[site].tables.ccta is None]
+    unscored = [results.title(site) for site in study.external_sites if study.sites[site].tables.ccta is None]
     if unscored:
         blocks.append(Text(f"{listed(unscored)}: scored only. The export has no CCTA findings to validate against."))
     blocks += _recovered(results) + _control(control)

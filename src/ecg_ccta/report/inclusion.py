@@ -10,7 +10,8 @@ from ecg_ccta.report.results_folder import ResultsFolder
 def inclusion(results: ResultsFolder) -> Section:
     blocks: list = [Flow(results.title(site), flow_steps(results.flow(site))) for site in results.study.sites]
     for site in results.study.sites:
-        if not results.has("table1", site):
+        # Of the intermediate site, whose flow goes further, Table 1 is no description of who taught the network.
+        if not results.has("table1", site) or site == results.study.intermediate_site:
             continue
         words = results.table("table1", site, words=True)
         first, last = _ends(results.flow(site))

@@ -14,11 +14,12 @@ def methods(study: Study) -> Section:
         _population(study),
         _signals(study),
         _network(study),
+        *([_intermediate(study)] if study.intermediate else []),
         _training(study),
         _evaluation(study),
         _risk_groups(study),
     ]
-    if any(site.tables.follow_up is not None for site in study.sites.values()):
+    if any(site.tables.follow_up is not None and site.tables.ccta is not None for site in study.sites.values()):
         paragraphs.append(_follow_up(study))
     paragraphs.append(_explanation(study))
     return Section("methods", "Methods", [Text(paragraph) for paragraph in paragraphs])
@@ -30,6 +31,8 @@ def _sites(study: Study) -> str:
         role = "develops and validates the model out of fold" if site.role == "development" else "validates it"
         if site.tables.ccta is None:
             role = "is scored; it has no CCTA findings"
+        if site.role == "intermediate":
+            role = "teaches the intermediate task alone"
         source = "simulated with known truth" if site.simulation else "a raw export of the hospital"
         parts.append(f"{site.title or name} ({source}) {role}.")
     return "Sites. " + " ".join(parts)
@@ -67,6 +70,18 @@ def _network(study: Study) -> str:
         f"Network. Net1D, the architecture of ECGFounder, with {len(shape.filter_list)} stages of "
         f"{listed([str(width) for width in shape.filter_list])} filters, started from the foundation "
         f"“{foundation.name}”; four outputs, one per vessel."
+    )
+
+
+def _intermediate(study: Study) -> str:
+    """Only for a study with an intermediate task."""
+    task, site = study.intermediate, study.sites[study.intermediate_site]
+    return (
+        f"Intermediate task. Before the CCTA findings the network learnt {listed(task.labels)} from the ECGs of "
+        f"{site.title or study.intermediate_site} (at most {task.training.epochs} epochs, learning rate "
+        f"{task.training.learning_rate:g}; the best epoch by one tenth of its patients). Patients who are also in an "
+        "analysed site, by pseudonym or by one and the same recording, were left out; between sites with different "
+        "pseudonym keys no other overlap can be seen."
     )
 
 

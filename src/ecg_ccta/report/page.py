@@ -13,6 +13,7 @@ from ecg_ccta.report.inclusion import inclusion
 from ecg_ccta.report.methods import methods
 from ecg_ccta.report.provenance import provenance
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.starts import starts
 
 
 def build_report(
@@ -49,6 +50,7 @@ def build_report(
         analyses.waveforms(results),
         analyses.attribution(results),
         analyses.planted(results),
+        starts(results),
         methods(study),
         analyses.limits(results),
         provenance(results),
@@ -75,11 +77,14 @@ def summary(results: ResultsFolder) -> list[str]:
         parts.append(
             f"{results.title(site)}: {count(last['ecgs'])} {source} ECGs of {count(last['patients'])} patients"
         )
+    between = ""
+    if study.intermediate and study.intermediate_site:
+        between = f", then on {listed(study.intermediate.labels)} at {results.title(study.intermediate_site)},"
     paragraphs = [
         "From a resting 12-lead ECG of 10 s, a network predicts for each of the four coronary arteries (RCA, LM, "
         "LAD, LCX) "
         "whether coronary CT angiography shows a stenosis of 70 % or more. The network was pre-trained as a foundation "
-        f"model and fine-tuned in {study.training.folds} folds of patients.",
+        f"model{between} and fine-tuned in {study.training.folds} folds of patients.",
         f"{'; '.join(parts)}. Every ECG of the development site is scored once, by a model that never saw its patient; "
         "other sites by the mean of all folds.",
     ]

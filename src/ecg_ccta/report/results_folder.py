@@ -20,13 +20,16 @@ class ResultsFolder:
     def title(self, site: str) -> str:
         return self.study.sites[site].title or site
 
-    def path(self, table: str, site: str) -> Path:
-        return self.folder / "tables" / f"{table}_{site}.csv"
+    def path(self, table: str, site: str | None = None) -> Path:
+        """The file of a site's table, or of one of the whole study."""
+        return self.folder / "tables" / (f"{table}_{site}.csv" if site else f"{table}.csv")
 
-    def has(self, table: str, site: str) -> bool:
+    def has(self, table: str, site: str | None = None) -> bool:
         return self.path(table, site).exists()
 
-    def table(self, table: str, site: str, columns: tuple[str, ...] = (), words: bool = False) -> pd.DataFrame:
+    def table(
+        self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
+    ) -> pd.DataFrame:
         """A result table; `words` reads every cell as written.
 
         Raises
@@ -47,7 +50,7 @@ class ResultsFolder:
         # A note is a word or nothing, also where the whole column is empty.
         return found.assign(note=found["note"].fillna("").astype(str)) if "note" in found and not words else found
 
-    def download(self, table: str, site: str) -> Download:
+    def download(self, table: str, site: str | None = None) -> Download:
         return download(self.path(table, site))
 
     def first_download(self, site: str, *names: str) -> list[Download]:
@@ -63,9 +66,11 @@ class ResultsFolder:
 
     def flow(self, site: str) -> list[dict[str, Any]]:
         """Steps of the inclusion flow: {"label", "ecgs", "patients"} or {"excluded", "ecgs"}."""
-        path = self.folder / "cohort" / f"{site}.flow.json"
+        path, rule = self.folder / "cohort" / f"{site}.flow.json", "admit_ecgs"
+        if site == self.study.intermediate_site:
+            path, rule = self.folder / "intermediate" / "flow.json", "finetune_intermediate"
         if not path.exists():
-            raise StudyError(f"{path}: the report needs the inclusion flow; run admit_ecgs")
+            raise StudyError(f"{path}: the report needs the inclusion flow; run {rule}")
         return read_json(path)["steps"]
 
     def records(self) -> list[dict[str, Any]]:

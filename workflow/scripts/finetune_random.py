@@ -1,0 +1,26 @@
+"""Train the network from random weights on the training patients of one outer fold."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from pathlib import Path
+
+    from ecg_ccta.tracking.progress import training_bar
+    from ecg_ccta.training.worker import FoldJob, train_fold
+
+    job = FoldJob(
+        foundation=None,
+        architecture=snakemake.params.architecture,
+        cohort=snakemake.input.cohort,
+        signals=str(Path(snakemake.input.signals[0]).parent),
+        splits=snakemake.input.splits,
+        fold=int(snakemake.wildcards.fold),
+        training=snakemake.params.training,
+        seed=snakemake.params.seed,
+        interrupted=f"results/{snakemake.wildcards.study}/interrupted",
+        model=snakemake.output.model,
+    )
+    with training_bar(f"fold {job.fold}") as on_step:
+        model = train_fold(job, on_step)
+    record.training(model)
+    record.metrics({"temperature": model["temperature"]})
