@@ -66,9 +66,10 @@ def _by_features(losses: Tensor, features: Tensor, own: list[nn.Parameter], seed
 
 
 def _by_all_parameters(losses: Tensor, parameters: list[nn.Parameter], seed: int) -> None:
-    rows = []
+    rows, used = [], set()
     for number, loss in enumerate(losses):
         gradients = torch.autograd.grad(loss, parameters, retain_graph=number + 1 < len(losses), allow_unused=True)
+        used |= {index for index, gradient in enumerate(gradients) if gradient is not None}
         rows.append(
             torch.cat(
                 [
@@ -81,7 +82,8 @@ def _by_all_parameters(losses: Tensor, parameters: list[nn.Parameter], seed: int
     jacobian = sum_over_processes(torch.stack(rows))
     combined = _weights(jacobian @ jacobian.T, seed) @ jacobian
     start = 0
-    for parameter in parameters:
+    for index, parameter in enumerate(parameters):
         end = start + parameter.numel()
-        parameter.grad = combined[start:end].view_as(parameter).clone()
+        # A parameter that no loss knows (ECGFounder's batch norms) stays without a gradient, and so without decay.
+        parameter.grad = combined[start:end].view_as(parameter).clone() if index in used else None
         start = end
