@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ecg_ccta.config import Training
 from ecg_ccta.report.blocks import Figure, Section, Table, Text
 from ecg_ccta.report.formatting import interval, is_missing, number, p_value, percent
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -22,9 +23,8 @@ def starts(results: ResultsFolder) -> Section | None:
     blocks: list = [
         Text(
             "The same folds and seed, started once from the foundation and once from random weights. From the "
-            f"foundation: at most {study.training.epochs} epochs, learning rate {study.training.learning_rate:g}. From "
-            f"random weights: at most {random.epochs} epochs, learning rate {random.learning_rate:g}, all layers "
-            "learning. Each keeps its best epoch on the inner-validation patients; everything else is alike."
+            f"foundation: {_schedule(study.training)}. From random weights: {_schedule(random)}, all layers learning. "
+            "Each keeps its best epoch on the inner-validation patients; everything else is alike."
         )
     ]
     if results.has_figure("starts"):
@@ -70,6 +70,11 @@ def sentence(mean: pd.Series, level: float) -> str:
         f"{said}{number(mean['difference'])} ({percent(level)} interval {bounds}; p {p if p[0] == '<' else f'= {p}'}, "
         f"{mean['note']})."
     )
+
+
+def _schedule(training: Training) -> str:
+    epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
+    return f"at most {epochs} (patience {training.patience}), learning rate {training.learning_rate:g}"
 
 
 def _row(label: str, row: pd.Series) -> list[str]:
