@@ -3,7 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from ecg_ccta.config import Architecture
+from ecg_ccta.model.checkpoints import build_network, save_checkpoint
+from ecg_ccta.model.contracts import write_contract
 from ecg_ccta.training.pretraining import MemoryStore
 from ecg_ccta.vessels import GRADES, VESSELS
 
@@ -44,3 +48,20 @@ def cohort() -> pd.DataFrame:
 def store(cohort) -> MemoryStore:
     rng = np.random.default_rng(1)
     return MemoryStore(rng.normal(0, 200, (len(cohort), 12, 5000)).astype(np.int16))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Architecture:
+    return Architecture(
+        base_filters=8, ratio=1, filter_list=[8, 16], m_blocks_list=[1, 1], kernel_size=8, stride=4, groups_width=8
+    )
+
+
+@pytest.fixture
+def foundation(tmp_path, tiny):
+    """A checkpoint of random weights with its contract."""
+    torch.manual_seed(0)
+    folder = tmp_path / "foundation"
+    save_checkpoint(build_network(tiny, 7), folder / "checkpoint.pth")
+    write_contract(folder / "checkpoint.pth", tiny, {})
+    return folder / "checkpoint.pth"

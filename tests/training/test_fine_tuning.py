@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
-from ecg_ccta.model.checkpoints import build_network, save_checkpoint
+from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.training.criterion import BinaryCriterion
 from ecg_ccta.training.fine_tuning import fine_tune, start_from_probe, targets
 from ecg_ccta.training.inner_validation import predict, predict_logits
@@ -17,16 +17,9 @@ from ecg_ccta.training.splits import roles, split_patients
 from ecg_ccta.vessels import VESSELS
 
 TINY = Architecture(
-    base_filters=8, ratio=1, filter_list=[8], m_blocks_list=[1], kernel_size=8, stride=2, groups_width=8
+    base_filters=8, ratio=1, filter_list=[8, 16], m_blocks_list=[1, 1], kernel_size=8, stride=4, groups_width=8
 )
 SETTINGS = Training(epochs=1, patience=1, batch_size=32, learning_rate=1e-3, weight_decay=1e-3)
-
-
-@pytest.fixture
-def foundation(tmp_path):
-    torch.manual_seed(0)
-    save_checkpoint(build_network(TINY, 7), tmp_path / "foundation.pth")
-    return tmp_path / "foundation.pth"
 
 
 def test_the_probe_is_scikit_learns_regression_on_the_networks_features(cohort, store):
@@ -78,3 +71,13 @@ def test_no_event_to_learn_from_is_refused(cohort, store, foundation):
     splits = split_patients(cohort, 3, 1)
     with pytest.raises(StudyError, match="no event to learn from"):
         fine_tune(foundation, TINY, store, empty, splits, 0, SETTINGS, seed=3)
+
+
+def test_another_preprocessing_contract_is_refused(cohort, store, foundation):
+    contract = foundation.with_name("contract.json")
+    contract.write_text(contract.read_text().replace("0.67-40 Hz", "0.5-40 Hz"))
+    with pytest.raises(StudyError, match=r"0\.5-40 Hz"):
+        fine_tune(foundation, TINY, store, cohort, split_patients(cohort, 3, 1), 0, SETTINGS, seed=3)
+    contract.unlink()
+    with pytest.raises(StudyError, match="contract"):
+        fine_tune(foundation, TINY, store, cohort, split_patients(cohort, 3, 1), 0, SETTINGS, seed=3)

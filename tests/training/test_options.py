@@ -6,7 +6,7 @@ import torch
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
-from ecg_ccta.model.checkpoints import build_network, save_checkpoint
+from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.training.batches import read_ahead
 from ecg_ccta.training.fine_tuning import fine_tune, fine_tune_labelled, grades, targets
 from ecg_ccta.training.inner_validation import macro_auc, predict_logits
@@ -50,13 +50,6 @@ OPTIONS = {
         "unfreeze_epochs": 1,
     },
 }
-
-
-@pytest.fixture
-def foundation(tmp_path):
-    torch.manual_seed(0)
-    save_checkpoint(build_network(TINY, 7), tmp_path / "foundation.pth")
-    return tmp_path / "foundation.pth"
 
 
 @pytest.fixture

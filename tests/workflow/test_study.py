@@ -9,10 +9,17 @@ import neurokit2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import wfdb
 import yaml
 
+from ecg_ccta import tables
+from ecg_ccta.config import Architecture, Training
 from ecg_ccta.files import read_json, sha256
+from ecg_ccta.model.checkpoints import build_network, save_checkpoint
+from ecg_ccta.model.contracts import write_contract
+from ecg_ccta.signals.store import SignalStore
+from ecg_ccta.training.fine_tuning import fine_tune
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSELS
 
 
@@ -115,6 +122,55 @@ def test_one_seed_gives_the_same_predictions_and_another_others(make_workflow, s
     other = make_workflow(tmp_path / "other", tmp_path / "other.yaml")
     other.run(target)
     assert sha256(other.folder / target) != sha256(small_study.folder / target)
+
+
+def test_a_network_of_ecgfounders_size_fine_tunes_on_the_simulated_site(small_study, tmp_path):
+    architecture = Architecture(
+        base_filters=64,
+        ratio=1,
+        filter_list=[64, 160, 160, 400, 400, 1024, 1024],
+        m_blocks_list=[2, 2, 2, 3, 3, 4, 4],
+        kernel_size=16,
+        stride=2,
+        groups_width=16,
+    )
+    torch.manual_seed(0)
+    published = build_network(architecture, 150)
+    assert sum(parameter.numel() for parameter in published.parameters()) == 30_669_364 + 146 * 1025
+    save_checkpoint(published, tmp_path / "checkpoint.pth")
+    write_contract(tmp_path / "checkpoint.pth", architecture, {})
+    results = small_study.results / "small"
+    cohort = tables.read(tables.COHORT, results / "cohort/internal.parquet")
+    splits = tables.read(tables.SPLITS, results / "splits/internal.parquet")
+    settings = Training(
+        folds=2,
+        epochs=1,
+        patience=1,
+        batch_size=16,
+        learning_rate=1e-4,
+        weight_decay=5e-4,
+        probe_start=False,
+        gradient_surgery="pcgrad-features",
+        task_weighting="uncertainty",
+        threads=2,
+    )
+    steps = []
+    model = fine_tune(
+        tmp_path / "checkpoint.pth",
+        architecture,
+        SignalStore(results / "signals/internal", cohort),
+        cohort,
+        splits,
+        0,
+        settings,
+        seed=1,
+        on_step=steps.append,
+    )
+    assert len(steps) >= 3
+    losses = model.provenance["epochs"][0]["step_losses"]
+    assert np.isfinite(losses).all()
+    before, after = published.state_dict()["first_conv.conv.weight"], model.network.state_dict()
+    assert model.provenance["best_epoch"] == -1 or not torch.equal(before, after["first_conv.conv.weight"])
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json
 from ecg_ccta.model.checkpoints import build_network, load_foundation
+from ecg_ccta.model.contracts import require_contract
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.training import parallel
@@ -190,6 +191,7 @@ def _tune(
     if foundation is None:
         network = build_network(architecture, outputs)
     else:
+        require_contract(foundation, architecture)
         network = load_foundation(foundation, architecture, outputs)
     network = parallel.synchronised_batch_norm(network.to(device))
     criterion = make_criterion(learnt[train_rows], settings)

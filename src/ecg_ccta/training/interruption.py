@@ -1,6 +1,7 @@
 """The state of an unfinished training, so that a killed job goes on where it was."""
 
 import logging
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ def resume(file: Path, parts: dict[str, Any], history: History, device: torch.de
     history.best_epoch = state["best_epoch"]
     log.info("resuming after epoch %d", len(history.epochs))
     return state["best"]
+
+
+def forget(file: Path) -> None:
+    """Remove the state, and what a job that was killed while it wrote left beside it."""
+    file.unlink(missing_ok=True)
+    for scratch in file.parent.glob(f".{file.name}.*"):
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def copy_of(module: nn.Module) -> dict[str, torch.Tensor]:

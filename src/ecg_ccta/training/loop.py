@@ -24,7 +24,7 @@ from ecg_ccta.training.batches import Store, read_ahead, split_into_batches
 from ecg_ccta.training.criterion import BinaryCriterion, OrdinalCriterion, TaskWeights
 from ecg_ccta.training.history import Epoch, History, Step
 from ecg_ccta.training.inner_validation import InnerValidation
-from ecg_ccta.training.interruption import copy_of, resume, save_state
+from ecg_ccta.training.interruption import copy_of, forget, resume, save_state
 from ecg_ccta.training.layers import parameter_groups, set_learning_layers
 from ecg_ccta.training.surgery import backward
 
@@ -216,7 +216,7 @@ def train(
     network.requires_grad_(True)
     network.eval()
     if state_file is not None and parallel.rank() == 0:
-        state_file.unlink(missing_ok=True)
+        forget(state_file)
     return history
 
 

@@ -16,7 +16,6 @@ from ecg_ccta import tables
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json, write_json
-from ecg_ccta.model.contracts import require_contract
 from ecg_ccta.model.fold_models import save_fold
 from ecg_ccta.signals.store import SignalStore
 from ecg_ccta.training import parallel
@@ -51,8 +50,6 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
     parallel.join()
     try:
         cohort = tables.read(tables.COHORT, job.cohort)
-        if job.foundation is not None:
-            require_contract(job.foundation, Architecture(**job.architecture))
         model = fine_tune(
             None if job.foundation is None else Path(job.foundation),
             Architecture(**job.architecture),
