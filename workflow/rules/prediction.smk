@@ -20,7 +20,7 @@ rule predict:
     resources:
         mem_mb=3000,
         runtime=60,
-        gpu=0,
+        gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
     message:
         "Predicting the ECGs of site {wildcards.site}"
     script:

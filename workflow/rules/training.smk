@@ -81,7 +81,7 @@ rule finetune:
     resources:
         mem_mb=3000,
         runtime=720,
-        gpu=1,
+        gpu=lambda wildcards: study_of(wildcards).training.gpus,
     params:
         training=settings("training"),
         architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
@@ -110,7 +110,7 @@ rule finetune_random:
     resources:
         mem_mb=3000,
         runtime=720,
-        gpu=1,
+        gpu=lambda wildcards: study_of(wildcards).training.gpus,
     params:
         training=random_start_training_of,
         architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),

@@ -10,6 +10,7 @@ from ecg_ccta.errors import StudyError
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.training.batches import Store
 from ecg_ccta.training.inner_validation import predict_logits
+from ecg_ccta.training.parallel import device_here
 from ecg_ccta.training.splits import roles
 from ecg_ccta.vessels import VESSELS
 
@@ -37,7 +38,7 @@ def predict_out_of_fold(
     for model in models:
         rows = np.flatnonzero(roles(cohort, splits, model.fold) == "test")
         if len(rows):
-            logits[rows] = predict_logits(model.network, store, rows) / model.temperature
+            logits[rows] = _calibrated_logits(model, store, rows)
             fold[rows] = model.fold
     if (fold == ENSEMBLE).any():
         raise StudyError("some ECGs belong to no given model's fold: give the models of all folds")
@@ -48,8 +49,15 @@ def predict_ensemble(models: Sequence[FoldModel], store: Store, cohort: pd.DataF
     """Each ECG scored by the mean of the folds' calibrated logits; tables.PREDICTIONS with fold -1."""
     _require_one_per_fold(models)
     rows = np.arange(len(cohort))
-    logits = np.mean([predict_logits(model.network, store, rows) / model.temperature for model in models], axis=0)
+    logits = np.mean([_calibrated_logits(model, store, rows) for model in models], axis=0)
     return _long(cohort, logits, np.full(len(cohort), ENSEMBLE))
+
+
+def _calibrated_logits(model: FoldModel, store: Store, rows: np.ndarray) -> np.ndarray:
+    """Logits (rows, 4) over the temperature, from the GPU where there is one."""
+    logits = predict_logits(model.network.to(device_here()), store, rows)
+    model.network.cpu()
+    return logits / model.temperature
 
 
 def _require_one_per_fold(models: Sequence[FoldModel]) -> None:
