@@ -1,12 +1,14 @@
 """One finished small study, made by the workflow itself, for all tests of this folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 
 class Workflow:
@@ -49,7 +51,16 @@ def make_workflow(root):
 
 
 @pytest.fixture(scope="session")
-def small_study(make_workflow, tmp_path_factory) -> Workflow:
-    workflow = make_workflow(tmp_path_factory.mktemp("small"))
-    workflow.run()
-    return workflow
+def small_study(make_workflow, tmp_path_factory, worker_id) -> Workflow:
+    """The finished small study, in a folder of this process's own: made once, and copied by each test process."""
+    base = tmp_path_factory.getbasetemp()
+    pristine = (base if worker_id == "master" else base.parent) / "pristine"
+    with FileLock(f"{pristine}.lock"):
+        if not pristine.exists():
+            making = make_workflow(pristine.with_name("pristine.part"))
+            making.folder.mkdir(exist_ok=True)
+            making.run()
+            making.folder.rename(pristine)
+    folder = tmp_path_factory.mktemp("small") / "study"
+    shutil.copytree(pristine, folder, symlinks=True)
+    return make_workflow(folder)
