@@ -24,7 +24,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ecg_ccta.config import Architecture, Training
+from ecg_ccta.config import Architecture, Training, load
 from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.signals.store import SignalStore
 from ecg_ccta.training.batches import read_ahead, split_into_batches
@@ -36,25 +36,9 @@ REPEATS = 3
 VERY_SMALL = Architecture(
     base_filters=4, ratio=1, filter_list=[4], m_blocks_list=[1], kernel_size=4, stride=8, groups_width=4
 )
-DEFAULT = Architecture(
-    base_filters=16,
-    ratio=1,
-    filter_list=[16, 32, 64, 96],
-    m_blocks_list=[1, 1, 2, 2],
-    kernel_size=8,
-    stride=4,
-    groups_width=16,
-    use_bn=True,
-)
-ECGFOUNDER = Architecture(
-    base_filters=64,
-    ratio=1,
-    filter_list=[64, 160, 160, 400, 400, 1024, 1024],
-    m_blocks_list=[2, 2, 2, 3, 3, 4, 4],
-    kernel_size=16,
-    stride=2,
-    groups_width=16,
-)
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT = load(base=ROOT / "config.yaml").foundation.architecture
+ECGFOUNDER = load(ROOT / "studies/paper.yaml", ROOT / "config.yaml").foundation.architecture
 
 
 def write_store(folder: Path, ecgs: int) -> None:

@@ -14,7 +14,7 @@ import wfdb
 import yaml
 
 from ecg_ccta import tables
-from ecg_ccta.config import Architecture, Training
+from ecg_ccta.config import Training, load
 from ecg_ccta.files import read_json, sha256
 from ecg_ccta.model.checkpoints import build_network, save_checkpoint
 from ecg_ccta.model.contracts import write_contract
@@ -124,16 +124,8 @@ def test_one_seed_gives_the_same_predictions_and_another_others(make_workflow, s
     assert sha256(other.folder / target) != sha256(small_study.folder / target)
 
 
-def test_a_network_of_ecgfounders_size_fine_tunes_on_the_simulated_site(small_study, tmp_path):
-    architecture = Architecture(
-        base_filters=64,
-        ratio=1,
-        filter_list=[64, 160, 160, 400, 400, 1024, 1024],
-        m_blocks_list=[2, 2, 2, 3, 3, 4, 4],
-        kernel_size=16,
-        stride=2,
-        groups_width=16,
-    )
+def test_a_network_of_ecgfounders_size_fine_tunes_on_the_simulated_site(small_study, root, tmp_path):
+    architecture = load(root / "studies/paper.yaml", root / "config.yaml").foundation.architecture
     torch.manual_seed(0)
     published = build_network(architecture, 150)
     assert sum(parameter.numel() for parameter in published.parameters()) == 30_669_364 + 146 * 1025
@@ -169,8 +161,10 @@ def test_a_network_of_ecgfounders_size_fine_tunes_on_the_simulated_site(small_st
     assert len(steps) >= 3
     losses = model.provenance["epochs"][0]["step_losses"]
     assert np.isfinite(losses).all()
+    # A last layer at random is far from the prevalences: a few steps are enough to be better than the start.
+    assert model.provenance["best_epoch"] == 0
     before, after = published.state_dict()["first_conv.conv.weight"], model.network.state_dict()
-    assert model.provenance["best_epoch"] == -1 or not torch.equal(before, after["first_conv.conv.weight"])
+    assert not torch.equal(before, after["first_conv.conv.weight"])
 
 
 @pytest.fixture
