@@ -87,16 +87,38 @@ def _intermediate(study: Study) -> str:
 
 def _training(study: Study) -> str:
     training = study.training
+    learnt = {
+        "binary": "severe or complete stenosis against the rest (binary cross-entropy per vessel)",
+        "ordinal": "all five stenosis grades (proportional odds; the logit is that of a severe or complete stenosis)",
+    }[training.labels]
+    start = "a linear probe of the foundation's features" if training.probe_start else "random weights"
+    method = {
+        "linear-probe": "Only the last layer is fitted.",
+        "full": "All layers are fine-tuned.",
+        "gradual": f"Layers are unfrozen from the last to the first over {training.unfreeze_epochs} epochs.",
+    }[training.method]
+    options = [
+        {"none": "", "positive-weight": "events weighted", "logit-adjustment": "logit adjustment"}[
+            training.class_balance
+        ],
+        "uncertainty weighting of the vessels" if training.task_weighting == "uncertainty" else "",
+        {
+            "none": "",
+            "pcgrad": "PCGrad over all parameters",
+            "pcgrad-features": "PCGrad over the pooled features",
+        }[training.gradient_surgery],
+        f"moving average of the weights (decay {training.ema_decay:g})" if training.ema_decay else "",
+    ]
+    chosen = listed([option for option in options if option])
+    monitor = {"loss": "smallest loss", "macro-auc": "largest macro AUC"}[training.monitor]
     return (
         f"Training. Patients are split into {training.folds} folds; each fold is scored once, by a model that saw "
-        "neither "
-        "these patients nor used them to stop. Early stopping and temperature calibration use inner validation "
-        "patients "
-        f"alone (patience {training.patience} of at most {training.epochs} epochs). AdamW, learning rate "
-        f"{training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up and cosine decay, weight decay "
-        f"{training.weight_decay:g}, batches of {training.batch_size}. Other sites are scored by the mean "
-        "calibrated logit "
-        "of all folds."
+        f"neither these patients nor used them to stop. The network learns {learnt}; its last layer starts as {start}. "
+        f"{method} AdamW, learning rate {training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up "
+        f"and cosine decay, weight decay {training.weight_decay:g}, batches of {training.batch_size}"
+        f"{f', {chosen}' if chosen else ''}. The epoch with the {monitor} of inner-validation patients is kept "
+        f"(patience {training.patience} of at most {training.epochs} epochs), and the temperature of the calibration "
+        "is fitted on them alone. Other sites are scored by the mean calibrated logit of all folds."
     )
 
 
