@@ -104,8 +104,10 @@ RISK_GROUPS = _columns(
     vessel=pa.Column("string", pa.Check.isin(VESSELS)),
     probability=pa.Column(float, pa.Check.in_range(0, 1)),
     group=pa.Column("string", pa.Check.isin(["low", "high"])),
+    stratum=pa.Column("string", pa.Check.isin(["low", "intermediate", "high"]), nullable=True),
 )
-"""One row per ECG and vessel: the frozen risk group."""
+"""One row per ECG and vessel: the risk group by the guideline's threshold, and the stratum between the rule-out and
+the rule-in threshold (missing where there were too few events to choose them), chosen on other patients."""
 
 
 def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:

@@ -11,6 +11,7 @@ from ecg_ccta import tables
 from ecg_ccta.config import Evaluation, PerVessel
 from ecg_ccta.evaluation.risk_groups import grade_table, group_table, stratify
 from ecg_ccta.evaluation.scored import scored_ecgs
+from ecg_ccta.evaluation.thresholds import choose_thresholds
 from ecg_ccta.vessels import GRADES
 
 THRESHOLDS = Evaluation().high_risk_thresholds
@@ -21,15 +22,20 @@ def scored(cohort_and_predictions) -> pd.DataFrame:
     return scored_ecgs(*cohort_and_predictions)
 
 
-def test_high_begins_at_the_threshold(cohort_and_predictions) -> None:
+@pytest.fixture(scope="module")
+def chosen(scored) -> dict:
+    return choose_thresholds(scored, "internal", Evaluation())
+
+
+def test_high_begins_at_the_threshold(cohort_and_predictions, chosen) -> None:
     predictions = cohort_and_predictions[1].head(3).assign(probability=[0.2, 0.1999999, 0.9])
-    groups = stratify(predictions, PerVessel(RCA=0.2, LM=0.01, LAD=0.2, LCX=0.2))
+    groups = stratify(predictions, PerVessel(RCA=0.2, LM=0.01, LAD=0.2, LCX=0.2), chosen)
     assert groups["group"].tolist() == ["high", "low", "high"]
     tables.check(groups, tables.RISK_GROUPS, "test")
 
 
-def test_each_vessel_has_its_own_threshold(cohort_and_predictions) -> None:
-    groups = stratify(cohort_and_predictions[1], THRESHOLDS)
+def test_each_vessel_has_its_own_threshold(cohort_and_predictions, chosen) -> None:
+    groups = stratify(cohort_and_predictions[1], THRESHOLDS, chosen)
     high = groups["group"] == "high"
     assert groups.loc[(groups["vessel"] == "LM") & high, "probability"].min() < 0.02
     assert groups.loc[(groups["vessel"] == "RCA") & high, "probability"].min() >= 0.15

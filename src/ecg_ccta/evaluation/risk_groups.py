@@ -9,16 +9,20 @@ from scipy import stats
 from ecg_ccta.config import PerVessel
 from ecg_ccta.evaluation.proportions import wilson
 from ecg_ccta.evaluation.scored import with_finding
+from ecg_ccta.evaluation.thresholds import strata_of
 from ecg_ccta.vessels import GRADES, VESSELS
 
 
-def stratify(predictions: pd.DataFrame, thresholds: PerVessel) -> pd.DataFrame:
+def stratify(predictions: pd.DataFrame, thresholds: PerVessel, chosen: dict[str, Any]) -> pd.DataFrame:
     """The risk group of every ECG and vessel: high where the probability reaches the vessel's threshold.
+
+    Beside it stands the stratum: low, intermediate or high by the rule-out and rule-in thresholds.
 
     Parameters
     ----------
     predictions : `tables.PREDICTIONS`
     thresholds : probability per vessel, `config.Evaluation.high_risk_thresholds`
+    chosen : from `choose_thresholds`
 
     Returns
     -------
@@ -26,6 +30,7 @@ def stratify(predictions: pd.DataFrame, thresholds: PerVessel) -> pd.DataFrame:
     """
     groups = predictions[["ecg_id", "patient_id", "vessel", "probability"]].copy()
     groups["group"] = pd.Series(_group(predictions, thresholds), index=groups.index, dtype="string")
+    groups["stratum"] = strata_of(predictions, chosen)
     return groups
 
 
