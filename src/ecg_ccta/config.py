@@ -295,6 +295,17 @@ class Evaluation(Section):
         PerVessel(**SCREENING_SPECIFICITY), description="Of the opportunistic-screening point."
     )
     target_width: TargetWidth = TargetWidth()
+    normal_ecg: Literal["statement", "snomed", "measured"] = Field(
+        "statement",
+        description="What makes an ECG clinically normal: the words of its statement, the SNOMED CT codes in its "
+        "place, or its measured rate, intervals, axis, ST and T.",
+    )
+    normal_codes: list[Annotated[str, Field(pattern=r"^\d+$")]] = Field(
+        ["426783006"],
+        min_length=1,
+        description="snomed: the codes a normal ECG may have; 426783006 is sinus rhythm, 426177001 sinus bradycardia, "
+        "427084000 sinus tachycardia.",
+    )
     age_cut: float = Field(65, gt=0, description="Years; splits the age subgroups.")
     interval_cut_days: float = Field(7, ge=0, description="Days between ECG and CCTA; splits the interval subgroups.")
     calibration_groups: int = Field(20, ge=2, description="Groups of equal size by predicted probability.")

@@ -15,7 +15,7 @@ from pyarrow import ArrowInvalid
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import replacing
-from ecg_ccta.vessels import GRADES, VESSELS
+from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
@@ -72,6 +72,20 @@ COHORT = _columns(
     source_rate=pa.Column(float),
 )
 """One row per included ECG: ELIGIBLE, and the shard and row where its signal lies."""
+
+MEASUREMENTS = _columns(
+    ecg_id=_pseudonym(unique=True),
+    beats=pa.Column(int, pa.Check.ge(0)),
+    p_wave=pa.Column("boolean", nullable=True),
+    **{
+        name: pa.Column(float, nullable=True)
+        for name in (
+            "heart_rate", "rr_irregularity", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg", "p_mv_I", "p_mv_II",
+            *(f"st_mv_{lead}" for lead in LEADS), *(f"t_mv_{lead}" for lead in LEADS),
+        )
+    },
+)  # fmt: skip
+"""One row per included ECG: what a reader would measure, see `signals.measuring.measure`."""
 
 FOLLOW_UP = _columns(
     patient_id=_pseudonym(unique=True),

@@ -88,6 +88,17 @@ def shards_at(wildcards, site, suffix):
     return [f"results/{wildcards.study}/signals/{site}/{shard}.{suffix}" for shard in range(count)]
 
 
+def is_normal_measured(study):
+    """Whether the ECGs must be measured to know which are clinically normal."""
+    return study.evaluation.normal_ecg == "measured"
+
+
+def measurements_of(wildcards):
+    study = study_of(wildcards)
+    shards = range(study.sites[wildcards.site].shards if is_normal_measured(study) else 0)
+    return [f"results/{wildcards.study}/measurements/{wildcards.site}/{shard}.parquet" for shard in shards]
+
+
 def signals_of(wildcards):
     return shards_of(wildcards, "npy")
 
@@ -215,6 +226,8 @@ def jobs_of(study):
         jobs += [("compare_with_truth", site)] if study.sites[site].simulation else []
         if is_main(study):
             jobs += [(rule, site) for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk")]
+            if is_normal_measured(study):
+                jobs += [("measure_ecgs", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
             jobs += [("compare_waveforms", site)]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
