@@ -23,6 +23,9 @@ GUIDELINES: Final = {"esc_2019": "ESC 2019", "rf_cl": "RF-CL (ESC 2024)"}
 CATEGORIES: Final = ("<5 %", "5-15 %", ">15 %")
 """No test, gray zone, test: the ESC's categories of pre-test probability."""
 
+CUTS: Final = (0.05, 0.15)
+"""Probabilities between the categories."""
+
 YOUNGEST: Final = 30
 """Years; the guidelines say nothing of younger patients."""
 
@@ -186,7 +189,8 @@ def pretest_category(probability: pd.Series) -> pd.Series:
     >>> pretest_category(pd.Series([0.04, 0.05, 0.15, 0.16])).tolist()
     ['<5 %', '5-15 %', '5-15 %', '>15 %']
     """
-    return _categorical(np.where(probability.isna(), -1, (probability >= 0.05).astype(int) + (probability > 0.15)))
+    codes = (probability >= CUTS[0]).astype(int) + (probability > CUTS[1])
+    return _categorical(np.where(probability.isna(), -1, codes), probability.index)
 
 
 def combined_category(pretest: pd.Series, stratum: Sequence[str] | pd.Series) -> pd.Series:
@@ -208,9 +212,10 @@ def combined_category(pretest: pd.Series, stratum: Sequence[str] | pd.Series) ->
     """
     step = pd.Series(stratum, index=pretest.index).map({"low": -1, "intermediate": 0, "high": 1}).to_numpy(dtype=int)
     codes = pretest.cat.codes.to_numpy()
-    return pd.Series(_categorical(np.where(codes < 0, -1, np.clip(codes + step, 0, 2))).to_numpy(), index=pretest.index,
-                     dtype=pretest.dtype)  # fmt: skip
+    return _categorical(np.where(codes < 0, -1, np.clip(codes + step, 0, len(CATEGORIES) - 1)), pretest.index)
 
 
-def _categorical(codes: np.ndarray) -> pd.Series:
-    return pd.Series(pd.Categorical.from_codes(codes.astype(int), categories=list(CATEGORIES), ordered=True))
+def _categorical(codes: np.ndarray, index: pd.Index) -> pd.Series:
+    return pd.Series(
+        pd.Categorical.from_codes(codes.astype(int), categories=list(CATEGORIES), ordered=True), index=index
+    )
