@@ -21,13 +21,16 @@ INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4",
 """The other four limb leads follow from I and II."""
 CORRELATION = 0.98
 """From here on two recordings are one: noise of a fifth of the signal's RMS takes a copy just here."""
-LONGEST_SHIFT = 5
-"""Seconds; so at least 5 s overlap. Fewer seconds hold too few beats to tell one regular rhythm from another."""
+EDGE = 0.5
+"""Seconds left out at both ends, where cleaning saw half of the surroundings and even a copy comes out otherwise."""
+LONGEST_SHIFT = 4
+"""Seconds; so 5 s of the 9 s overlap at least. Fewer hold too few beats to tell one regular rhythm from another."""
 NEIGHBOURS = 5
 """Nearest fingerprints of each ECG that are compared sample by sample."""
 
 _STEP = SAMPLING_RATE // RATE
-_LENGTH = SAMPLES // _STEP
+_EDGE = round(EDGE * SAMPLING_RATE)
+_LENGTH = (SAMPLES - 2 * _EDGE) // _STEP
 _PADDED = fft.next_fast_len(_LENGTH + LONGEST_SHIFT * RATE, real=True)
 _SHIFTS = np.arange(-LONGEST_SHIFT * RATE, LONGEST_SHIFT * RATE + 1)
 _WINDOW = _LENGTH - LONGEST_SHIFT * RATE
@@ -38,11 +41,12 @@ _READ_AT_ONCE, _COMPARED_AT_ONCE = 128, 256
 
 
 def condensed(store: Store, ecgs: int) -> np.ndarray:
-    """All ECGs of a store as the search sees them: int16 microvolts (ECGs, 8, 1000) at 100 Hz, 16 kB per ECG."""
+    """All ECGs of a store as the search sees them: int16 microvolts (ECGs, 8, 900) at 100 Hz, 14 kB per ECG."""
     found = np.empty((ecgs, len(INDEPENDENT), _LENGTH), dtype=np.int16)
     for start in range(0, ecgs, _READ_AT_ONCE):
         rows = np.arange(start, min(start + _READ_AT_ONCE, ecgs))
-        blocks = store.batch(rows)[:, INDEPENDENT].reshape(len(rows), len(INDEPENDENT), _LENGTH, _STEP)
+        inner = store.batch(rows)[:, INDEPENDENT, _EDGE : SAMPLES - _EDGE]
+        blocks = inner.reshape(len(rows), len(INDEPENDENT), _LENGTH, _STEP)
         found[rows] = np.rint(blocks.mean(axis=-1, dtype=np.float32))
     return found
 
@@ -67,13 +71,13 @@ def correlations(waves: np.ndarray, first: np.ndarray, second: np.ndarray) -> tu
 
     Parameters
     ----------
-    waves : int16 (ECGs, 8, 1000), from `condensed`
+    waves : int16 (ECGs, 8, 900), from `condensed`
     first, second : (pairs,) rows of `waves`
 
     Returns
     -------
     correlation : (pairs,), from -1 to 1: of what overlaps, one common shift and one common gain for all leads
-    shift : (pairs,) seconds by which the content of `second` comes earlier than in `first`, -5 to 5
+    shift : (pairs,) seconds by which the content of `second` comes earlier than in `first`, -4 to 4
     """
     correlation, shift = np.zeros(len(first), dtype=np.float32), np.zeros(len(first), dtype=np.float32)
     for start in range(0, len(first), _COMPARED_AT_ONCE):
@@ -109,8 +113,8 @@ def _refined(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Correlation in the best 5 s, and shift (seconds) on a grid of 1.25 ms, of pairs whose best sample is known.
 
-    `first` and `second` are spectra (pairs, 8, frequencies), `cross` their product. Where recordings begin and end
-    the filters had nothing to look at, so that even a copy differs there; 5 s in between need not hold an end.
+    `first` and `second` are spectra (pairs, 8, frequencies), `cross` their product. The best 5 s, because a copy that
+    was cut and put together has a step, and cleaning spreads it.
     """
     # A spectrum padded with zeros interpolates the samples between the samples.
     fine = fft.irfft(cross, _PADDED * _FINER, axis=-1)
@@ -159,7 +163,7 @@ def near_duplicates(waves: np.ndarray, comparisons: Sequence[tuple[np.ndarray, n
 
     Parameters
     ----------
-    waves : int16 (ECGs, 8, 1000), from `condensed`
+    waves : int16 (ECGs, 8, 900), from `condensed`
     comparisons : (rows, rows they are compared with), such as one fold and all other folds
 
     Returns
