@@ -112,6 +112,14 @@ PREDICTIONS = _columns(
 )
 """One row per ECG and vessel; fold -1 is the ensemble of all folds. `logit` is the calibrated logit."""
 
+RECALIBRATION = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    fold=pa.Column(int, pa.Check.ge(0)),
+)
+"""One row per recalibrated ECG and vessel: its fold; the other folds' patients alone taught what it was scored with."""
+
 RISK_GROUPS = _columns(
     ecg_id=_pseudonym(),
     patient_id=_pseudonym(),

@@ -201,6 +201,18 @@ def analysed_sites(study):
     return [name for name, site in study.sites.items() if site.role != "intermediate"]
 
 
+def validated_external_sites(study):
+    """External sites with CCTA findings."""
+    return [site for site in study.external_sites if study.sites[site].tables.ccta is not None]
+
+
+def validated_external(pattern):
+    """Function of the wildcards that puts every external site with CCTA findings into a file pattern."""
+    return lambda wildcards: [
+        pattern.format(study=wildcards.study, site=site) for site in validated_external_sites(study_of(wildcards))
+    ]
+
+
 def simulated_sites(study):
     return [name for name, site in study.sites.items() if site.simulation]
 
@@ -238,6 +250,8 @@ def jobs_of(study):
             jobs += [("compare_starts", "starts")]
     return jobs
 
+        jobs += [("recalibrate", site) for site in validated_external_sites(study)]
+        jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
 
 def records_of(wildcards):
     """Records of all jobs before the report; that of the foundation, which a control shares, with the main study's."""

@@ -1,4 +1,4 @@
-"""Validation, the clinically normal ECG, subgroups, risk groups, and what the foundation is worth."""
+"""Validation, recalibration, the clinically normal ECG, subgroups, risk groups, and what the foundation is worth."""
 
 
 rule validate:
@@ -9,6 +9,7 @@ rule validate:
         discrimination="results/{study}/tables/discrimination_{site}.csv",
         roc="results/{study}/tables/roc_{site}.csv",
         calibration="results/{study}/tables/calibration_{site}.csv",
+        calibration_curve="results/{study}/tables/calibration_curve_{site}.csv",
         calibration_summary="results/{study}/tables/calibration_summary_{site}.csv",
         roc_figure_svg=report(
             "results/{study}/figures/roc_{site}.svg",
@@ -43,6 +44,107 @@ rule validate:
         "Validating the predictions of site {wildcards.site}"
     script:
         "../scripts/validate.py"
+
+
+rule recalibrate:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+    output:
+        parameters="results/{study}/tables/recalibration_{site}.csv",
+        assignment="results/{study}/recalibration/{site}.parquet",
+        summary="results/{study}/tables/recalibrated_summary_{site}.csv",
+        curve="results/{study}/tables/recalibrated_curve_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/recalibrated_{site}.svg",
+            caption="../report/recalibrated.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/recalibrated_{site}.png",
+        record="results/{study}/records/recalibrate/{site}.json",
+    log:
+        "results/{study}/logs/recalibrate/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/recalibrate/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Recalibrating the predictions of site {wildcards.site}, cross-fitted"
+    script:
+        "../scripts/recalibrate.py"
+
+
+# The table of the comparison would pass for that of a site called "comparison".
+ruleorder: compare_sites > validate
+
+
+rule compare_sites:
+    input:
+        cohort=development("results/{study}/cohort/{site}.parquet"),
+        predictions=development("results/{study}/predictions/{site}.parquet"),
+        external_cohorts=validated_external("results/{study}/cohort/{site}.parquet"),
+        external_predictions=validated_external("results/{study}/predictions/{site}.parquet"),
+    output:
+        comparison="results/{study}/tables/discrimination_comparison.csv",
+        record="results/{study}/records/compare_sites/external.json",
+    log:
+        "results/{study}/logs/compare_sites/external.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_sites/external.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Comparing discrimination at external sites with the development site of study {wildcards.study}"
+    script:
+        "../scripts/compare_sites.py"
+
+
+rule analyse_severity:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+    output:
+        grades="results/{study}/tables/grades_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/grades_{site}.svg",
+            caption="../report/grades.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/grades_{site}.png",
+        record="results/{study}/records/analyse_severity/{site}.json",
+    log:
+        "results/{study}/logs/analyse_severity/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/analyse_severity/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Comparing predicted probability with the grade of stenosis at site {wildcards.site}"
+    script:
+        "../scripts/analyse_severity.py"
 
 
 rule analyse_normal_ecg:

@@ -19,6 +19,8 @@ from ecg_ccta.report.starts import starts
 def build_report(
     study: Study, folder: str | Path, control: Study | None = None, control_folder: str | Path | None = None
 ) -> str:
+from ecg_ccta.report.thresholds import thresholds
+from ecg_ccta.report.validation import validation
     """The report as HTML text.
 
     Parameters
@@ -42,7 +44,8 @@ def build_report(
         Section("summary", "What was done", [Text(paragraph) for paragraph in summary(results)]),
         first_results(results, controlled),
         inclusion(results),
-        analyses.roc_and_calibration(results),
+        validation(results),
+        severity(results),
         analyses.normal_ecg(results),
         analyses.subgroups(results),
         analyses.risk_groups(results),
