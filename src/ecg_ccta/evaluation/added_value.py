@@ -17,7 +17,7 @@ from sklearn.metrics import roc_curve
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.discrimination import auc_delong, auc_replicates, compare_auc_delong
-from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, WILSON, estimate_table
+from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, WILSON, estimate_table, rows_of
 from ecg_ccta.evaluation.logistic import fit_logistic, likelihood_ratio, out_of_fold_logit, predict_logit
 from ecg_ccta.evaluation.pretest_probability import (
     CATEGORIES,
@@ -116,6 +116,12 @@ def compare_with_guidelines(
     }
 
 
+def headline_aucs(added_value: pd.DataFrame) -> dict[str, float]:
+    """AUC of the clinical model, of the ECG and of both, where there is one; from the table `added_value`."""
+    found = rows_of(added_value[added_value["basis"] == CLINICAL], "AUC", DELONG)
+    return dict(zip(found["comparison"], found["estimate"], strict=True))
+
+
 def with_predictors(patients: pd.DataFrame) -> pd.DataFrame:
     """The patients with the columns of every design; what is unknown is missing.
 
@@ -154,7 +160,7 @@ def fit_models(patients: pd.DataFrame, development: pd.DataFrame | None, basis: 
     training = usable if development is None else _usable(development, columns["with ECG"])
     designs = {model: usable[names].to_numpy(dtype=float) for model, names in columns.items()}
     y_true, fold = usable["y_true"].to_numpy(dtype=np.int64), usable["fold"].to_numpy()
-    note = shortage(usable, settings.minimum_events)
+    note = _lack(usable, settings.minimum_events)
     if not note:
         parts = [training[training["fold"] != number] for number in training["fold"].unique()]
         lacking = [shortage(part, settings.minimum_events) for part in (parts if development is None else [training])]
@@ -186,6 +192,12 @@ def _designs(basis: str) -> dict[str, list[str]]:
 
 def _usable(patients: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return patients.dropna(subset=["y_true", *columns])
+
+
+def _lack(usable: pd.DataFrame, minimum_events: int) -> str:
+    if usable.empty:
+        return "no patient has all that is needed"
+    return shortage(usable, minimum_events)
 
 
 def _counts(patients: pd.DataFrame, basis: str) -> list[dict[str, Any]]:
@@ -353,7 +365,7 @@ def _strategy_rows(
     modified = f"with {MODIFIERS[column]}"
     n, y_true = len(classified), classified["y_true"].to_numpy(dtype=np.int64)
     base = {"basis": guideline, "level": settings.level, "n": n, "patients": n, "events": int(y_true.sum())}
-    note = shortage(classified, settings.minimum_events)
+    note = _lack(classified, settings.minimum_events)
     if note:
         return [{**base, "comparison": f"{modified} against guideline", "measure": "NRI by categories", "note": note}]
     before, after = classified["before"].cat.codes.to_numpy(), classified["after"].cat.codes.to_numpy()

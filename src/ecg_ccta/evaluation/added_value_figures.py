@@ -15,9 +15,9 @@ from ecg_ccta.figures import COLUMN, GREY, PAGE, STYLE
 
 RIGHT, WRONG, STAYED = "#0072B2", "#D55E00", "#C8C8C8"
 """Of the Okabe-Ito palette: towards the truth, away from it; and neither."""
-_CATEGORY_SHADES: Final = ("#F2F2F2", "#BDBDBD", "#6E6E6E")
+_CATEGORY_SHADES: Final = ("#F0F0F0", "#C4C4C4", "#6E6E6E")
 _CURVES: Final = {"without ECG": ("#E69F00", (0, (4, 2))), "ECG": ("#0072B2", (0, (1, 1))), "with ECG": ("black", "-")}
-_BAR = 0.2
+_BAR = 0.42
 
 
 def shown_modifier(reclassification: pd.DataFrame) -> str:
@@ -55,7 +55,7 @@ def reclassification_figure(reclassification: pd.DataFrame) -> Figure:
 
 def _flows(axes: Axes, cells: pd.DataFrame, better_up: bool) -> None:
     """One panel: a bar before, a bar after, and a ribbon for each move between categories."""
-    axes.set(xlim=(-0.05, 1.05 + 2 * _BAR), ylim=(0, 1))
+    axes.set(xlim=(-0.08, 1.08 + 2 * _BAR), ylim=(0, 1))
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.set_xticks([_BAR / 2, 1 + 1.5 * _BAR], ["guideline", "with ECG"])
     axes.tick_params(axis="x", length=0)
@@ -80,10 +80,10 @@ def _flows(axes: Axes, cells: pd.DataFrame, better_up: bool) -> None:
                 axes.text(
                     place + _BAR / 2,
                     bottom + height / 2,
-                    f"{label}\n{100 * height:.0f}%" if height > 0.1 else f"{100 * height:.0f}%",
+                    f"{label}\n{100 * height:.0f}%" if height > 0.12 else f"{100 * height:.0f}%",
                     ha="center",
                     va="center",
-                    fontsize=5.5,
+                    fontsize=6,
                     color="white" if number == 2 else "black",
                 )
             bottom += height
