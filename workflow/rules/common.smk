@@ -240,7 +240,7 @@ def jobs_of(study):
             jobs += [(rule, site) for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk")]
             if is_normal_measured(study):
                 jobs += [("measure_ecgs", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
-            jobs += [("compare_waveforms", site)]
+            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site)]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
     if is_main(study):

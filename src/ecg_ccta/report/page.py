@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecg_ccta.config import Study
 from ecg_ccta.report import analyses
+from ecg_ccta.report.added_value import added_value
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.headline import first_results
@@ -49,6 +50,7 @@ from ecg_ccta.report.validation import validation
         analyses.normal_ecg(results),
         analyses.subgroups(results),
         analyses.risk_groups(results),
+        added_value(results),
         analyses.cumulative_events(results),
         analyses.waveforms(results),
         analyses.attribution(results),
