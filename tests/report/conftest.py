@@ -131,16 +131,6 @@ def write_site(folder: Path, site: str) -> None:
             for v in VESSELS for s, level in levels
         ],
     )  # fmt: skip
-    measures = ("sensitivity", "specificity", "PPV", "NPV", "event rate low", "event rate high", "share high")
-    put(
-        "risk_groups",
-        [
-            {"vessel": v, "n": 2200, "events": 260, "threshold": 0.01 if v == "LM" else 0.15, "measure": m,
-             "count": 120, "of": 300, "estimate": np.nan if (v, m) == ("LM", "PPV") else 0.4, "lower": 0.34,
-             "upper": 0.46, "note": "no ECG in the high group" if (v, m) == ("LM", "PPV") else ""}
-            for v in VESSELS for m in measures
-        ],
-    )  # fmt: skip
     put("grades", [{"vessel": v, "grade": g, "n": 40, "median": 0.1, "spearman": 0.21, "spearman_p": 0.0001}
                    for v in VESSELS for g in GRADES])  # fmt: skip
     put(

@@ -241,10 +241,12 @@ def jobs_of(study):
             if is_normal_measured(study):
                 jobs += [("measure_ecgs", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
             jobs += [("compare_with_guidelines", site), ("compare_waveforms", site)]
+            jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
     if is_main(study):
         jobs += [("attribute_waveforms", study.development_site)]
+        jobs += [("choose_thresholds", "thresholds"), ("plan_sample_size", "sample_size")]
         if study.random_start:
             jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
             jobs += [("compare_starts", "starts")]

@@ -214,21 +214,131 @@ rule analyse_subgroups:
         "../scripts/analyse_subgroups.py"
 
 
-rule stratify_risk:
+rule choose_thresholds:
+    input:
+        cohort=development("results/{study}/cohort/{site}.parquet"),
+        predictions=development("results/{study}/predictions/{site}.parquet"),
+    output:
+        thresholds="results/{study}/thresholds.json",
+        record="results/{study}/records/choose_thresholds/thresholds.json",
+    log:
+        "results/{study}/logs/choose_thresholds/thresholds.log",
+    benchmark:
+        "results/{study}/benchmarks/choose_thresholds/thresholds.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        site=lambda wildcards: study_of(wildcards).development_site,
+        evaluation=settings("evaluation"),
+    message:
+        "Choosing the thresholds of study {wildcards.study} at its development site"
+    script:
+        "../scripts/choose_thresholds.py"
+
+
+rule evaluate_thresholds:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+        thresholds="results/{study}/thresholds.json",
+    output:
+        thresholds="results/{study}/tables/thresholds_{site}.csv",
+        strata="results/{study}/tables/strata_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/strata_{site}.svg",
+            caption="../report/strata.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/strata_{site}.png",
+        record="results/{study}/records/evaluate_thresholds/{site}.json",
+    log:
+        "results/{study}/logs/evaluate_thresholds/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/evaluate_thresholds/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Evaluating the frozen thresholds at site {wildcards.site}"
+    script:
+        "../scripts/evaluate_thresholds.py"
+
+
+rule analyse_decisions:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
     output:
-        risk="results/{study}/risk/{site}.parquet",
-        risk_groups="results/{study}/tables/risk_groups_{site}.csv",
-        grades="results/{study}/tables/grades_{site}.csv",
-        grade_figure_svg=report(
-            "results/{study}/figures/grades_{site}.svg",
-            caption="../report/grades.rst",
+        decision_curves="results/{study}/tables/decision_curves_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/decision_curves_{site}.svg",
+            caption="../report/decision_curves.rst",
             category="{site}",
             subcategory="figures",
         ),
-        grade_figure_png="results/{study}/figures/grades_{site}.png",
+        figure_png="results/{study}/figures/decision_curves_{site}.png",
+        record="results/{study}/records/analyse_decisions/{site}.json",
+    log:
+        "results/{study}/logs/analyse_decisions/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/analyse_decisions/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Drawing the decision curves of site {wildcards.site}"
+    script:
+        "../scripts/analyse_decisions.py"
+
+
+rule plan_sample_size:
+    input:
+        cohort=development("results/{study}/cohort/{site}.parquet"),
+        predictions=development("results/{study}/predictions/{site}.parquet"),
+    output:
+        sample_size="results/{study}/tables/sample_size.csv",
+        record="results/{study}/records/plan_sample_size/sample_size.json",
+    log:
+        "results/{study}/logs/plan_sample_size/sample_size.log",
+    benchmark:
+        "results/{study}/benchmarks/plan_sample_size/sample_size.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+    message:
+        "Planning the sample size from the development site of study {wildcards.study}"
+    script:
+        "../scripts/plan_sample_size.py"
+
+
+rule stratify_risk:
+    input:
+        predictions="results/{study}/predictions/{site}.parquet",
+        thresholds="results/{study}/thresholds.json",
+    output:
+        risk="results/{study}/risk/{site}.parquet",
         record="results/{study}/records/stratify_risk/{site}.json",
     log:
         "results/{study}/logs/stratify_risk/{site}.log",
@@ -242,7 +352,6 @@ rule stratify_risk:
         runtime=30,
     params:
         evaluation=settings("evaluation"),
-        seed=seed,
     message:
         "Assigning the risk groups of site {wildcards.site}"
     script:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Figure, Heading, Section, Table, Text
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value, percent_interval
+from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
@@ -115,50 +115,6 @@ def subgroups(results: ResultsFolder) -> Section | None:
     if not blocks:
         return None
     return Section("subgroups", "Subgroups", blocks)
-
-
-def risk_groups(results: ResultsFolder) -> Section | None:
-    blocks: list = []
-    for site in _validated(results):
-        if not results.has("risk_groups", site):
-            continue
-        title = results.title(site)
-        found = results.table(
-            "risk_groups", site, ("vessel", "measure", "threshold", "estimate", "lower", "upper", "note")
-        )
-        measures = list(dict.fromkeys(found["measure"]))
-        rows = []
-        for vessel, cells in found.groupby("vessel", sort=False):
-            by_measure = cells.set_index("measure")
-            row = [vessel, number(cells["threshold"].iloc[0], 2)]
-            for measure in measures:
-                cell = by_measure.loc[measure]
-                row.append(percent_interval(cell["estimate"], cell["lower"], cell["upper"], note=cell["note"]))
-            rows.append(row)
-        if results.has_figure(f"grades_{site}"):
-            blocks.append(
-                Figure(
-                    f"Predicted probability by stenosis grade, {title}",
-                    f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
-                    results.figure(f"grades_{site}"),
-                    sentences.grades(results.table("grades", site, ("vessel", "spearman"))),
-                    [results.download("grades", site)],
-                )
-            )
-        blocks.append(
-            Table(
-                f"Risk groups at the fixed thresholds, {title}",
-                ["Vessel", "High from", *(measure[0].upper() + measure[1:] for measure in measures)],
-                [("", rows)],
-                says=sentences.event_rates(found),
-                downloads=[results.download("risk_groups", site)],
-                notes=[
-                    "Thresholds are constants of the configuration, not chosen on these data. Wilson intervals "
-                    "over ECGs."
-                ],
-            )
-        )
-    return Section("risk-groups", "Risk groups", blocks) if blocks else None
 
 
 def cumulative_events(results: ResultsFolder) -> Section | None:

@@ -48,16 +48,6 @@ def subgroup_range(found: pd.DataFrame) -> str:
     )
 
 
-def event_rates(found: pd.DataFrame) -> str:
-    parts = []
-    for vessel, cells in found.groupby("vessel", sort=False):
-        rate = cells.set_index("measure")["estimate"]
-        low, high = rate.get("event rate low"), rate.get("event rate high")
-        if not is_missing(low) and not is_missing(high):
-            parts.append(f"{vessel} {100 * high:.1f} % against {100 * low:.1f} %")
-    return f"Event rate at high against low risk: {'; '.join(parts)}." if parts else "No vessel has both risk groups."
-
-
 def cumulative(found: pd.DataFrame) -> str:
     last = found[(found["vessel"] == "any") & (found["day"] == found["day"].max())].set_index("group")
     if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
