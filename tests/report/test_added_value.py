@@ -34,6 +34,9 @@ def rows(note=""):
             made.append({"basis": guideline, "comparison": f"with {STRATA} against guideline",
                          "measure": "NRI by categories", **counts})  # fmt: skip
             continue
+        for part, value in (("events", 0.2), ("non-events", -0.1)):
+            made.append({"basis": guideline, "comparison": f"with {STRATA} against guideline",
+                         "measure": f"NRI by categories, {part}", "estimate": value, **counts})  # fmt: skip
         for comparison, ruled_out in ((f"guideline, patients with {STRATA}", 0.4), (f"with {STRATA}", 0.3)):
             for measure, value in (
                 ("share ruled out", ruled_out), ("share in the gray zone", 0.35), ("share ruled in", 0.2),
@@ -72,9 +75,16 @@ def test_what_the_ecg_adds_is_said_in_words(study, with_added_value):
         "predictors that of the ECG by 0.023 (0.013 to 0.033); 95 % intervals."
     ) in page
     assert (
-        "ESC 2019: with the ECG, the gray zone from 35 % to 35 %, the ruled out from 40 % to 30 % and the events among "
-        "all that are ruled out from 20 % to 15 %."
+        "ESC 2019: the ECG changes the gray zone from 35 % to 35 % of the patients and the ruled out from 40 % to "
+        "30 %; ruled out and so missed are 20 % of all events before and 15 % after, and the event rate of the ruled "
+        "out is 10 % before and 10 % after."
     ) in page
+    assert (
+        "Adding the ECG raises the AUC, its interval above 0, of clinical model, ESC 2019 and RF-CL (ESC 2024); the "
+        "AUC of the ECG is raised in turn by clinical model, ESC 2019 and RF-CL (ESC 2024) (3 compared)."
+    ) in page
+    assert "ESC 2019, events 0.20 and non-events −0.10; RF-CL (ESC 2024), events 0.20 and non-events −0.10." in page
+    assert "No categories could be compared." in page
     assert "no chest pain" in page
     assert 'download="reclassification_internal.csv"' in page
 

@@ -99,6 +99,21 @@ def model_sentence(found: pd.DataFrame, level: float) -> str:
     )
 
 
+def bases_sentence(found: pd.DataFrame) -> str:
+    """Whether the ECG and each basis add to each other, by the interval of the AUC difference."""
+    gains = rows_of(found, "AUC difference", CLUSTERED)
+    if gains.empty:
+        return "No models could be compared."
+    said = []
+    for contrast, words in (
+        ("with ECG against without ECG", "Adding the ECG raises the AUC, its interval above 0, of"),
+        ("with ECG against ECG", "the AUC of the ECG is raised in turn by"),
+    ):
+        own = gains[(gains["comparison"] == contrast) & (gains["lower"] > 0)]
+        said.append(f"{words} {listed(list(own['basis'])) if len(own) else 'none'}")
+    return f"{'; '.join(said)} ({gains['basis'].nunique()} compared)."
+
+
 def strategy_sentence(found: pd.DataFrame, guideline: str, modifier: str) -> str:
     """How the ECG's stratum changes who is ruled out, missed, and left in the gray zone."""
     cells = found[found["basis"] == guideline]
@@ -106,15 +121,36 @@ def strategy_sentence(found: pd.DataFrame, guideline: str, modifier: str) -> str
     after = cells[cells["comparison"] == f"with {modifier}"].set_index("measure")
     if before.empty or after.empty:
         return f"{guideline}: {_lack(cells, modifier)}."
-    shares = [
-        f"{words} from {percent(before.loc[measure, 'estimate'], 0)} to {percent(after.loc[measure, 'estimate'], 0)}"
-        for words, measure in (
-            ("the gray zone", "share in the gray zone"),
-            ("the ruled out", "share ruled out"),
-            ("the events among all that are ruled out", "share of events ruled out (missed)"),
+    gray, out, missed, rate = (
+        [percent(cells.loc[measure, "estimate"], 0, "not estimable") for cells in (before, after)]
+        for measure in (
+            "share in the gray zone", "share ruled out", "share of events ruled out (missed)",
+            "event rate of the ruled out",
         )
-    ]
-    return f"{guideline}: with the ECG, {listed(shares)}."
+    )  # fmt: skip
+    return (
+        f"{guideline}: the ECG changes the gray zone from {gray[0]} to {gray[1]} of the patients and the ruled out "
+        f"from {out[0]} to {out[1]}; ruled out and so missed are {missed[0]} of all events before and {missed[1]} "
+        f"after, and the event rate of the ruled out is {rate[0]} before and {rate[1]} after."
+    )
+
+
+def nri_sentence(found: pd.DataFrame, modifier: str) -> str:
+    """Net share of events and of non-events that the ECG moves the right way."""
+    own = found[found["comparison"] == f"with {modifier} against guideline"]
+    said = []
+    for guideline in GUIDELINES.values():
+        events, others = (
+            rows_of(own[own["basis"] == guideline], f"NRI by categories, {part}") for part in ("events", "non-events")
+        )
+        if len(events) and not is_missing(events["estimate"].iloc[0]):
+            said.append(
+                f"{guideline}, events {number(events['estimate'].iloc[0], 2)} and non-events "
+                f"{number(others['estimate'].iloc[0], 2)}"
+            )
+    if not said:
+        return "No categories could be compared."
+    return f"Net share of patients that the ECG moves towards the finding (negative: away from it): {'; '.join(said)}."
 
 
 def _lack(cells: pd.DataFrame, modifier: str) -> str:
@@ -144,6 +180,7 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
         f"Models with and without the ECG, {results.title(site)}",
         ["", "AUC difference", "IDI", "Continuous NRI, events", "Continuous NRI, non-events", "Likelihood ratio, p"],
         groups,
+        says=bases_sentence(found),
         downloads=[results.download("added_value", site)],
         notes=[
             "Intervals over patients. The likelihood-ratio test is of nested models fitted to the whole development "
@@ -161,7 +198,7 @@ def _strategies(results: ResultsFolder, site: str, found: pd.DataFrame, modifier
     groups = []
     for guideline in GUIDELINES.values():
         cells, rows = found[found["basis"] == guideline], []
-        for name in MODIFIERS.values():
+        for name in sorted(MODIFIERS.values(), key=lambda name: name != modifier):
             for comparison in (f"guideline, patients with {name}", f"with {name}"):
                 own = cells[cells["comparison"] == comparison]
                 if len(own) and (name == modifier or comparison.startswith("with")):
@@ -179,6 +216,7 @@ def _strategies(results: ResultsFolder, site: str, found: pd.DataFrame, modifier
             "Gray zone (5 to 15 %)", "Ruled in (> 15 %)", "NRI, events", "NRI, non-events",
         ],
         groups,
+        says=nri_sentence(found, modifier),
         downloads=[results.download("added_value", site)],
         notes=[
             "A low group or stratum of the ECG (all vessels low) moves the category one step down, a high one (any "
