@@ -70,6 +70,7 @@ def test_the_sections_stand_in_the_page(study, made):
         "Thresholds were chosen at Internal (simulated) and frozen",
         "Decision curves",
         "Threshold probabilities over which the model beats both",
+        "Net CCTAs avoided per 100 ECGs, against CCTA for all, at the guideline's threshold: RCA",
         "Sample size",
         "Width of the AUC's interval here: RCA",
         "Too few events to plan with: LM.",
@@ -134,3 +135,23 @@ def test_the_patients_needed_are_said_in_words():
         "calibration slope needs most). Too few events to plan with: LM."
     )
     assert sample_size.sentence(found[found["vessel"] == "LM"]) == "No vessel has events enough to plan with."
+
+
+def test_an_interval_without_width_gives_way_to_wilsons():
+    row = {"lowest_threshold": 0.01, "highest_threshold": 0.01, "note": "", "estimate": 1.0, "lower": 1.0, "upper": 1.0}
+    names = (
+        "sensitivity",
+        "specificity",
+        "PPV",
+        "NPV",
+        "LR+",
+        "LR-",
+        "F1",
+        "CCTAs per event found",
+        "ECGs per event found",
+    )
+    rows = [row | {"measure": name, "method": "patient-clustered bootstrap"} for name in names]
+    rows += [row | {"measure": name, "method": "Wilson", "lower": 0.83} for name in names[:4]]
+    shown = thresholds._row("guideline", pd.DataFrame(rows))
+    assert shown[:3] == ["Guideline", "1.0 %", "100 % (83 to 100)"]
+    assert shown[6:8] == ["1.00", "1.00"]

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from ecg_ccta.evaluation.decisions import useful_range
+from ecg_ccta.config import PerVessel
+from ecg_ccta.evaluation.decisions import AVOIDED, useful_range
 from ecg_ccta.evaluation.estimates import COLUMNS
 from ecg_ccta.report.blocks import Figure, Section, Table
 from ecg_ccta.report.formatting import interval, number, percent
@@ -45,6 +46,7 @@ def decisions(results: ResultsFolder) -> Section | None:
                     "CCTAs avoided per 100",
                 ],
                 groups,
+                says=avoided_sentence(found, results.study.evaluation.high_risk_thresholds),
                 downloads=[results.download("decision_curves", site)],
                 notes=[
                     "Net benefit: true positives less false positives at the odds of the threshold probability, per "
@@ -69,6 +71,19 @@ def sentence(found: pd.DataFrame, level: float) -> str:
         "Threshold probabilities over which the model beats both CCTA for all and CCTA for none (in brackets where the "
         f"{percent(level)} interval of its advantage lies above 0): {'; '.join(parts)}."
     )
+
+
+def avoided_sentence(found: pd.DataFrame, at: PerVessel) -> str:
+    """The net CCTAs avoided at the guideline's thresholds."""
+    parts = []
+    cells = found[found["measure"] == AVOIDED].dropna(subset=["estimate"])
+    for vessel, rows in cells.groupby("vessel", sort=False):
+        nearest = rows.loc[(rows["threshold"] - getattr(at, vessel)).abs().idxmin()]
+        said = interval(nearest["estimate"], nearest["lower"], nearest["upper"], 1)
+        parts.append(f"{vessel} {said} at {percent(nearest['threshold'], 1)}")
+    if not parts:
+        return "No vessel has events enough for a decision curve."
+    return f"Net CCTAs avoided per 100 ECGs, against CCTA for all, at the guideline's threshold: {'; '.join(parts)}."
 
 
 def _stretch(found: pd.DataFrame, vessel: str) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, rows_of
+from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, WILSON, rows_of
 from ecg_ccta.evaluation.thresholds import STRATA
 from ecg_ccta.report.blocks import Figure, Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, percent, percent_interval
@@ -89,15 +89,19 @@ def threshold_sentence(found: pd.DataFrame, target: float) -> str:
 
 
 def _row(kind: str, cells: pd.DataFrame) -> list[str]:
-    by_measure = cells[cells["method"] != "Wilson"].set_index("measure")
-    first = by_measure.iloc[0]
-    row = [KIND_LABELS[kind], _threshold(first)]
-    for measure in _PERCENT:
+    by_measure = cells[cells["method"] != WILSON].set_index("measure")
+    by_wilson = cells[cells["method"] == WILSON].set_index("measure")
+    row = [KIND_LABELS[kind], _threshold(by_measure.iloc[0])]
+    for measure in (*_PERCENT, *_NUMBERS):
         cell = by_measure.loc[measure]
-        row.append(percent_interval(cell["estimate"], cell["lower"], cell["upper"], note=cell["note"]))
-    for measure, digits in _NUMBERS.items():
-        cell = by_measure.loc[measure]
-        row.append(interval(cell["estimate"], cell["lower"], cell["upper"], digits, cell["note"]))
+        ends = cell["lower"], cell["upper"]
+        if not is_missing(cell["lower"]) and cell["lower"] == cell["upper"]:
+            # An interval without width would promise too much.
+            ends = tuple(by_wilson.loc[measure, ["lower", "upper"]]) if measure in by_wilson.index else (None, None)
+        if measure in _PERCENT:
+            row.append(percent_interval(cell["estimate"], *ends, note=cell["note"]))
+        else:
+            row.append(interval(cell["estimate"], *ends, _NUMBERS[measure], cell["note"]))
     return row
 
 
@@ -123,5 +127,6 @@ def _note(results: ResultsFolder, site: str) -> str:
         f"{percent(evaluation.rule_in_specificity)} or more. Screening point: lowest from the guideline's up with "
         f"specificity {percent(screening.RCA)} or more (LM {percent(screening.LM)}). CCTAs per event found is 1/PPV, "
         "the number needed to send to CCTA; ECGs per event found the number needed to screen. Intervals over patients "
-        f"({count(evaluation.bootstrap_replicates)} draws), at the threshold given; the download has Wilson's as well."
+        f"({count(evaluation.bootstrap_replicates)} draws), at the threshold given; where every draw gives the same, "
+        "Wilson's, which the download has for all shares."
     )
