@@ -4,6 +4,7 @@ One file, because every test looks at the one small study that takes minutes to 
 """
 
 import re
+import shutil
 
 import neurokit2
 import numpy as np
@@ -50,6 +51,23 @@ def test_every_included_ecg_is_scored_once(small_study):
         assert len(predictions) == len(VESSELS) * len(cohort)
         assert set(predictions["ecg_id"]) == set(cohort["ecg_id"])
         assert predictions[["logit", "probability"]].notna().all(axis=None)
+
+
+def test_labels_of_the_external_site_change_no_byte_of_the_thresholds(make_workflow, small_study, tmp_path):
+    """They are frozen: other findings elsewhere change what the thresholds are worth there, and nothing else."""
+    again = make_workflow(tmp_path)
+    for part in ("cohort", "predictions"):
+        shutil.copytree(small_study.results / "small" / part, again.results / "small" / part)
+    path = again.results / "small/cohort/external.parquet"
+    cohort = tables.read(tables.COHORT, path)
+    flipped = {f"target_{vessel}": 1 - cohort[f"target_{vessel}"] for vessel in VESSELS}
+    tables.write(cohort.assign(**flipped), tables.COHORT, path)
+    worth = "results/small/tables/thresholds_external.csv"
+    alone = ["--rerun-triggers", "mtime", "--allowed-rules", "choose_thresholds", "evaluate_thresholds"]
+    again.run("results/small/thresholds.json", worth, options=alone)
+    chosen = [workflow.results / "small/thresholds.json" for workflow in (again, small_study)]
+    assert chosen[0].read_bytes() == chosen[1].read_bytes()
+    assert (again.folder / worth).read_bytes() != (small_study.folder / worth).read_bytes()
 
 
 def test_no_hospital_identifier_leaves_the_export(small_study):
