@@ -8,7 +8,6 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
 from ecg_ccta.evaluation.figures import (
     calibration_figure,
-    forest_figure,
     grade_figure,
     recalibration_figure,
     roc_figure,
@@ -16,9 +15,8 @@ from ecg_ccta.evaluation.figures import (
 from ecg_ccta.evaluation.recalibration import recalibrate
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.evaluation.severity import severity_table
-from ecg_ccta.evaluation.subgroups import subgroup_auc
 from ecg_ccta.evaluation.validation import validate
-from ecg_ccta.figures import COLUMN, PAGE
+from ecg_ccta.figures import COLUMN
 
 SETTINGS = Evaluation(bootstrap_replicates=30)
 
@@ -37,7 +35,6 @@ def figures(tables) -> dict[str, Figure]:
             scored, panel["calibration"], panel["calibration_curve"], panel["calibration_summary"]
         ),
         "recalibration": recalibration_figure(recalibrated["curve"], recalibrated["summary"]),
-        "forest": forest_figure(subgroup_auc(scored, SETTINGS, seed=1)),
         "grades": grade_figure(scored, severity_table(scored, SETTINGS, seed=1)),
     }
 
@@ -50,9 +47,8 @@ def test_figures_of_a_site(cohort_and_predictions, tmp_path) -> None:
     assert f"AUC {table.loc['LAD', 'estimate']:.3f}" in words(drawn["roc"])
     assert table.loc["LM", "note"] in words(drawn["roc"])
     assert table.loc["LM", "note"] in words(drawn["calibration"])
-    assert f"{table.loc['RCA', 'events']}/{table.loc['RCA', 'n']}" in words(drawn["forest"])
     for name, figure in drawn.items():
-        assert figure.get_figwidth() == pytest.approx(PAGE if name == "forest" else COLUMN)
+        assert figure.get_figwidth() == pytest.approx(COLUMN)
         figure.savefig(tmp_path / f"{name}.png", dpi=50)
         assert (tmp_path / f"{name}.png").stat().st_size > 5_000
 

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from ecg_ccta import figures
 from ecg_ccta.config import Study, load, merge, read_yaml, validated
+from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
+from ecg_ccta.evaluation.recalibration import KINDS
 from ecg_ccta.explanation.segments import SEGMENTS
 from ecg_ccta.files import write_json
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
@@ -41,6 +43,17 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     for site in ("internal", "external"):
         write_site(folder, site)
+    comparison = [
+        {"site": "external", "vessel": v, "measure": m, "method": method, "estimate": -0.07, "lower": -0.12,
+         "upper": -0.02}
+        for v in (*VESSELS, "macro")
+        for m, method in (("AUC difference", "unpaired DeLong"), ("AUC difference", CLUSTERED),
+                          ("AUC difference p", "unpaired DeLong"), ("PR-AUC difference", CLUSTERED))
+        if not (v == "macro" and method != CLUSTERED)
+    ]  # fmt: skip
+    path = folder / "tables/discrimination_comparison.csv"
+    estimate_table(comparison, ["site", "vessel"]).to_csv(path, index=False)
+    write_leakage(folder)
     write_records(folder)
     return folder
 
@@ -67,21 +80,36 @@ def control_results(tmp_path: Path) -> Path:
 
 
 def discrimination(auc: dict[str, float], macro: float) -> pd.DataFrame:
-    rows = [
-        {
-            "vessel": vessel, "n": 2200 if vessel != "LM" else 2100, "events": 7 if np.isnan(auc[vessel]) else 260,
-            "patients": 1900, "event_patients": 7 if np.isnan(auc[vessel]) else 240, "auc": auc[vessel],
-            "delong_lower": auc[vessel] - 0.035, "delong_upper": auc[vessel] + 0.035,
-            "bootstrap_lower": auc[vessel] - 0.04, "bootstrap_upper": auc[vessel] + 0.04, "replicates": 1000,
-            "note": "too few events (7)" if np.isnan(auc[vessel]) else "",
-        }
-        for vessel in VESSELS
+    rows = []
+    for vessel in VESSELS:
+        few = np.isnan(auc[vessel])
+        counts = {"vessel": vessel, "n": 2200 if vessel != "LM" else 2100, "events": 7 if few else 260,
+                  "patients": 1900, "level": 0.95, "note": "too few events (7)" if few else ""}  # fmt: skip
+        for measure, method, half in (("AUC", DELONG, 0.035), ("AUC", CLUSTERED, 0.04), ("PR-AUC", CLUSTERED, 0.05)):
+            value = auc[vessel] - 0.4 * (measure == "PR-AUC")
+            rows.append(counts | {"measure": measure, "estimate": value, "lower": value - half, "upper": value + half,
+                                  "method": method})  # fmt: skip
+    for vessel, note in (("macro", "mean of RCA, LAD, LCX"), ("micro", "n and events count pairs")):
+        rows += [
+            {"vessel": vessel, "measure": measure, "estimate": macro, "lower": macro - 0.02, "upper": macro + 0.02,
+             "level": 0.95, "n": 2300, "events": None if vessel == "macro" else 6700, "patients": 1910,
+             "method": CLUSTERED, "note": note}
+            for measure in ("AUC", "PR-AUC")
+        ]  # fmt: skip
+    return estimate_table(rows, ["vessel"])
+
+
+def calibration_summary(few: tuple[str, ...], kind: dict) -> list[dict]:
+    values = {"mean predicted": 0.12, "observed share": 0.118, "intercept": -0.02, "slope": 0.85, "Brier": 0.0945,
+              "scaled Brier": 0.1, "ICI": 0.02, "E50": 0.015, "E90": 0.05}  # fmt: skip
+    return [
+        {"vessel": v, "measure": m, "n": 2100, "events": 7, "note": "too few events (7)"} | kind
+        if v in few
+        else {"vessel": v, "measure": m, "estimate": value, "lower": value - 0.15,
+              "upper": 0.99 if (v, m) == ("RCA", "slope") else value + 0.2, "n": 2200, "events": 260, "level": 0.95,
+              "note": ""} | kind
+        for v in VESSELS for m, value in values.items()
     ]  # fmt: skip
-    rows.append(
-        {"vessel": "macro", "n": 2300, "patients": 1910, "auc": macro, "bootstrap_lower": macro - 0.02,
-         "bootstrap_upper": macro + 0.02, "replicates": 1000, "note": "mean of RCA, LAD, LCX"}
-    )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def write_site(folder: Path, site: str) -> None:
@@ -109,17 +137,12 @@ def write_site(folder: Path, site: str) -> None:
     )
     put("discrimination", discrimination(AUC, 0.697))
     put("normal_ecg", discrimination({"RCA": 0.69, "LM": np.nan, "LAD": 0.66, "LCX": np.nan}, 0.675))
-    put(
-        "calibration_summary",
-        [
-            {"vessel": v, "n": 2200, "events": 260, "mean_predicted": 0.12, "observed": 0.118, "intercept": -0.02,
-             "intercept_lower": -0.15, "intercept_upper": 0.11, "slope": 0.85, "slope_lower": 0.7,
-             "slope_upper": 0.99 if v == "RCA" else 1.1, "brier": 0.0945, "brier_lower": 0.09, "brier_upper": 0.1,
-             "note": ""}
-            if v != "LM" else {"vessel": v, "n": 2100, "events": 7, "note": "too few events (7)"}
-            for v in VESSELS
-        ],
-    )  # fmt: skip
+    put("calibration_summary", estimate_table(calibration_summary(("LM",), {}), ["vessel"]))
+    if site != "internal":
+        recalibrated = [row for kind in KINDS for row in calibration_summary(("LM",), {"predictions": kind})]
+        put("recalibrated_summary", estimate_table(recalibrated, ["vessel", "predictions"]))
+        put("recalibrated_curve", estimate_table([], ["vessel", "predictions", "predicted"]))
+        put("recalibration", estimate_table([], ["vessel", "predictions", "fold"]))
     levels = [("all ECGs", "all"), ("age", "< 65 years"), ("age", "≥ 65 years"), ("sex", "female"), ("sex", "male")]
     put(
         "subgroups",
@@ -131,8 +154,14 @@ def write_site(folder: Path, site: str) -> None:
             for v in VESSELS for s, level in levels
         ],
     )  # fmt: skip
-    put("grades", [{"vessel": v, "grade": g, "n": 40, "median": 0.1, "spearman": 0.21, "spearman_p": 0.0001}
-                   for v in VESSELS for g in GRADES])  # fmt: skip
+    trend = {"Spearman correlation": 0.21, "Jonckheere-Terpstra z": 9.1, "Jonckheere-Terpstra p": 0.0001,
+             "smallest rise of the median": -0.01 if site == "external" else 0.02}  # fmt: skip
+    put("grades", estimate_table(
+        [{"vessel": v, "grade": g, "measure": "median", "estimate": 0.1, "n": 40} for v in VESSELS for g in GRADES]
+        + [{"vessel": v, "grade": "", "measure": m, "estimate": e, "n": 2200, "patients": 1900}
+           for v in VESSELS for m, e in trend.items()],
+        ["vessel", "grade"],
+    ))  # fmt: skip
     put(
         "cumulative_events",
         [
@@ -178,7 +207,8 @@ def write_site(folder: Path, site: str) -> None:
     put("table1", [{"characteristic": "n", "value": "", "All": "1910"},
                    {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
-    names = ["roc", "calibration", "normal_ecg_roc", "subgroups", "grades", "cumulative_events"]
+    names = ["recalibrated"] * (site != "internal")
+    names += ["roc", "calibration", "normal_ecg_roc", "subgroups", "grades", "cumulative_events"]
     names += ["attribution", "planted"]
     draw_toy(folder / "figures" / "toy.svg")
     for name in (*names, *(f"waveforms_{vessel}" for vessel in VESSELS)):

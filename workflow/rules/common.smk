@@ -237,10 +237,10 @@ def jobs_of(study):
         jobs += [("validate", site)]
         jobs += [("compare_with_truth", site)] if study.sites[site].simulation else []
         if is_main(study):
-            jobs += [(rule, site) for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk")]
-            if is_normal_measured(study):
-                jobs += [("measure_ecgs", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
-            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site)]
+            jobs += [
+                (rule, site)
+                for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk", "analyse_severity")
+            ]
             jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]

@@ -152,7 +152,7 @@ def auc_bootstrap(
 
 
 def auc_and_pr_auc(y_true: np.ndarray, y_score: np.ndarray) -> tuple[float, float]:
-    """AUC and PR-AUC (average precision, Davis and Goadrich, ICML 2006) of scikit-learn; both classes must be present."""
+    """AUC and PR-AUC (as average precision) of scikit-learn; both classes must be present."""
     return float(roc_auc_score(y_true, y_score)), float(average_precision_score(y_true, y_score))
 
 

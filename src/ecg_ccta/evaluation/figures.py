@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
 from ecg_ccta.evaluation.recalibration import AS_PREDICTED, KINDS
-from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, PAGE, STYLE, VESSEL_COLOURS
+from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, STYLE, VESSEL_COLOURS
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
 _KIND_LINES = dict(zip(KINDS, (("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")), strict=True))
@@ -165,82 +165,6 @@ def recalibration_figure(curve: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     return figure
 
 
-def forest_figure(subgroups: pd.DataFrame) -> Figure:
-    """AUC of each vessel in every subgroup with clustered bootstrap intervals, events and ECGs beside it.
-
-    Parameters
-    ----------
-    subgroups : from `subgroup_auc`
-    """
-    lines = subgroups[["subgroup", "level"]].drop_duplicates().reset_index(drop=True)
-    place, rows = 0.0, {}
-    headings = []
-    for subgroup, levels in lines.groupby("subgroup", sort=False):
-        if len(levels) > 1:
-            headings.append((place, str(subgroup)))
-            place += 1
-        for level in levels["level"]:
-            rows[subgroup, level] = place
-            place += 1
-        place += 0.35
-    known = subgroups[["bootstrap_lower", "bootstrap_upper"]].to_numpy()
-    lowest, highest = (np.nanmin(known), np.nanmax(known)) if np.isfinite(known).any() else (0.4, 1.0)
-    # Chance is always in the picture.
-    limits = (max(0.0, min(0.5, np.floor(lowest * 10) / 10)), min(1.0, np.ceil(highest * 10) / 10))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(PAGE, 0.62 + 0.142 * place))
-        grid = figure.subplots(1, 1 + len(VESSELS), sharey=True, width_ratios=[0.92, *[1] * len(VESSELS)])
-        labels = grid[0]
-        labels.set_axis_off()
-        labels.set(xlim=(0, 1), ylim=(place, -1.6))
-        for y, subgroup in headings:
-            labels.text(0, y, _heading(subgroup), va="center", fontsize=7, fontweight="bold")
-        for (_, level), y in rows.items():
-            alone = level == "all"
-            labels.text(
-                0 if alone else 0.08,
-                y,
-                "All ECGs" if alone else level,
-                va="center",
-                fontsize=7,
-                fontweight="bold" if alone else "normal",
-            )
-        for vessel, axes in zip(VESSELS, grid[1:], strict=True):
-            _forest(axes, subgroups[subgroups["vessel"] == vessel], rows, vessel, limits)
-        figure.supxlabel("AUC with interval over patients (dotted: chance; solid line: all ECGs)", fontsize=7)
-    return figure
-
-
-def _forest(
-    axes: Axes, table: pd.DataFrame, rows: dict[tuple[str, str], float], vessel: str, limits: tuple[float, float]
-) -> None:
-    colour = VESSEL_COLOURS[vessel]
-    span = limits[1] - limits[0]
-    # The left half of the panel is the text column, so that numbers and intervals stand in one line.
-    axes.set_xlim(limits[0] - 0.72 * span, limits[1] + 0.03 * span)
-    axes.set_xticks([tick for tick in (0.1, 0.3, 0.5, 0.7, 0.9) if limits[0] <= tick <= limits[1]])
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_bounds(*limits)
-    axes.tick_params(left=False, labelleft=False)
-    axes.set_title(vessel, fontweight="bold", color=colour)
-    text = limits[0] - 0.06 * span
-    axes.text(text, -0.85, "events/ECGs", ha="right", va="center", fontsize=6, color=GREY)
-    bottom, top = max(rows.values()) + 0.6, -0.5
-    axes.plot([0.5, 0.5], [top, bottom], color=GREY, linewidth=0.6, linestyle=":")
-    for row in table.itertuples():
-        y = rows[row.subgroup, row.level]
-        axes.text(text, y, f"{row.events}/{row.n}", ha="right", va="center", fontsize=6)
-        if np.isnan(row.auc):
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-            axes.text(limits[0] + 0.04 * span, y, row.note, va="center", fontsize=5.5, color=GREY, bbox=box)
-            continue
-        whole = row.level == "all"
-        if whole:
-            axes.plot([row.auc, row.auc], [y, bottom], color=colour, linewidth=0.6, alpha=0.6)
-        axes.plot([row.bootstrap_lower, row.bootstrap_upper], [y, y], color=colour, linewidth=1)
-        axes.plot(row.auc, y, "D" if whole else "s", color=colour, markersize=4 if whole else 3.2, markeredgewidth=0)
-
-
 def grade_figure(scored: pd.DataFrame, severity: pd.DataFrame) -> Figure:
     """Predicted probability by CCTA grade: median, quartiles, and whiskers from the 5th to the 95th percentile.
 
@@ -303,8 +227,8 @@ def _panels(
 ) -> list[str]:
     """One panel per vessel, or in its place the reason why there is none; returns the vessels without one.
 
-    `table` has a row per vessel with an estimate and a note; a note without a number means that there is nothing to draw. The title
-    stands `title_pad` points above the panel.
+    `table` has a row per vessel with an estimate and a note; a note without a number means that there is nothing to
+    draw. The title stands `title_pad` points above the panel.
     """
     empty = []
     by_vessel = table.set_index("vessel")
@@ -332,7 +256,3 @@ def _percent(axis: Axis) -> None:
 
 def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
-
-
-def _heading(subgroup: str) -> str:
-    return subgroup if subgroup.startswith("ECG") else subgroup.capitalize()

@@ -49,10 +49,10 @@ def severity(results: ResultsFolder) -> Section | None:
                 [("", rows)],
                 downloads=[results.download("grades", site)],
                 notes=[
-                    "Spearman: interval over patients with all their ECGs. Jonckheere-Terpstra: one ECG per patient, the "
-                    "nearest to the CCTA, two-sided. The smallest rise of the median from one grade to the next, among "
-                    f"grades with at least {results.study.evaluation.minimum_events} patients, is positive where the "
-                    "medians rise through all grades."
+                    "Spearman: interval over patients with all their ECGs. Jonckheere-Terpstra: one ECG per patient, "
+                    "the nearest to the CCTA, two-sided. The smallest rise of the median from one grade to the next, "
+                    f"among grades with at least {results.study.evaluation.minimum_events} patients, is positive where "
+                    "the medians rise through all grades."
                 ],
             )
         )

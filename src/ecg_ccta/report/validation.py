@@ -59,9 +59,9 @@ def _discrimination(results: ResultsFolder, site: str) -> list:
             [("", rows)],
             downloads=[results.download("discrimination", site)],
             notes=[
-                "The clustered interval draws patients with all their ECGs; DeLong's takes ECGs for independent. PR-AUC: "
-                "average precision; a blind guess has the share of events. Mean: over vessels with enough events. "
-                "Pooled: all pairs of an ECG and such a vessel, so that the vessels' prevalences help."
+                "The clustered interval draws patients with all their ECGs; DeLong's takes ECGs for independent. "
+                "PR-AUC: average precision; a blind guess has the share of events. Mean: over vessels with enough "
+                "events. Pooled: all pairs of an ECG and such a vessel, so that the vessels' prevalences help."
             ],
         )
     )
@@ -105,9 +105,9 @@ def _calibration(results: ResultsFolder, site: str) -> list:
             [("", rows)],
             downloads=[results.download("calibration_summary", site)],
             notes=[
-                "Intercept 0 and slope 1 are ideal; a slope below 1 means predictions that are too extreme. ICI, E50 and "
-                "E90: mean, median and 90 % quantile of the distance between the smoothed curve and the prediction; "
-                "chance alone keeps them above 0."
+                "Intercept 0 and slope 1 are ideal; a slope below 1 means predictions that are too extreme. ICI, E50 "
+                "and E90: mean, median and 90 % quantile of the distance between the smoothed curve and the "
+                "prediction; chance alone keeps them above 0."
             ],
         )
     )
@@ -135,11 +135,12 @@ def _recalibration(results: ResultsFolder, site: str) -> list:
 
 
 def _recalibrated_sentence(found: pd.DataFrame) -> str:
-    by_kind = found.pivot(index="vessel", columns="predictions", values="estimate").reindex(VESSELS)
+    ici = found.set_index(["vessel", "predictions"])["estimate"]
     parts = [
-        f"{vessel} {number(row[AS_PREDICTED])} to {number(row[INTERCEPT])} and {number(row[LOGISTIC])}"
-        for vessel, row in by_kind.iterrows()
-        if not row.isna().any()
+        f"{vessel} {number(ici[vessel, AS_PREDICTED])} to {number(ici[vessel, INTERCEPT])} and "
+        f"{number(ici[vessel, LOGISTIC])}"
+        for vessel in VESSELS
+        if not ici[vessel].isna().any()
     ]
     if not parts:
         return "No vessel has enough events to recalibrate."
