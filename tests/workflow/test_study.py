@@ -191,6 +191,35 @@ def test_a_network_of_ecgfounders_size_fine_tunes_on_the_simulated_site(small_st
     assert model.provenance["best_epoch"] == -1 or not torch.equal(before, after["first_conv.conv.weight"])
 
 
+def test_a_leak_stops_the_study_and_names_what_leaked(make_workflow, small_study, tmp_path):
+    leaking = make_workflow(tmp_path / "leaking")
+    shutil.copytree(small_study.folder, leaking.folder, symlinks=True)
+    results = leaking.results / "small"
+    assert (pd.read_csv(results / "tables/leakage.csv")["findings"] == 0).all()
+    # One recording under another patient of the other fold: a tenth larger, 0.4 s later, with noise.
+    cohort = pd.read_parquet(results / "cohort/internal.parquet")
+    fold = cohort["patient_id"].map(
+        pd.read_parquet(results / "splits/internal.parquet").set_index("patient_id")["fold"]
+    )
+    here = cohort[(fold == 0) & (cohort["shard"] == 0)].iloc[0]
+    there = cohort[(fold == 1) & (cohort["shard"] == 0)].iloc[0]
+    signals = np.load(results / "signals/internal/0.npy")
+    noise = np.random.default_rng(0).normal(0, 10, signals[0].shape)
+    signals[there["row"]] = np.rint(1.1 * np.roll(signals[here["row"]], -200, axis=-1) + noise)
+    np.save(results / "signals/internal/0.npy", signals)
+    report = results / "report/index.html"
+    report.unlink()
+    done = leaking.run(
+        "results/small/report/index.html", options=["--allowed-rules", "audit_leakage", "build_report"], check=False
+    )
+    assert done.returncode
+    assert "leakage: 1 of 12 checks found something" in done.stdout
+    assert "near-duplicate in two folds" in done.stdout
+    assert here["ecg_id"] in done.stdout
+    assert there["ecg_id"] in done.stdout
+    assert not report.exists()
+
+
 @pytest.fixture
 def real_site(real_ecg, small_study, make_workflow, root, tmp_path):
     """The small study with the real recordings as site `challenge`, described by their headers."""

@@ -217,6 +217,36 @@ def simulated_sites(study):
     return [name for name, site in study.sites.items() if site.simulation]
 
 
+def every_site(pattern):
+    """Function of the wildcards that puts every site of the study into a file pattern."""
+    return lambda wildcards: [pattern.format(study=wildcards.study, site=site) for site in study_of(wildcards).sites]
+
+
+def every_signal(wildcards):
+    return [path for site in study_of(wildcards).sites for path in shards_at(wildcards, site, "npy")]
+
+
+def analysed_predictions_of(wildcards):
+    return [f"results/{wildcards.study}/predictions/{site}.parquet" for site in analysed_sites(study_of(wildcards))]
+
+
+def intermediate_trace_of(wildcards):
+    """What the intermediate task left, where the study has one."""
+    study = study_of(wildcards)
+    if study.intermediate is None:
+        return []
+    task = [f"results/{study.study}/intermediate/{name}" for name in ("flow.json", "contract.json")]
+    return [*task, f"results/{study.study}/cohort/{study.intermediate_site}.labels.parquet"]
+
+
+def random_start_trace_of(wildcards):
+    """Models from random weights and their predictions, where the study makes them."""
+    study = study_of(wildcards)
+    if study.random_start is None or not is_main(study):
+        return []
+    return [*random_start_models_of(wildcards), f"results/{study.study}/random_start/predictions.parquet"]
+
+
 def is_main(study):
     """Whether this is the study asked for rather than its negative control."""
     return study.study == STUDY.study
@@ -244,9 +274,11 @@ def jobs_of(study):
             jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
+    # The audit needs the thresholds of a negative control too.
+    jobs += [("choose_thresholds", "thresholds"), ("audit_leakage", "leakage")]
     if is_main(study):
         jobs += [("attribute_waveforms", study.development_site)]
-        jobs += [("choose_thresholds", "thresholds"), ("plan_sample_size", "sample_size")]
+        jobs += [("plan_sample_size", "sample_size")]
         if study.random_start:
             jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
             jobs += [("compare_starts", "starts")]
@@ -279,7 +311,8 @@ def attribution_map_of(wildcards):
 def control_records(wildcards):
     """What the report of the main study needs of its negative control."""
     if wildcards.study == STUDY.study and CONTROL:
-        return [f"results/{CONTROL.study}/tables/discrimination_{CONTROL.development_site}.csv"]
+        tables = ("leakage", f"discrimination_{CONTROL.development_site}")
+        return [f"results/{CONTROL.study}/tables/{name}.csv" for name in tables]
     return []
 
 

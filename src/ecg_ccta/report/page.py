@@ -12,6 +12,7 @@ from ecg_ccta.report.decisions import decisions
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
+from ecg_ccta.report.leakage import leakage
 from ecg_ccta.report.methods import methods
 from ecg_ccta.report.provenance import provenance
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -62,6 +63,7 @@ def build_report(
         sample_size(results),
         starts(results),
         methods(study),
+        leakage(results),
         analyses.limits(results),
         provenance(results),
     ]
