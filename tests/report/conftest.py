@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from ecg_ccta import figures
 from ecg_ccta.config import Study, load, merge, read_yaml, validated
 from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
+from ecg_ccta.evaluation.heterogeneity import WALD
 from ecg_ccta.evaluation.recalibration import KINDS
+from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
 from ecg_ccta.explanation.segments import SEGMENTS
 from ecg_ccta.files import write_json
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
@@ -53,7 +55,6 @@ def finished(tmp_path_factory) -> Path:
     ]  # fmt: skip
     path = folder / "tables/discrimination_comparison.csv"
     estimate_table(comparison, ["site", "vessel"]).to_csv(path, index=False)
-    write_leakage(folder)
     write_leakage(folder)
     write_records(folder)
     return folder
@@ -113,6 +114,27 @@ def calibration_summary(few: tuple[str, ...], kind: dict) -> list[dict]:
     ]  # fmt: skip
 
 
+def normal_comparison() -> pd.DataFrame:
+    rows = [{"vessel": "any", "ecgs": ecgs, "measure": "ECGs", "estimate": number, "n": number, "method": "count"}
+            for ecgs, number in (("normal", 800), ("not normal", 1300), ("unknown", 200))]  # fmt: skip
+    for v in VESSELS:
+        few = {"note": "too few events (3)"} if v == "LM" else {}
+        rows += [
+            {"vessel": v, "ecgs": ecgs, "measure": "AUC", "method": CLUSTERED, "n": 1000, "events": 100}
+            | (few or {"estimate": value, "lower": value - 0.04, "upper": value + 0.04})
+            for ecgs, value in (("normal", 0.66), ("not normal", 0.72))
+        ]  # fmt: skip
+        rows += [
+            {"vessel": v, "ecgs": "normal - not normal", "measure": measure, "method": method}
+            | (few or {"estimate": value, "lower": value - 0.05, "upper": value + 0.05})
+            for measure, method, value in (
+                ("AUC difference", UNPAIRED_DELONG, -0.06), ("AUC difference p", UNPAIRED_DELONG, 0.012),
+                ("AUC difference", CLUSTERED, -0.06), ("AUC difference p", WALD, 0.02 if v == "LAD" else 0.3),
+            )
+        ]  # fmt: skip
+    return estimate_table(rows, ["vessel", "ecgs"])
+
+
 def write_site(folder: Path, site: str) -> None:
     """Every table and figure of one site."""
     tables = folder / "tables"
@@ -144,17 +166,23 @@ def write_site(folder: Path, site: str) -> None:
         put("recalibrated_summary", estimate_table(recalibrated, ["vessel", "predictions"]))
         put("recalibrated_curve", estimate_table([], ["vessel", "predictions", "predicted"]))
         put("recalibration", estimate_table([], ["vessel", "predictions", "fold"]))
-    levels = [("all ECGs", "all"), ("age", "< 65 years"), ("age", "≥ 65 years"), ("sex", "female"), ("sex", "male")]
-    put(
-        "subgroups",
+    put("normal_ecg_comparison", normal_comparison())
+    put("normal_ecg_calibration_summary", estimate_table(calibration_summary(("LM",), {}), ["vessel"]))
+    categories = [("all ECGs", "all"), ("age", "< 65 years"), ("age", "≥ 65 years"), ("sex", "female"), ("sex", "male")]
+    few = {"note": "too few events (3)"}
+    put("subgroups", estimate_table(
         [
-            {"vessel": v, "subgroup": s, "level": level, "n": 900, "events": 100, "patients": 800, "missing": 3,
-             "auc": AUC[v], "delong_lower": AUC[v] - 0.05, "delong_upper": AUC[v] + 0.05,
-             "bootstrap_lower": AUC[v] - 0.05, "bootstrap_upper": AUC[v] + 0.05,
-             "note": "too few events (3)" if v == "LM" else ""}
-            for v in VESSELS for s, level in levels
+            {"vessel": v, "subgroup": s, "category": c, "measure": "AUC", "method": method, "n": 900, "events": 100,
+             "patients": 800, "level": 0.95}
+            | (few if v == "LM" else {"estimate": AUC[v], "lower": AUC[v] - 0.05, "upper": AUC[v] + 0.05})
+            for v in VESSELS for s, c in categories for method in (CLUSTERED, DELONG)
+        ] + [
+            {"vessel": v, "subgroup": s, "category": "", "measure": f"interaction {letter}"}
+            | (few if v == "LM" else {"estimate": 0.003 if (v, s, site) == ("LAD", "sex", "external") else value})
+            for v in VESSELS for s in ("age", "sex") for letter, value in (("p", 0.21), ("q", 0.42))
         ],
-    )  # fmt: skip
+        ["vessel", "subgroup", "category"],
+    ))  # fmt: skip
     trend = {"Spearman correlation": 0.21, "Jonckheere-Terpstra z": 9.1, "Jonckheere-Terpstra p": 0.0001,
              "smallest rise of the median": -0.01 if site == "external" else 0.02}  # fmt: skip
     put("grades", estimate_table(
@@ -209,8 +237,9 @@ def write_site(folder: Path, site: str) -> None:
                    {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
     names = ["recalibrated"] * (site != "internal")
-    names += ["roc", "calibration", "normal_ecg_roc", "subgroups", "grades", "cumulative_events"]
-    names += ["attribution", "planted"]
+    names += ["roc", "calibration", "grades", "cumulative_events", "attribution", "planted"]
+    names += [f"normal_ecg_{name}" for name in ("roc", "calibration", "comparison")]
+    names += [f"subgroups_{vessel}" for vessel in VESSELS]
     draw_toy(folder / "figures" / "toy.svg")
     for name in (*names, *(f"waveforms_{vessel}" for vessel in VESSELS)):
         for suffix in (".svg", ".png"):

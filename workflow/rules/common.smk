@@ -266,17 +266,22 @@ def jobs_of(study):
     for site in sites_with(study, "ccta"):
         jobs += [("validate", site)]
         jobs += [("compare_with_truth", site)] if study.sites[site].simulation else []
+        if is_normal_measured(study) and (is_main(study) or study.sites[site].simulation):
+            jobs += [("measure_ecgs", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
         if is_main(study):
             jobs += [
                 (rule, site)
                 for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk", "analyse_severity")
             ]
             jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
+            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site)]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
     # The audit needs the thresholds of a negative control too.
     jobs += [("choose_thresholds", "thresholds"), ("audit_leakage", "leakage")]
     if is_main(study):
+        jobs += [("recalibrate", site) for site in validated_external_sites(study)]
+        jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
         jobs += [("attribute_waveforms", study.development_site)]
         jobs += [("plan_sample_size", "sample_size")]
         if study.random_start:
@@ -284,8 +289,6 @@ def jobs_of(study):
             jobs += [("compare_starts", "starts")]
     return jobs
 
-        jobs += [("recalibrate", site) for site in validated_external_sites(study)]
-        jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
 
 def records_of(wildcards):
     """Records of all jobs before the report; that of the foundation, which a control shares, with the main study's."""

@@ -151,9 +151,17 @@ rule analyse_normal_ecg:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
+        thresholds="results/{study}/thresholds.json",
+        measurements=measurements_of,
     output:
-        normal_ecg="results/{study}/tables/normal_ecg_{site}.csv",
+        discrimination="results/{study}/tables/normal_ecg_{site}.csv",
         roc="results/{study}/tables/normal_ecg_roc_{site}.csv",
+        calibration="results/{study}/tables/normal_ecg_calibration_{site}.csv",
+        calibration_curve="results/{study}/tables/normal_ecg_calibration_curve_{site}.csv",
+        calibration_summary="results/{study}/tables/normal_ecg_calibration_summary_{site}.csv",
+        thresholds="results/{study}/tables/normal_ecg_thresholds_{site}.csv",
+        strata="results/{study}/tables/normal_ecg_strata_{site}.csv",
+        comparison="results/{study}/tables/normal_ecg_comparison_{site}.csv",
         roc_figure_svg=report(
             "results/{study}/figures/normal_ecg_roc_{site}.svg",
             caption="../report/normal_ecg_roc.rst",
@@ -161,6 +169,20 @@ rule analyse_normal_ecg:
             subcategory="figures",
         ),
         roc_figure_png="results/{study}/figures/normal_ecg_roc_{site}.png",
+        calibration_figure_svg=report(
+            "results/{study}/figures/normal_ecg_calibration_{site}.svg",
+            caption="../report/normal_ecg_calibration.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        calibration_figure_png="results/{study}/figures/normal_ecg_calibration_{site}.png",
+        comparison_figure_svg=report(
+            "results/{study}/figures/normal_ecg_comparison_{site}.svg",
+            caption="../report/normal_ecg_comparison.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        comparison_figure_png="results/{study}/figures/normal_ecg_comparison_{site}.png",
         record="results/{study}/records/analyse_normal_ecg/{site}.json",
     log:
         "results/{study}/logs/analyse_normal_ecg/{site}.log",
@@ -187,13 +209,34 @@ rule analyse_subgroups:
         predictions="results/{study}/predictions/{site}.parquet",
     output:
         subgroups="results/{study}/tables/subgroups_{site}.csv",
-        forest_figure_svg=report(
-            "results/{study}/figures/subgroups_{site}.svg",
+        RCA_svg=report(
+            "results/{study}/figures/subgroups_RCA_{site}.svg",
             caption="../report/subgroups.rst",
             category="{site}",
             subcategory="figures",
         ),
-        forest_figure_png="results/{study}/figures/subgroups_{site}.png",
+        RCA_png="results/{study}/figures/subgroups_RCA_{site}.png",
+        LM_svg=report(
+            "results/{study}/figures/subgroups_LM_{site}.svg",
+            caption="../report/subgroups.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LM_png="results/{study}/figures/subgroups_LM_{site}.png",
+        LAD_svg=report(
+            "results/{study}/figures/subgroups_LAD_{site}.svg",
+            caption="../report/subgroups.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LAD_png="results/{study}/figures/subgroups_LAD_{site}.png",
+        LCX_svg=report(
+            "results/{study}/figures/subgroups_LCX_{site}.svg",
+            caption="../report/subgroups.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LCX_png="results/{study}/figures/subgroups_LCX_{site}.png",
         record="results/{study}/records/analyse_subgroups/{site}.json",
     log:
         "results/{study}/logs/analyse_subgroups/{site}.log",

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, rows_of
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Figure, Section, Table, Text
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value
@@ -227,15 +226,6 @@ def limits(results: ResultsFolder) -> Section:
 
 def _validated(results: ResultsFolder) -> list[str]:
     return [site for site, settings in results.study.sites.items() if settings.tables.ccta is not None]
-
-
-def _auc_rows(found: pd.DataFrame, key: str) -> list[list[str]]:
-    rows = []
-    for _, row in found.iterrows():
-        macro = row[key] == "macro"
-        auc = interval(row["estimate"], row["lower"], row["upper"], note=row["note"])
-        rows.append(["Mean" if macro else row[key], count(row["n"]), "" if macro else count(row["events"]), auc])
-    return rows
 
 
 def _reading(day: float, cells: pd.DataFrame) -> list[str]:

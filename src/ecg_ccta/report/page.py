@@ -14,11 +14,13 @@ from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
 from ecg_ccta.report.leakage import leakage
 from ecg_ccta.report.methods import methods
+from ecg_ccta.report.normal_ecg import normal_ecg
 from ecg_ccta.report.provenance import provenance
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sample_size import sample_size
 from ecg_ccta.report.severity import severity
 from ecg_ccta.report.starts import starts
+from ecg_ccta.report.subgroups import subgroups
 from ecg_ccta.report.thresholds import thresholds
 from ecg_ccta.report.validation import validation
 
@@ -51,8 +53,8 @@ def build_report(
         inclusion(results),
         validation(results),
         severity(results),
-        analyses.normal_ecg(results),
-        analyses.subgroups(results),
+        normal_ecg(results),
+        subgroups(results),
         thresholds(results),
         decisions(results),
         added_value(results),

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number
+from ecg_ccta.report.formatting import count, interval, listed, number
 from ecg_ccta.vessels import VESSELS
 
 
