@@ -267,7 +267,8 @@ def _distances(fitted: np.ndarray, probability: np.ndarray, weights: np.ndarray)
             ranked[np.arange(len(ranked)), np.minimum((reached <= rank[:, None]).sum(axis=1), ranked.shape[1] - 1)]
             for rank in (np.floor(place), np.ceil(place))
         )
-        found[name] = low + (place - np.floor(place)) * (high - low)
+        quantile = low + (place - np.floor(place)) * (high - low)
+        found[name] = np.where(np.isfinite(found["ICI"]), quantile, np.nan)
     return found
 
 
