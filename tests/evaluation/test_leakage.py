@@ -364,6 +364,16 @@ def test_a_near_duplicate_of_an_analysed_recording_among_the_teaching_ones_is_fo
     assert "near-duplicate of an analysed recording taught (archive and all analysed sites), 1 finding" in message
 
 
+def test_a_copy_of_a_patient_who_was_left_out_is_no_leak(with_intermediate):
+    taught, external = with_intermediate["taught"], with_intermediate["external"][0]
+    planted = taught.site.waves.copy()
+    recordings = list(taught.site.cohort["signal_sha256"])
+    left_out = recordings.index(external.cohort["signal_sha256"][3])
+    planted[left_out] = external.waves[3]
+    table = audit(**{**with_intermediate, "taught": replace(taught, site=replace(taught.site, waves=planted))})
+    assert (table["findings"] == 0).all()
+
+
 def test_several_leaks_are_all_told(clean):
     message = complaint(
         changed(

@@ -6,7 +6,7 @@ how it was meant to run.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,9 @@ def audit(
         *[pseudonym_check(development, site) for site in external],
         *[ensemble_check(site) for site in external],
         *recording_checks(development, splits, external),
-        *near_duplicate_checks(development, splits, external, taught.site if taught else None),
+        *near_duplicate_checks(
+            development, splits, external, _teaching_site(taught, [development, *external]) if taught else None
+        ),
     ]
     if random_predictions is not None:
         checks.append(out_of_fold_check(cohort, splits, random_predictions, "predictions from random weights"))
@@ -389,7 +391,7 @@ def near_duplicate_checks(
 ) -> list[Check]:
     """No recording twice that differs in gain, start or noise: in two folds, or in development and another site.
 
-    The intermediate site's ECGs are compared with all analysed ones, because it taught the network that scores them.
+    Those of the patients who taught the intermediate task are compared with all that the network then scores.
     """
     sites = [development, *external, *([intermediate] if intermediate else [])]
     ends = np.cumsum([len(site.cohort) for site in sites])
@@ -454,13 +456,7 @@ def near_duplicate_checks(
 def intermediate_checks(taught: Taught, analysed: Sequence[AuditedSite]) -> list[Check]:
     """Nobody who taught the intermediate task is in an analysed site."""
     cohort = taught.site.cohort
-    patients, recordings = (
-        set().union(*(site.cohort[column] for site in analysed)) for column in ("patient_id", "signal_sha256")
-    )
-    same_patient = set(cohort["patient_id"]) & patients
-    same_recording = set(cohort["patient_id"][cohort["signal_sha256"].isin(recordings)])
-    labelled = cohort["ecg_id"].isin(taught.labels["ecg_id"][taught.labels.drop(columns="ecg_id").notna().any(axis=1)])
-    may_teach = labelled & ~cohort["patient_id"].isin(same_patient | same_recording)
+    same_patient, same_recording, may_teach = _overlap(taught, analysed)
     findings = []
     if taught.contract.get("patients_sha256") != patients_fingerprint(cohort["patient_id"][may_teach]):
         findings.append("the network was taught by other patients than those whom no analysed site shares")
@@ -482,6 +478,30 @@ def intermediate_checks(taught: Taught, analysed: Sequence[AuditedSite]) -> list
             f"by pseudonym blind to {', '.join(blind)}: other pseudonym keys" if blind else "",
         )
     ]
+
+
+def _overlap(taught: Taught, analysed: Sequence[AuditedSite]) -> tuple[set[str], set[str], np.ndarray]:
+    """Patients of analysed sites by pseudonym, those by recording, and which ECGs may teach, (ECGs,) bool."""
+    cohort = taught.site.cohort
+    patients, recordings = (
+        set().union(*(site.cohort[column] for site in analysed)) for column in ("patient_id", "signal_sha256")
+    )
+    same_patient = set(cohort["patient_id"]) & patients
+    same_recording = set(cohort["patient_id"][cohort["signal_sha256"].isin(recordings)])
+    labelled = cohort["ecg_id"].isin(taught.labels["ecg_id"][taught.labels.drop(columns="ecg_id").notna().any(axis=1)])
+    return (
+        same_patient,
+        same_recording,
+        (labelled & ~cohort["patient_id"].isin(same_patient | same_recording)).to_numpy(),
+    )
+
+
+def _teaching_site(taught: Taught, analysed: Sequence[AuditedSite]) -> AuditedSite:
+    """The intermediate site with all ECGs of the patients who teach: who was left out may well be known elsewhere."""
+    cohort = taught.site.cohort
+    _, _, may_teach = _overlap(taught, analysed)
+    kept = cohort["patient_id"].isin(cohort["patient_id"][may_teach]).to_numpy()
+    return replace(taught.site, cohort=cohort[kept], waves=taught.site.waves[kept])
 
 
 def _folds(splits: pd.DataFrame) -> list[int]:
