@@ -20,6 +20,8 @@ from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
 RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
+PLACES = ("scanner", "centre")
+"""Where and how the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
 PSEUDONYM = r"^[0-9a-f]{20}$"
 
 
@@ -45,6 +47,7 @@ _ELIGIBLE = {
     **{name: pa.Column("boolean", nullable=True) for name in RISK_FACTORS},
     "chest_pain": _words(CHEST_PAIN),
     "statement": pa.Column("string", nullable=True),
+    **{name: pa.Column("string", nullable=True, required=False) for name in PLACES},
     **{f"grade_{vessel}": _words(GRADES) for vessel in VESSELS},
     **{f"target_{vessel}": pa.Column("Int8", pa.Check.isin([0, 1]), nullable=True) for vessel in VESSELS},
 }
@@ -143,7 +146,8 @@ def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -
     """`table` with the schema's types, or a StudyError naming `origin`, the column and the first offending row."""
     _refuse_lossy(table, schema, origin)
     try:
-        return schema.validate(table, lazy=True)[list(schema.columns)]
+        validated = schema.validate(table, lazy=True)
+        return validated[[name for name in schema.columns if name in validated]]
     except SchemaErrors as errors:
         first = errors.failure_cases.iloc[0]
         row = "" if pd.isna(first["index"]) else f", row {first['index']}"

@@ -108,7 +108,7 @@ def test_figure_names_counts_and_p_values(panel, tmp_path) -> None:
     figure = comparison_figure(panel["comparison"])
     words = "\n".join(text.get_text() for text in figure.findobj(Text))
     row = cell(panel["comparison"], "LAD", "normal", "AUC", CLUSTERED)
-    assert f"LAD normal\n({row['events']}/{row['n']})" in words
+    assert f"LAD normal, {row['events']}/{row['n']}" in words
     assert words.count("p ") >= 3
     assert "too few events" in words
     figure.savefig(tmp_path / "comparison.png")

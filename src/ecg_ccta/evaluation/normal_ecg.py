@@ -145,14 +145,14 @@ def comparison_figure(comparison: pd.DataFrame) -> Figure:
     aucs = rows_of(comparison, "AUC", CLUSTERED)
     tests = rows_of(comparison, "AUC difference p", WALD).set_index("vessel")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN, 2.6))
+        figure = Figure(figsize=(COLUMN, 2.5))
         axes = figure.subplots()
         ticks = []
         for number, vessel in enumerate(VESSELS):
-            for offset, side in ((-0.16, "normal"), (0.16, "not normal")):
+            for offset, side in ((-0.18, "normal"), (0.18, "not normal")):
                 row = aucs[(aucs["vessel"] == vessel) & (aucs["ecgs"] == side)].iloc[0]
                 y = number + offset
-                ticks.append((y, f"{vessel} {side}\n({row['events']}/{row['n']})"))
+                ticks.append((y, f"{vessel} {side}, {row['events']}/{row['n']}"))
                 if np.isnan(row["estimate"]):
                     axes.text(0.51, y, row["note"], va="center", fontsize=6, color=GREY)
                     continue
@@ -161,12 +161,12 @@ def comparison_figure(comparison: pd.DataFrame) -> Figure:
                 axes.plot(row["estimate"], y, "o", markersize=4.5, color=VESSEL_COLOURS[vessel], markerfacecolor=filled)
             p_value = tests.loc[vessel, "estimate"]
             if np.isfinite(p_value):
-                said = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2f}"
+                said = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.{3 if p_value < 0.1 else 2}f}"
                 axes.text(1.02, number, said, va="center", fontsize=7, transform=axes.get_yaxis_transform())
         axes.axvline(0.5, color=GREY, linewidth=0.6, linestyle=":")
         axes.set_yticks([place for place, _ in ticks], [label for _, label in ticks], fontsize=6)
         axes.set_ylim(len(VESSELS) - 0.5, -0.5)
         axes.tick_params(left=False)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("AUC with interval over patients (events/ECGs)")
+        axes.set_xlabel("AUC (left: events/ECGs)")
     return figure

@@ -12,7 +12,7 @@ from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.evaluation.heterogeneity import BENJAMINI_HOCHBERG, WALD, adjusted, equality_of_replicates
 from ecg_ccta.evaluation.resampling import patient_codes, percentile_interval
 from ecg_ccta.evaluation.scored import shortage, with_finding
-from ecg_ccta.tables import CHEST_PAIN, RISK_FACTORS
+from ecg_ccta.tables import CHEST_PAIN, PLACES, RISK_FACTORS
 from ecg_ccta.vessels import VESSELS
 
 WHOLE = "all ECGs"
@@ -156,7 +156,7 @@ def subgroup_categories(rows: pd.DataFrame, settings: Evaluation) -> dict[str, p
         factor = rows[name].astype("boolean")
         found[name] = _categories(rows, {"yes": factor, "no": ~factor})
     found["chest pain"] = _categories(rows, {word: rows["chest_pain"] == word for word in CHEST_PAIN})
-    for name in ("scanner", "centre"):
+    for name in PLACES:
         if name in rows and rows[name].notna().any():
             found[name] = _places(rows, name)
     return found
