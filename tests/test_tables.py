@@ -30,6 +30,7 @@ def eligible(rows: int = 3) -> pd.DataFrame:
         **{name: [True] * rows for name in tables.RISK_FACTORS},
         "chest_pain": ["typical"] * rows,
         "statement": ["Sinus rhythm"] * rows,
+        **{name: ["A"] * rows for name in tables.PLACES},
         **{f"grade_{vessel}": ["severe"] * rows for vessel in VESSELS},
         **{f"target_{vessel}": [1] * rows for vessel in VESSELS},
     }
@@ -45,6 +46,11 @@ def breach(table: pd.DataFrame, schema: object) -> str:
         tables.check(table, schema, "cohort/internal.parquet")
     assert str(caught.value).startswith("cohort/internal.parquet: column ")
     return str(caught.value)
+
+
+def test_a_site_may_have_no_scanner_and_no_centre() -> None:
+    table = eligible().drop(columns=list(tables.PLACES))
+    assert list(tables.check(table, tables.ELIGIBLE, "cohort")) == list(table)
 
 
 NULLABLE = [name for name, column in tables.ELIGIBLE.columns.items() if column.nullable]

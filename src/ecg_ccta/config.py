@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.vessels import GRADES, HIGH_RISK_THRESHOLDS, VESSELS
+from ecg_ccta.vessels import GRADES, HIGH_RISK_THRESHOLDS, SCREENING_SPECIFICITY, VESSELS
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower-case letters, digits and hyphens")]
@@ -272,11 +272,40 @@ class RandomStart(Section):
     learning_rate: float | None = Field(None, gt=0, description="null: that of the training from the foundation.")
 
 
+class TargetWidth(Section):
+    """Interval widths that the sample size is planned for; defaults of Riley et al., Stat Med 40:4230, 2021."""
+
+    auc: float = Field(0.1, gt=0, lt=1, description="Width of the AUC's interval.")
+    observed_expected: float = Field(0.2, gt=0, description="Width of the interval of observed over expected events.")
+    slope: float = Field(0.2, gt=0, description="Width of the calibration slope's interval.")
+
+
 class Evaluation(Section):
     level: float = Field(0.95, gt=0, lt=1, description="Level of every interval.")
     bootstrap_replicates: int = Field(1000, gt=0)
     minimum_events: int = Field(10, gt=0, description="A cell with fewer events or non-events says so.")
     high_risk_thresholds: PerVessel = PerVessel(**HIGH_RISK_THRESHOLDS)
+    rule_out_sensitivity: float = Field(
+        0.9, gt=0, le=1, description="Low risk lies below the highest threshold with this sensitivity."
+    )
+    rule_in_specificity: float = Field(
+        0.9, gt=0, le=1, description="High risk begins at the lowest threshold with this specificity."
+    )
+    screening_specificity: PerVessel = Field(
+        PerVessel(**SCREENING_SPECIFICITY), description="Of the opportunistic-screening point."
+    )
+    target_width: TargetWidth = TargetWidth()
+    normal_ecg: Literal["statement", "snomed", "measured"] = Field(
+        "statement",
+        description="What makes an ECG clinically normal: the words of its statement, the SNOMED CT codes in its "
+        "place, or its measured rate, intervals, axis, ST and T.",
+    )
+    normal_codes: list[Annotated[str, Field(pattern=r"^\d+$")]] = Field(
+        ["426783006"],
+        min_length=1,
+        description="snomed: the codes a normal ECG may have; 426783006 is sinus rhythm, 426177001 sinus bradycardia, "
+        "427084000 sinus tachycardia.",
+    )
     age_cut: float = Field(65, gt=0, description="Years; splits the age subgroups.")
     interval_cut_days: float = Field(7, ge=0, description="Days between ECG and CCTA; splits the interval subgroups.")
     calibration_groups: int = Field(20, ge=2, description="Groups of equal size by predicted probability.")

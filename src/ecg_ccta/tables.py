@@ -15,11 +15,13 @@ from pyarrow import ArrowInvalid
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import replacing
-from ecg_ccta.vessels import GRADES, VESSELS
+from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
 RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
+PLACES = ("scanner", "centre")
+"""Where and how the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
 PSEUDONYM = r"^[0-9a-f]{20}$"
 
 
@@ -45,6 +47,7 @@ _ELIGIBLE = {
     **{name: pa.Column("boolean", nullable=True) for name in RISK_FACTORS},
     "chest_pain": _words(CHEST_PAIN),
     "statement": pa.Column("string", nullable=True),
+    **{name: pa.Column("string", nullable=True, required=False) for name in PLACES},
     **{f"grade_{vessel}": _words(GRADES) for vessel in VESSELS},
     **{f"target_{vessel}": pa.Column("Int8", pa.Check.isin([0, 1]), nullable=True) for vessel in VESSELS},
 }
@@ -73,6 +76,21 @@ COHORT = _columns(
 )
 """One row per included ECG: ELIGIBLE, and the shard and row where its signal lies."""
 
+MEASUREMENTS = _columns(
+    ecg_id=_pseudonym(unique=True),
+    beats=pa.Column(int, pa.Check.ge(0)),
+    p_wave=pa.Column("boolean", nullable=True),
+    **{
+        name: pa.Column(float, nullable=True)
+        for name in (
+            "heart_rate", "rr_irregularity", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg", "p_mv_I", "p_mv_II",
+            *(f"st_mv_{lead}" for lead in LEADS), *(f"st60_mv_{lead}" for lead in LEADS),
+            *(f"t_mv_{lead}" for lead in LEADS),
+        )
+    },
+)  # fmt: skip
+"""One row per included ECG: what a reader would measure, see `signals.measuring.measure`."""
+
 FOLLOW_UP = _columns(
     patient_id=_pseudonym(unique=True),
     days=pa.Column(float, pa.Check.ge(0)),
@@ -98,14 +116,24 @@ PREDICTIONS = _columns(
 )
 """One row per ECG and vessel; fold -1 is the ensemble of all folds. `logit` is the calibrated logit."""
 
+RECALIBRATION = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    fold=pa.Column(int, pa.Check.ge(0)),
+)
+"""One row per recalibrated ECG and vessel: its fold; the other folds' patients alone taught what it was scored with."""
+
 RISK_GROUPS = _columns(
     ecg_id=_pseudonym(),
     patient_id=_pseudonym(),
     vessel=pa.Column("string", pa.Check.isin(VESSELS)),
     probability=pa.Column(float, pa.Check.in_range(0, 1)),
     group=pa.Column("string", pa.Check.isin(["low", "high"])),
+    stratum=pa.Column("string", pa.Check.isin(["low", "intermediate", "high"]), nullable=True),
 )
-"""One row per ECG and vessel: the frozen risk group."""
+"""One row per ECG and vessel: the risk group by the guideline's threshold, and the stratum between the rule-out and
+the rule-in threshold (missing where there were too few events to choose them), chosen on other patients."""
 
 
 def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:
@@ -118,7 +146,8 @@ def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -
     """`table` with the schema's types, or a StudyError naming `origin`, the column and the first offending row."""
     _refuse_lossy(table, schema, origin)
     try:
-        return schema.validate(table, lazy=True)[list(schema.columns)]
+        validated = schema.validate(table, lazy=True)
+        return validated[[name for name in schema.columns if name in validated]]
     except SchemaErrors as errors:
         first = errors.failure_cases.iloc[0]
         row = "" if pd.isna(first["index"]) else f", row {first['index']}"

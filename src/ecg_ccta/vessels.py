@@ -25,6 +25,9 @@ EVENT_GRADES: Final = ("severe", "complete")
 HIGH_RISK_THRESHOLDS: Final = {"RCA": 0.15, "LM": 0.01, "LAD": 0.15, "LCX": 0.15}
 """Probability at which a vessel is high risk: ESC 15 % pre-test probability; LM ten times its prevalence of 0.1 %."""
 
+SCREENING_SPECIFICITY: Final = {"RCA": 0.95, "LM": 0.87, "LAD": 0.95, "LCX": 0.95}
+"""Specificity of the opportunistic-screening point."""
+
 LEADS: Final = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """Standard lead order of every signal array."""
 

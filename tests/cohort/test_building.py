@@ -191,6 +191,7 @@ def test_linking_agrees_with_a_plain_search(ecgs, exams):  # fmt: skip
             "patient_id": pd.Series([str(patient) for patient, _, _ in exams], dtype=object),
             "performed_at": pd.Series([zero + pd.Timedelta(days=day) for _, day, _ in exams], dtype="datetime64[ns]"),
             "performed_has_time": pd.Series([False] * len(exams), dtype=bool),
+            "scanner": pd.Series([None] * len(exams), dtype="string"),
             **{vessel: pd.Series([grade for _, _, grade in exams], dtype=object) for vessel in VESSELS},
         }
     )
@@ -206,3 +207,13 @@ def test_linking_agrees_with_a_plain_search(ecgs, exams):  # fmt: skip
         assert row["days_to_ccta"] == apart
         assert pd.isna(row["target_RCA"]) if grade is None else row["target_RCA"] == (grade == "severe")
         assert (reason == "no finding in any vessel") == (grade is None)
+
+
+def test_scanner_and_centre_are_those_of_the_linked_ccta_and_the_ecg(export):
+    for place, (ecg, ccta) in enumerate(zip(export.tables["ecg_index"], export.tables["ccta"], strict=True)):
+        ecg["centre"], ccta["scanner"] = ("ward" if place % 2 else "", f"CT {place}")
+    export.write()
+    eligible = export.build()[0]
+    assert eligible["scanner"].tolist() == [f"CT {place}" for place in range(6)]
+    assert eligible["centre"].isna().tolist() == [True, False] * 3
+    assert set(eligible["centre"].dropna()) == {"ward"}

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
 from ecg_ccta.evaluation import discrimination, proportions
 from ecg_ccta.evaluation.discrimination import (
+    auc_and_pr_auc_replicates,
     auc_bootstrap,
     auc_delong,
     auc_replicates,
@@ -126,14 +127,23 @@ def repeated_patients(seed: int, patients: int = 120) -> tuple[np.ndarray, np.nd
     return truth[groups].astype(int), np.round(score, 1), groups
 
 
-def test_a_replicate_equals_the_auc_of_the_repeated_rows() -> None:
+def test_a_replicate_equals_the_areas_of_the_repeated_rows() -> None:
     y, score, groups = repeated_patients(1)
     codes, patients = patient_codes(groups)
-    drawn = auc_replicates(y, score, codes, patients, 40, seed=5)
-    counts = np.concatenate(list(draw_patients(patients, 40, seed=5)))
-    for auc, count in zip(drawn, counts, strict=True):
+    aucs, pr_aucs = auc_and_pr_auc_replicates(y, score, codes, patients, 200, seed=5)
+    counts = np.concatenate(list(draw_patients(patients, 200, seed=5)))
+    for auc, pr_auc, count in zip(aucs, pr_aucs, counts, strict=True):
         rows = np.repeat(np.arange(len(y)), count[codes])
         assert auc == pytest.approx(roc_auc_score(y[rows], score[rows]), abs=1e-13)
+        assert pr_auc == pytest.approx(average_precision_score(y[rows], score[rows]), abs=1e-13)
+    assert np.array_equal(aucs, auc_replicates(y, score, codes, patients, 200, seed=5))
+
+
+def test_draws_of_one_class_have_neither_area() -> None:
+    areas = auc_and_pr_auc_replicates(np.array([1, 0]), np.array([2.0, 1.0]), np.array([0, 1]), 2, 300, seed=0)
+    for area in areas:
+        assert 0.3 < np.isnan(area).mean() < 0.7
+        assert (area[np.isfinite(area)] == 1).all()
 
 
 def test_draws_do_not_depend_on_the_block_of_work(monkeypatch: pytest.MonkeyPatch) -> None:

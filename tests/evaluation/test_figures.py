@@ -5,11 +5,18 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.figures import calibration_figure, forest_figure, grade_figure, roc_figure
+from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
+from ecg_ccta.evaluation.figures import (
+    calibration_figure,
+    grade_figure,
+    recalibration_figure,
+    roc_figure,
+)
+from ecg_ccta.evaluation.recalibration import recalibrate
 from ecg_ccta.evaluation.scored import scored_ecgs
-from ecg_ccta.evaluation.subgroups import subgroup_auc
+from ecg_ccta.evaluation.severity import severity_table
 from ecg_ccta.evaluation.validation import validate
-from ecg_ccta.figures import PAGE
+from ecg_ccta.figures import COLUMN
 
 SETTINGS = Evaluation(bootstrap_replicates=30)
 
@@ -21,24 +28,27 @@ def words(figure: Figure) -> str:
 def figures(tables) -> dict[str, Figure]:
     scored = scored_ecgs(*tables)
     panel = validate(scored, SETTINGS, seed=1)
+    recalibrated = recalibrate(scored, SETTINGS, seed=1)
     return {
         "roc": roc_figure(panel["discrimination"], panel["roc"]),
-        "calibration": calibration_figure(scored, panel["calibration"], panel["calibration_summary"]),
-        "forest": forest_figure(subgroup_auc(scored, SETTINGS, seed=1)),
-        "grades": grade_figure(scored),
+        "calibration": calibration_figure(
+            scored, panel["calibration"], panel["calibration_curve"], panel["calibration_summary"]
+        ),
+        "recalibration": recalibration_figure(recalibrated["curve"], recalibrated["summary"]),
+        "grades": grade_figure(scored, severity_table(scored, SETTINGS, seed=1)),
     }
 
 
 def test_figures_of_a_site(cohort_and_predictions, tmp_path) -> None:
     scored = scored_ecgs(*cohort_and_predictions)
-    table = validate(scored, SETTINGS, seed=1)["discrimination"].set_index("vessel")
+    table = validate(scored, SETTINGS, seed=1)["discrimination"]
+    table = rows_of(table, "AUC", CLUSTERED).set_index("vessel")
     drawn = figures(cohort_and_predictions)
-    assert f"AUC {table.loc['LAD', 'auc']:.3f}" in words(drawn["roc"])
+    assert f"AUC {table.loc['LAD', 'estimate']:.3f}" in words(drawn["roc"])
     assert table.loc["LM", "note"] in words(drawn["roc"])
     assert table.loc["LM", "note"] in words(drawn["calibration"])
-    assert f"{table.loc['RCA', 'events']}/{table.loc['RCA', 'n']}" in words(drawn["forest"])
     for name, figure in drawn.items():
-        assert figure.get_figwidth() == pytest.approx(PAGE)
+        assert figure.get_figwidth() == pytest.approx(COLUMN)
         figure.savefig(tmp_path / f"{name}.png", dpi=50)
         assert (tmp_path / f"{name}.png").stat().st_size > 5_000
 

@@ -1,61 +1,114 @@
-"""Which statements mean a normal ECG, and the comparison with the rest."""
+"""The panel of clinically normal ECGs, and the comparison with the rest."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.normal_ecg import is_clinically_normal, validate_normal
+from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, rows_of
+from ecg_ccta.evaluation.heterogeneity import WALD
+from ecg_ccta.evaluation.normal_ecg import UNPAIRED_DELONG, comparison_figure, validate_normal
+from ecg_ccta.evaluation.normality import by_statement
 from ecg_ccta.evaluation.scored import scored_ecgs
+from ecg_ccta.vessels import VESSELS
+
+SETTINGS = Evaluation(bootstrap_replicates=200)
 
 
-@pytest.mark.parametrize(
-    ("statement", "expected"),
-    [
-        ("Normal ECG", True),
-        ("Sinus rhythm. NORMAL  ecg.", True),
-        ("normal electrocardiogram", True),
-        ("Abnormal ECG", False),
-        ("Otherwise normal ECG", False),
-        ("Borderline ECG, probably normal ECG", False),
-        ("This is not a normal ECG", False),
-        ("Normal sinus rhythm, left bundle branch block", False),
-        ("426783006", True),
-        ("426783006,426177001", False),
-        ("426177001", False),
-        ("426783006, 164889003", False),
-        ("", None),
-        ("  ", None),
-        (None, None),
-    ],
-)
-def test_statements(statement: str | None, expected: bool | None) -> None:
-    found = is_clinically_normal(pd.Series([statement], dtype="string", index=[7]))
-    assert str(found.dtype) == "boolean"
-    assert (None if found.isna()[7] else bool(found[7])) is expected
+@pytest.fixture(scope="module")
+def scored(cohort_and_predictions) -> pd.DataFrame:
+    return scored_ecgs(*cohort_and_predictions)
 
 
-def test_panel_holds_normal_ecgs_only_and_compares_with_the_rest(cohort_and_predictions) -> None:
-    scored = scored_ecgs(*cohort_and_predictions)
-    panel = validate_normal(scored, Evaluation(bootstrap_replicates=100), seed=1)
+@pytest.fixture(scope="module")
+def panel(scored) -> dict[str, pd.DataFrame]:
+    return validate_normal(scored, by_statement(scored["statement"]), SETTINGS, seed=1)
+
+
+def cell(table: pd.DataFrame, vessel: str, ecgs: str, measure: str, method: str) -> pd.Series:
+    rows = rows_of(table, measure, method)
+    (found,) = [row for _, row in rows[(rows["vessel"] == vessel) & (rows["ecgs"] == ecgs)].iterrows()]
+    return found
+
+
+def test_panel_holds_normal_ecgs_only_and_compares_with_the_rest(scored, panel) -> None:
     lad = scored[(scored["vessel"] == "LAD") & scored["y_true"].notna()]
-    normal = lad[(lad["statement"] == "Sinus rhythm. Normal ECG").fillna(False)]
-    other = lad[lad["statement"].isin(["Abnormal ECG", "Otherwise normal ECG"])]
-    auc = roc_auc_score(normal["y_true"].astype(int), normal["logit"])
-    assert panel["discrimination"].set_index("vessel").loc["LAD", "auc"] == pytest.approx(auc)
-    row = panel["comparison"].set_index("vessel").loc["LAD"]
-    assert (row["n_normal"], row["n_other"]) == (len(normal), len(other))
-    assert row["difference"] == pytest.approx(auc - roc_auc_score(other["y_true"].astype(int), other["logit"]))
-    assert row["bootstrap_lower"] < row["difference"] < row["bootstrap_upper"]
-    assert row["delong_lower"] < row["difference"] < row["delong_upper"]
-    assert 0 <= row["p_value"] <= 1
-    ecgs = panel["ecgs"].set_index("statement")["ecgs"]
-    assert ecgs.sum() == scored["ecg_id"].nunique()
-    assert ecgs["none"] > 0
-    assert "too few events" in panel["comparison"].set_index("vessel").loc["LM", "note"]
+    sides = {
+        "normal": lad[(lad["statement"] == "Sinus rhythm. Normal ECG").fillna(False)],
+        "not normal": lad[lad["statement"].isin(["Abnormal ECG", "Otherwise normal ECG"])],
+    }
+    auc = {side: roc_auc_score(rows["y_true"].astype(int), rows["logit"]) for side, rows in sides.items()}
+    validated = rows_of(panel["discrimination"], "AUC", CLUSTERED).set_index("vessel")
+    assert validated.loc["LAD", "estimate"] == pytest.approx(auc["normal"])
+    comparison = panel["comparison"]
+    for side, rows in sides.items():
+        for method in (DELONG, CLUSTERED):
+            found = cell(comparison, "LAD", side, "AUC", method)
+            assert found["estimate"] == pytest.approx(auc[side])
+            assert (found["n"], found["events"]) == (len(rows), rows["y_true"].sum())
+            assert found["lower"] < found["estimate"] < found["upper"]
+    # The panel and the comparison draw different sets of patients: their intervals agree, but for chance.
+    assert cell(comparison, "LAD", "normal", "AUC", CLUSTERED)["lower"] == pytest.approx(
+        validated.loc["LAD", "lower"], abs=0.03
+    )
+    for method in (UNPAIRED_DELONG, CLUSTERED):
+        found = cell(comparison, "LAD", "normal - not normal", "AUC difference", method)
+        assert found["estimate"] == pytest.approx(auc["normal"] - auc["not normal"])
+        assert found["lower"] < found["estimate"] < found["upper"]
+        assert found["n"] == len(sides["normal"]) + len(sides["not normal"])
+    for method in (UNPAIRED_DELONG, WALD):
+        assert 0 <= cell(comparison, "LAD", "normal - not normal", "AUC difference p", method)["estimate"] <= 1
 
 
-def test_no_statements_at_all(cohort_and_predictions) -> None:
-    scored = scored_ecgs(*cohort_and_predictions).assign(statement=pd.NA).astype({"statement": "string"})
-    panel = validate_normal(scored, Evaluation(bootstrap_replicates=20), seed=1)
-    assert (panel["comparison"]["note"] == "normal ECGs: no findings; other ECGs: no findings").all()
+def test_every_ecg_is_counted_once(scored, panel) -> None:
+    counts = rows_of(panel["comparison"], "ECGs").set_index("ecgs")["estimate"]
+    assert list(counts.index) == ["normal", "not normal", "unknown"]
+    assert counts.sum() == scored["ecg_id"].nunique()
+    assert counts["unknown"] > 0
+
+
+def test_a_difference_that_is_there_is_found(scored) -> None:
+    """Scores of the not normal ECGs are shuffled: the two tests agree that the sides differ."""
+    normal = by_statement(scored["statement"])
+    shuffled = scored.copy()
+    there = (~normal).fillna(False).to_numpy(dtype=bool)
+    shuffled.loc[there, "logit"] = np.random.default_rng(0).permutation(shuffled.loc[there, "logit"])
+    comparison = validate_normal(shuffled, normal, SETTINGS, seed=1)["comparison"]
+    found = [
+        cell(comparison, "LAD", "normal - not normal", "AUC difference p", method)["estimate"]
+        for method in (UNPAIRED_DELONG, WALD)
+    ]
+    assert max(found) < 0.01
+    z = [stats.norm.isf(p_value / 2) for p_value in found]
+    assert z[0] == pytest.approx(z[1], rel=0.35)
+
+
+def test_too_few_events_say_so(panel) -> None:
+    found = panel["comparison"]
+    assert "too few events" in cell(found, "LM", "normal", "AUC", CLUSTERED)["note"]
+    rows = found[(found["vessel"] == "LM") & (found["ecgs"] == "normal - not normal")]
+    assert rows["estimate"].isna().all()
+    assert rows["note"].str.contains("normal ECGs: too few events").all()
+
+
+def test_no_ecg_is_known(scored) -> None:
+    unknown = pd.Series(pd.NA, index=scored.index, dtype="boolean")
+    panel = validate_normal(scored, unknown, SETTINGS, seed=1)
+    differences = rows_of(panel["comparison"], "AUC difference")
+    assert (differences["note"] == "normal ECGs: no findings; not normal ECGs: no findings").all()
+    assert rows_of(panel["comparison"], "ECGs")["estimate"].tolist() == [0, 0, scored["ecg_id"].nunique()]
+    words = [text.get_text() for text in comparison_figure(panel["comparison"]).findobj(Text)]
+    assert words.count("no findings") == 2 * len(VESSELS)
+
+
+def test_figure_names_counts_and_p_values(panel, tmp_path) -> None:
+    figure = comparison_figure(panel["comparison"])
+    words = "\n".join(text.get_text() for text in figure.findobj(Text))
+    row = cell(panel["comparison"], "LAD", "normal", "AUC", CLUSTERED)
+    assert f"LAD normal, {row['events']}/{row['n']}" in words
+    assert words.count("p ") >= 3
+    assert "too few events" in words
+    figure.savefig(tmp_path / "comparison.png")

@@ -6,8 +6,8 @@ from torch import nn
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.explanation.attribution import attribute, draw_attribution, map_table, region_table
-from ecg_ccta.explanation.beats import usable_peaks
 from ecg_ccta.explanation.segments import SEGMENTS
+from ecg_ccta.signals.beats import usable_peaks
 from ecg_ccta.vessels import LEADS, SAMPLES, VESSELS
 
 V2 = LEADS.index("V2")

@@ -11,6 +11,10 @@ from matplotlib.figure import Figure
 
 from ecg_ccta import figures
 from ecg_ccta.config import Study, load, merge, read_yaml, validated
+from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
+from ecg_ccta.evaluation.heterogeneity import WALD
+from ecg_ccta.evaluation.recalibration import KINDS
+from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
 from ecg_ccta.explanation.segments import SEGMENTS
 from ecg_ccta.files import write_json
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
@@ -41,6 +45,17 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     for site in ("internal", "external"):
         write_site(folder, site)
+    comparison = [
+        {"site": "external", "vessel": v, "measure": m, "method": method, "estimate": -0.07, "lower": -0.12,
+         "upper": -0.02}
+        for v in (*VESSELS, "macro")
+        for m, method in (("AUC difference", "unpaired DeLong"), ("AUC difference", CLUSTERED),
+                          ("AUC difference p", "unpaired DeLong"), ("PR-AUC difference", CLUSTERED))
+        if not (v == "macro" and method != CLUSTERED)
+    ]  # fmt: skip
+    path = folder / "tables/discrimination_comparison.csv"
+    estimate_table(comparison, ["site", "vessel"]).to_csv(path, index=False)
+    write_leakage(folder)
     write_records(folder)
     return folder
 
@@ -67,21 +82,57 @@ def control_results(tmp_path: Path) -> Path:
 
 
 def discrimination(auc: dict[str, float], macro: float) -> pd.DataFrame:
-    rows = [
-        {
-            "vessel": vessel, "n": 2200 if vessel != "LM" else 2100, "events": 7 if np.isnan(auc[vessel]) else 260,
-            "patients": 1900, "event_patients": 7 if np.isnan(auc[vessel]) else 240, "auc": auc[vessel],
-            "delong_lower": auc[vessel] - 0.035, "delong_upper": auc[vessel] + 0.035,
-            "bootstrap_lower": auc[vessel] - 0.04, "bootstrap_upper": auc[vessel] + 0.04, "replicates": 1000,
-            "note": "too few events (7)" if np.isnan(auc[vessel]) else "",
-        }
-        for vessel in VESSELS
+    rows = []
+    for vessel in VESSELS:
+        few = np.isnan(auc[vessel])
+        counts = {"vessel": vessel, "n": 2200 if vessel != "LM" else 2100, "events": 7 if few else 260,
+                  "patients": 1900, "level": 0.95, "note": "too few events (7)" if few else ""}  # fmt: skip
+        for measure, method, half in (("AUC", DELONG, 0.035), ("AUC", CLUSTERED, 0.04), ("PR-AUC", CLUSTERED, 0.05)):
+            value = auc[vessel] - 0.4 * (measure == "PR-AUC")
+            rows.append(counts | {"measure": measure, "estimate": value, "lower": value - half, "upper": value + half,
+                                  "method": method})  # fmt: skip
+    for vessel, note in (("macro", "mean of RCA, LAD, LCX"), ("micro", "n and events count pairs")):
+        rows += [
+            {"vessel": vessel, "measure": measure, "estimate": macro, "lower": macro - 0.02, "upper": macro + 0.02,
+             "level": 0.95, "n": 2300, "events": None if vessel == "macro" else 6700, "patients": 1910,
+             "method": CLUSTERED, "note": note}
+            for measure in ("AUC", "PR-AUC")
+        ]  # fmt: skip
+    return estimate_table(rows, ["vessel"])
+
+
+def calibration_summary(few: tuple[str, ...], kind: dict) -> list[dict]:
+    values = {"mean predicted": 0.12, "observed share": 0.118, "intercept": -0.02, "slope": 0.85, "Brier": 0.0945,
+              "scaled Brier": 0.1, "ICI": 0.02, "E50": 0.015, "E90": 0.05}  # fmt: skip
+    return [
+        {"vessel": v, "measure": m, "n": 2100, "events": 7, "note": "too few events (7)"} | kind
+        if v in few
+        else {"vessel": v, "measure": m, "estimate": value, "lower": value - 0.15,
+              "upper": 0.99 if (v, m) == ("RCA", "slope") else value + 0.2, "n": 2200, "events": 260, "level": 0.95,
+              "note": ""} | kind
+        for v in VESSELS for m, value in values.items()
     ]  # fmt: skip
-    rows.append(
-        {"vessel": "macro", "n": 2300, "patients": 1910, "auc": macro, "bootstrap_lower": macro - 0.02,
-         "bootstrap_upper": macro + 0.02, "replicates": 1000, "note": "mean of RCA, LAD, LCX"}
-    )  # fmt: skip
-    return pd.DataFrame(rows)
+
+
+def normal_comparison() -> pd.DataFrame:
+    rows = [{"vessel": "any", "ecgs": ecgs, "measure": "ECGs", "estimate": number, "n": number, "method": "count"}
+            for ecgs, number in (("normal", 800), ("not normal", 1300), ("unknown", 200))]  # fmt: skip
+    for v in VESSELS:
+        few = {"note": "too few events (3)"} if v == "LM" else {}
+        rows += [
+            {"vessel": v, "ecgs": ecgs, "measure": "AUC", "method": CLUSTERED, "n": 1000, "events": 100}
+            | (few or {"estimate": value, "lower": value - 0.04, "upper": value + 0.04})
+            for ecgs, value in (("normal", 0.66), ("not normal", 0.72))
+        ]  # fmt: skip
+        rows += [
+            {"vessel": v, "ecgs": "normal - not normal", "measure": measure, "method": method}
+            | (few or {"estimate": value, "lower": value - 0.05, "upper": value + 0.05})
+            for measure, method, value in (
+                ("AUC difference", UNPAIRED_DELONG, -0.06), ("AUC difference p", UNPAIRED_DELONG, 0.012),
+                ("AUC difference", CLUSTERED, -0.06), ("AUC difference p", WALD, 0.02 if v == "LAD" else 0.3),
+            )
+        ]  # fmt: skip
+    return estimate_table(rows, ["vessel", "ecgs"])
 
 
 def write_site(folder: Path, site: str) -> None:
@@ -109,40 +160,37 @@ def write_site(folder: Path, site: str) -> None:
     )
     put("discrimination", discrimination(AUC, 0.697))
     put("normal_ecg", discrimination({"RCA": 0.69, "LM": np.nan, "LAD": 0.66, "LCX": np.nan}, 0.675))
-    put(
-        "calibration_summary",
+    put("calibration_summary", estimate_table(calibration_summary(("LM",), {}), ["vessel"]))
+    if site != "internal":
+        recalibrated = [row for kind in KINDS for row in calibration_summary(("LM",), {"predictions": kind})]
+        put("recalibrated_summary", estimate_table(recalibrated, ["vessel", "predictions"]))
+        put("recalibrated_curve", estimate_table([], ["vessel", "predictions", "predicted"]))
+        put("recalibration", estimate_table([], ["vessel", "predictions", "fold"]))
+    put("normal_ecg_comparison", normal_comparison())
+    put("normal_ecg_calibration_summary", estimate_table(calibration_summary(("LM",), {}), ["vessel"]))
+    categories = [("all ECGs", "all"), ("age", "< 65 years"), ("age", "≥ 65 years"), ("sex", "female"), ("sex", "male")]
+    few = {"note": "too few events (3)"}
+    put("subgroups", estimate_table(
         [
-            {"vessel": v, "n": 2200, "events": 260, "mean_predicted": 0.12, "observed": 0.118, "intercept": -0.02,
-             "intercept_lower": -0.15, "intercept_upper": 0.11, "slope": 0.85, "slope_lower": 0.7,
-             "slope_upper": 0.99 if v == "RCA" else 1.1, "brier": 0.0945, "brier_lower": 0.09, "brier_upper": 0.1,
-             "note": ""}
-            if v != "LM" else {"vessel": v, "n": 2100, "events": 7, "note": "too few events (7)"}
-            for v in VESSELS
+            {"vessel": v, "subgroup": s, "category": c, "measure": "AUC", "method": method, "n": 900, "events": 100,
+             "patients": 800, "level": 0.95}
+            | (few if v == "LM" else {"estimate": AUC[v], "lower": AUC[v] - 0.05, "upper": AUC[v] + 0.05})
+            for v in VESSELS for s, c in categories for method in (CLUSTERED, DELONG)
+        ] + [
+            {"vessel": v, "subgroup": s, "category": "", "measure": f"interaction {letter}"}
+            | (few if v == "LM" else {"estimate": 0.003 if (v, s, site) == ("LAD", "sex", "external") else value})
+            for v in VESSELS for s in ("age", "sex") for letter, value in (("p", 0.21), ("q", 0.42))
         ],
-    )  # fmt: skip
-    levels = [("all ECGs", "all"), ("age", "< 65 years"), ("age", "≥ 65 years"), ("sex", "female"), ("sex", "male")]
-    put(
-        "subgroups",
-        [
-            {"vessel": v, "subgroup": s, "level": level, "n": 900, "events": 100, "patients": 800, "missing": 3,
-             "auc": AUC[v], "delong_lower": AUC[v] - 0.05, "delong_upper": AUC[v] + 0.05,
-             "bootstrap_lower": AUC[v] - 0.05, "bootstrap_upper": AUC[v] + 0.05,
-             "note": "too few events (3)" if v == "LM" else ""}
-            for v in VESSELS for s, level in levels
-        ],
-    )  # fmt: skip
-    measures = ("sensitivity", "specificity", "PPV", "NPV", "event rate low", "event rate high", "share high")
-    put(
-        "risk_groups",
-        [
-            {"vessel": v, "n": 2200, "events": 260, "threshold": 0.01 if v == "LM" else 0.15, "measure": m,
-             "count": 120, "of": 300, "estimate": np.nan if (v, m) == ("LM", "PPV") else 0.4, "lower": 0.34,
-             "upper": 0.46, "note": "no ECG in the high group" if (v, m) == ("LM", "PPV") else ""}
-            for v in VESSELS for m in measures
-        ],
-    )  # fmt: skip
-    put("grades", [{"vessel": v, "grade": g, "n": 40, "median": 0.1, "spearman": 0.21, "spearman_p": 0.0001}
-                   for v in VESSELS for g in GRADES])  # fmt: skip
+        ["vessel", "subgroup", "category"],
+    ))  # fmt: skip
+    trend = {"Spearman correlation": 0.21, "Jonckheere-Terpstra z": 9.1, "Jonckheere-Terpstra p": 0.0001,
+             "smallest rise of the median": -0.01 if site == "external" else 0.02}  # fmt: skip
+    put("grades", estimate_table(
+        [{"vessel": v, "grade": g, "measure": "median", "estimate": 0.1, "n": 40} for v in VESSELS for g in GRADES]
+        + [{"vessel": v, "grade": "", "measure": m, "estimate": e, "n": 2200, "patients": 1900}
+           for v in VESSELS for m, e in trend.items()],
+        ["vessel", "grade"],
+    ))  # fmt: skip
     put(
         "cumulative_events",
         [
@@ -188,8 +236,10 @@ def write_site(folder: Path, site: str) -> None:
     put("table1", [{"characteristic": "n", "value": "", "All": "1910"},
                    {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
-    names = ["roc", "calibration", "normal_ecg_roc", "subgroups", "grades", "cumulative_events"]
-    names += ["attribution", "planted"]
+    names = ["recalibrated"] * (site != "internal")
+    names += ["roc", "calibration", "grades", "cumulative_events", "attribution", "planted"]
+    names += [f"normal_ecg_{name}" for name in ("roc", "calibration", "comparison")]
+    names += [f"subgroups_{vessel}" for vessel in VESSELS]
     draw_toy(folder / "figures" / "toy.svg")
     for name in (*names, *(f"waveforms_{vessel}" for vessel in VESSELS)):
         for suffix in (".svg", ".png"):
@@ -203,6 +253,16 @@ def draw_toy(svg: Path) -> None:
         svg.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(svg)
         figure.savefig(svg.with_suffix(".png"), dpi=30)
+
+
+def write_leakage(folder: Path) -> None:
+    rows = [
+        {"check": "patient in two folds", "compared": "patients of the development site", "n": 1910, "unit": "patients",
+         "findings": 0, "method": "folds of each pseudonym", "note": ""},
+        {"check": "patient in development and external", "compared": "internal and external", "n": 770,
+         "unit": "patients", "findings": 0, "method": "the same pseudonym", "note": "blind: other pseudonym keys"},
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(folder / "tables/leakage.csv", index=False)
 
 
 def write_records(folder: Path) -> None:

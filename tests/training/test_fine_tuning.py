@@ -1,5 +1,7 @@
 """Fine-tuning starts from a linear probe, never sees the scored fold, and says what it lacks."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -64,6 +66,16 @@ def test_labels_and_signals_of_the_scored_fold_change_nothing(cohort, store, fou
     weights = second.network.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in first.network.state_dict().items())
     assert first.temperature == second.temperature
+
+
+def test_a_model_says_by_hash_who_taught_it_and_who_chose_its_epoch(cohort, store, foundation):
+    splits = split_patients(cohort, 3, 1)
+    made = fine_tune(foundation, TINY, store, cohort, splits, 0, SETTINGS, seed=3).provenance["patients_sha256"]
+    role = roles(cohort, splits, 0)
+    judged = ~np.isnan(targets(cohort)).all(axis=1)
+    for name, meant in (("train", "train"), ("inner_validation", "inner")):
+        patients = sorted(set(cohort["patient_id"][(role == meant) & judged]))
+        assert made[name] == hashlib.sha256("".join(f"{patient}\n" for patient in patients).encode()).hexdigest()
 
 
 def test_no_event_to_learn_from_is_refused(cohort, store, foundation):

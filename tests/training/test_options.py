@@ -13,7 +13,7 @@ from ecg_ccta.training.inner_validation import macro_auc, predict_logits
 from ecg_ccta.training.layers import layers_of, parameter_groups, set_learning_layers
 from ecg_ccta.training.loop import train
 from ecg_ccta.training.pretraining import MemoryStore
-from ecg_ccta.training.splits import roles, split_patients
+from ecg_ccta.training.splits import patients_fingerprint, roles, split_patients
 
 TINY = Architecture(
     base_filters=8, ratio=1, filter_list=[8, 16], m_blocks_list=[1, 1], kernel_size=8, stride=4, groups_width=8
@@ -139,6 +139,7 @@ def test_another_labelled_task(cohort, telling_store, foundation):
     network, made = fine_tune_labelled(foundation, TINY, telling_store, cohort, labels, Training(**BASE), seed=3)
     assert network.dense.out_features == 1
     assert made["ecgs"]["inner_validation"] < made["ecgs"]["train"] / 5
+    assert made["patients_sha256"] == patients_fingerprint(cohort["patient_id"][~np.isnan(labels[:, 0])])
     assert macro_auc(labels, predict_logits(network, telling_store, np.arange(len(cohort))), 2) > 0.75
     with pytest.raises(StudyError, match="yes-or-no"):
         fine_tune_labelled(foundation, TINY, telling_store, cohort, labels, Training(**BASE, labels="ordinal"), seed=3)

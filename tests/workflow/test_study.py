@@ -4,6 +4,7 @@ One file, because every test looks at the one small study that takes minutes to 
 """
 
 import re
+import shutil
 
 import neurokit2
 import numpy as np
@@ -50,6 +51,23 @@ def test_every_included_ecg_is_scored_once(small_study):
         assert len(predictions) == len(VESSELS) * len(cohort)
         assert set(predictions["ecg_id"]) == set(cohort["ecg_id"])
         assert predictions[["logit", "probability"]].notna().all(axis=None)
+
+
+def test_labels_of_the_external_site_change_no_byte_of_the_thresholds(make_workflow, small_study, tmp_path):
+    """They are frozen: other findings elsewhere change what the thresholds are worth there, and nothing else."""
+    again = make_workflow(tmp_path)
+    for part in ("cohort", "predictions"):
+        shutil.copytree(small_study.results / "small" / part, again.results / "small" / part)
+    path = again.results / "small/cohort/external.parquet"
+    cohort = tables.read(tables.COHORT, path)
+    flipped = {f"target_{vessel}": 1 - cohort[f"target_{vessel}"] for vessel in VESSELS}
+    tables.write(cohort.assign(**flipped), tables.COHORT, path)
+    worth = "results/small/tables/thresholds_external.csv"
+    alone = ["--rerun-triggers", "mtime", "--allowed-rules", "choose_thresholds", "evaluate_thresholds"]
+    again.run("results/small/thresholds.json", worth, options=alone)
+    chosen = [workflow.results / "small/thresholds.json" for workflow in (again, small_study)]
+    assert chosen[0].read_bytes() == chosen[1].read_bytes()
+    assert (again.folder / worth).read_bytes() != (small_study.folder / worth).read_bytes()
 
 
 def test_no_hospital_identifier_leaves_the_export(small_study):
@@ -165,6 +183,35 @@ def test_a_network_of_ecgfounders_size_fine_tunes_on_the_simulated_site(small_st
     assert model.provenance["best_epoch"] == 0
     before, after = published.state_dict()["first_conv.conv.weight"], model.network.state_dict()
     assert not torch.equal(before, after["first_conv.conv.weight"])
+
+
+def test_a_leak_stops_the_study_and_names_what_leaked(make_workflow, small_study, tmp_path):
+    leaking = make_workflow(tmp_path / "leaking")
+    shutil.copytree(small_study.folder, leaking.folder, symlinks=True)
+    results = leaking.results / "small"
+    assert (pd.read_csv(results / "tables/leakage.csv")["findings"] == 0).all()
+    # One recording under another patient of the other fold: a tenth larger, 0.4 s later, with noise.
+    cohort = pd.read_parquet(results / "cohort/internal.parquet")
+    fold = cohort["patient_id"].map(
+        pd.read_parquet(results / "splits/internal.parquet").set_index("patient_id")["fold"]
+    )
+    here = cohort[(fold == 0) & (cohort["shard"] == 0)].iloc[0]
+    there = cohort[(fold == 1) & (cohort["shard"] == 0)].iloc[0]
+    signals = np.load(results / "signals/internal/0.npy")
+    noise = np.random.default_rng(0).normal(0, 10, signals[0].shape)
+    signals[there["row"]] = np.rint(1.1 * np.roll(signals[here["row"]], -200, axis=-1) + noise)
+    np.save(results / "signals/internal/0.npy", signals)
+    report = results / "report/index.html"
+    report.unlink()
+    done = leaking.run(
+        "results/small/report/index.html", options=["--allowed-rules", "audit_leakage", "build_report"], check=False
+    )
+    assert done.returncode
+    assert "leakage: 1 of 12 checks found something" in done.stdout
+    assert "near-duplicate in two folds" in done.stdout
+    assert here["ecg_id"] in done.stdout
+    assert there["ecg_id"] in done.stdout
+    assert not report.exists()
 
 
 @pytest.fixture

@@ -88,6 +88,17 @@ def shards_at(wildcards, site, suffix):
     return [f"results/{wildcards.study}/signals/{site}/{shard}.{suffix}" for shard in range(count)]
 
 
+def is_normal_measured(study):
+    """Whether the ECGs must be measured to know which are clinically normal."""
+    return study.evaluation.normal_ecg == "measured"
+
+
+def measurements_of(wildcards):
+    study = study_of(wildcards)
+    shards = range(study.sites[wildcards.site].shards if is_normal_measured(study) else 0)
+    return [f"results/{wildcards.study}/measurements/{wildcards.site}/{shard}.parquet" for shard in shards]
+
+
 def signals_of(wildcards):
     return shards_of(wildcards, "npy")
 
@@ -190,8 +201,50 @@ def analysed_sites(study):
     return [name for name, site in study.sites.items() if site.role != "intermediate"]
 
 
+def validated_external_sites(study):
+    """External sites with CCTA findings."""
+    return [site for site in study.external_sites if study.sites[site].tables.ccta is not None]
+
+
+def validated_external(pattern):
+    """Function of the wildcards that puts every external site with CCTA findings into a file pattern."""
+    return lambda wildcards: [
+        pattern.format(study=wildcards.study, site=site) for site in validated_external_sites(study_of(wildcards))
+    ]
+
+
 def simulated_sites(study):
     return [name for name, site in study.sites.items() if site.simulation]
+
+
+def every_site(pattern):
+    """Function of the wildcards that puts every site of the study into a file pattern."""
+    return lambda wildcards: [pattern.format(study=wildcards.study, site=site) for site in study_of(wildcards).sites]
+
+
+def every_signal(wildcards):
+    return [path for site in study_of(wildcards).sites for path in shards_at(wildcards, site, "npy")]
+
+
+def analysed_predictions_of(wildcards):
+    return [f"results/{wildcards.study}/predictions/{site}.parquet" for site in analysed_sites(study_of(wildcards))]
+
+
+def intermediate_trace_of(wildcards):
+    """What the intermediate task left, where the study has one."""
+    study = study_of(wildcards)
+    if study.intermediate is None:
+        return []
+    task = [f"results/{study.study}/intermediate/{name}" for name in ("flow.json", "contract.json")]
+    return [*task, f"results/{study.study}/cohort/{study.intermediate_site}.labels.parquet"]
+
+
+def random_start_trace_of(wildcards):
+    """Models from random weights and their predictions, where the study makes them."""
+    study = study_of(wildcards)
+    if study.random_start is None or not is_main(study):
+        return []
+    return [*random_start_models_of(wildcards), f"results/{study.study}/random_start/predictions.parquet"]
 
 
 def is_main(study):
@@ -213,13 +266,24 @@ def jobs_of(study):
     for site in sites_with(study, "ccta"):
         jobs += [("validate", site)]
         jobs += [("compare_with_truth", site)] if study.sites[site].simulation else []
+        if is_normal_measured(study) and (is_main(study) or study.sites[site].simulation):
+            jobs += [("measure_ecgs", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
         if is_main(study):
-            jobs += [(rule, site) for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk")]
-            jobs += [("compare_waveforms", site)]
+            jobs += [
+                (rule, site)
+                for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk", "analyse_severity")
+            ]
+            jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
+            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site)]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
+    # The audit needs the thresholds of a negative control too.
+    jobs += [("choose_thresholds", "thresholds"), ("audit_leakage", "leakage")]
     if is_main(study):
+        jobs += [("recalibrate", site) for site in validated_external_sites(study)]
+        jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
         jobs += [("attribute_waveforms", study.development_site)]
+        jobs += [("plan_sample_size", "sample_size")]
         if study.random_start:
             jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
             jobs += [("compare_starts", "starts")]
@@ -250,7 +314,8 @@ def attribution_map_of(wildcards):
 def control_records(wildcards):
     """What the report of the main study needs of its negative control."""
     if wildcards.study == STUDY.study and CONTROL:
-        return [f"results/{CONTROL.study}/tables/discrimination_{CONTROL.development_site}.csv"]
+        tables = ("leakage", f"discrimination_{CONTROL.development_site}")
+        return [f"results/{CONTROL.study}/tables/{name}.csv" for name in tables]
     return []
 
 

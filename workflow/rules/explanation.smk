@@ -100,6 +100,7 @@ rule compare_with_truth:
         truth_json="results/{study}/truth/{site}.json",
         curves=waveform_curves_of,
         attribution=attribution_map_of,
+        measurements=measurements_of,
     output:
         recovery="results/{study}/tables/recovery_{site}.csv",
         planted_regions="results/{study}/tables/planted_regions_{site}.csv",

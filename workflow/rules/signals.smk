@@ -29,3 +29,30 @@ rule clean_signals:
         "Cleaning the signals of site {wildcards.site}, shard {wildcards.shard}"
     script:
         "../scripts/clean_signals.py"
+
+
+rule measure_ecgs:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        export=export_tables,
+    output:
+        measurements="results/{study}/measurements/{site}/{shard}.parquet",
+        record="results/{study}/records/measure_ecgs/{site}-{shard}.json",
+    log:
+        "results/{study}/logs/measure_ecgs/{site}-{shard}.log",
+    benchmark:
+        "results/{study}/benchmarks/measure_ecgs/{site}-{shard}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    params:
+        site=site_settings,
+        export=export_folder,
+        seed=seed,
+    message:
+        "Measuring the ECGs of site {wildcards.site}, shard {wildcards.shard}"
+    script:
+        "../scripts/measure_ecgs.py"

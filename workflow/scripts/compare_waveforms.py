@@ -8,9 +8,9 @@ with recorded_job(snakemake) as record:
     import numpy as np
 
     from ecg_ccta import figures, tables
-    from ecg_ccta.explanation.beats import median_beats
     from ecg_ccta.explanation.segments import beat_times
     from ecg_ccta.explanation.waveforms import compare_waveforms, curve_table, draw_waveforms
+    from ecg_ccta.signals.beats import median_beats
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.vessels import VESSELS
 

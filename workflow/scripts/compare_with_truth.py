@@ -8,19 +8,21 @@ with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.cohort.pseudonyms import site_key
     from ecg_ccta.config import Evaluation, Site
-    from ecg_ccta.evaluation.normal_ecg import is_clinically_normal
+    from ecg_ccta.evaluation.normality import clinically_normal
     from ecg_ccta.explanation.planted import compare_with_truth, draw_planted, planted_regions, region_agreement
     from ecg_ccta.files import read_json
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
     site = Site(role="external", **snakemake.params.site)
+    settings = Evaluation(**snakemake.params.evaluation)
+    measured = [tables.read(tables.MEASUREMENTS, path) for path in snakemake.input.measurements]
     recovery = compare_with_truth(
         cohort,
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
         pd.read_parquet(snakemake.input.truth_table),
         site_key(snakemake.wildcards.site, site, snakemake.params.seed),
-        is_clinically_normal(cohort["statement"]),
-        Evaluation(**snakemake.params.evaluation),
+        clinically_normal(cohort, settings, pd.concat(measured) if measured else None),
+        settings,
         snakemake.params.seed,
     )
     planted = read_json(snakemake.input.truth_json)["planted"]

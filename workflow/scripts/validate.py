@@ -5,6 +5,7 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation
+    from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
     from ecg_ccta.evaluation.figures import calibration_figure, roc_figure
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.evaluation.validation import validate
@@ -19,9 +20,11 @@ with recorded_job(snakemake) as record:
         tables.write_csv(table, snakemake.output[name])
     figures.save(roc_figure(results["discrimination"], results["roc"]), snakemake.output.roc_figure_svg)
     figures.save(
-        calibration_figure(scored, results["calibration"], results["calibration_summary"]),
+        calibration_figure(
+            scored, results["calibration"], results["calibration_curve"], results["calibration_summary"]
+        ),
         snakemake.output.calibration_figure_svg,
     )
-    auc = results["discrimination"].set_index("vessel")["auc"].dropna().to_dict()
+    auc = rows_of(results["discrimination"], "AUC", CLUSTERED).set_index("vessel")["estimate"].dropna().to_dict()
     write_json(snakemake.output.metrics, {"auc": auc})
     record.metrics({"auc": auc})

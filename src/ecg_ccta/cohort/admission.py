@@ -49,5 +49,5 @@ def admit(
             f"site {flow['site']}: none of {len(eligible)} eligible ECGs has a usable recording ({counts}); "
             "mend: check the recordings"
         )
-    cohort = included[list(tables.COHORT.columns)].reset_index(drop=True)
+    cohort = included[[name for name in tables.COHORT.columns if name in included]].reset_index(drop=True)
     return tables.check(cohort, tables.COHORT, f"site {flow['site']}"), {**flow, "steps": steps}

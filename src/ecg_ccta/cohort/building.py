@@ -116,7 +116,7 @@ def _with_covariates(site_name: str, site: Site, site_tables: SiteTables) -> pd.
 def _link(ecgs: pd.DataFrame, ccta: pd.DataFrame | None, settings: Cohort) -> pd.DataFrame:
     """`ecgs` with days_to_ccta, performed_at, grades and targets of the nearest CCTA in the window, or missing."""
     if ccta is None:
-        linked = ecgs.assign(days_to_ccta=np.nan, performed_at=pd.NaT, **dict.fromkeys(VESSELS))
+        linked = ecgs.assign(days_to_ccta=np.nan, performed_at=pd.NaT, scanner=None, **dict.fromkeys(VESSELS))
     else:
         pairs = ecgs[["row", "patient_id", "recorded_at", "recorded_has_time"]].merge(
             ccta.drop(columns="row"), on="patient_id"
@@ -129,7 +129,7 @@ def _link(ecgs: pd.DataFrame, ccta: pd.DataFrame | None, settings: Cohort) -> pd
         pairs = pairs.assign(distance=pairs["days_to_ccta"].abs(), before=pairs["days_to_ccta"] < 0)
         nearest = pairs.sort_values(["row", "distance", "before"], kind="stable").drop_duplicates("row")
         linked = ecgs.merge(
-            nearest[["row", "days_to_ccta", "performed_at", *VESSELS]], on="row", how="left", validate="1:1"
+            nearest[["row", "days_to_ccta", "performed_at", "scanner", *VESSELS]], on="row", how="left", validate="1:1"
         )
     for vessel in VESSELS:
         grade = linked.pop(vessel).astype("string")

@@ -28,8 +28,8 @@ REQUIRED = {
     "follow_up": ("patient_id", "end_date", "event_date", "event"),
 }
 OPTIONAL = {
-    "ecg_index": ("recorded_at", "statement", "age", "sex"),
-    "ccta": (),
+    "ecg_index": ("recorded_at", "statement", "age", "sex", "centre"),
+    "ccta": ("scanner",),
     "patients": ("birth_date", "age", "sex", *RISK_FACTORS, "chest_pain"),
     "follow_up": (),
 }
@@ -47,8 +47,9 @@ LARGEST_AGE = 120
 class SiteTables:
     """A site's tables with the project's column names; each has `row`, its row in the file. None: there is none.
 
-    ecg_index: ecg_id, patient_id, path (str); recorded_at (datetime), recorded_has_time (bool), statement, age, sex
-    ccta: patient_id; performed_at, performed_has_time; a grade or missing per vessel
+    ecg_index: ecg_id, patient_id, path (str); recorded_at (datetime), recorded_has_time (bool), statement, age, sex,
+        centre
+    ccta: patient_id; performed_at, performed_has_time, scanner; a grade or missing per vessel
     patients: patient_id; birth_date, age, sex, risk factors (boolean), chest_pain
     follow_up: patient_id; end_date, event_date; event (censored, event or death)
     labels: ecg_id and each label of an intermediate task as 1, 0 or NaN, rows as in ecg_index
@@ -96,7 +97,8 @@ def read_ecg_index(site_name: str, site: Site, export: Path) -> pd.DataFrame:
     table["recorded_has_time"] = table.pop("recorded_at_has_time")
     source.ages(table)
     source.words(table, "sex", SEX_WORDS)
-    table["statement"] = table["statement"].astype("string").replace("", pd.NA)
+    for name in ("statement", "centre"):
+        table[name] = table[name].astype("string").replace("", pd.NA)
     return table
 
 
@@ -149,6 +151,7 @@ def _ccta(site_name: str, site: Site, export: Path) -> pd.DataFrame:
     source.identifiers(table, "patient_id")
     source.dates(table, "performed_at", required=True)
     table["performed_has_time"] = table.pop("performed_at_has_time")
+    table["scanner"] = table["scanner"].astype("string").replace("", pd.NA)
     words: dict[str, str | None] = {**dict.fromkeys(site.missing_grade_words), **site.grade_words}
     mend = (
         f"mend the cell, or add the word to sites.{site_name}.grade_words (word: grade) or to "

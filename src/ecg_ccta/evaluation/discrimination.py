@@ -1,4 +1,4 @@
-"""Area under the ROC curve: DeLong's variance and tests, and the patient-clustered bootstrap.
+"""Areas under the ROC and the precision-recall curve: DeLong's variance and tests, the patient-clustered bootstrap.
 
 Sources: DeLong, DeLong and Clarke-Pearson, Biometrics 44:837-845, 1988 (variance and paired test); Sun and Xu, IEEE
 Signal Processing Letters 21:1389-1393, 2014 (computing it by ranks in O(n log n)); Robin et al., BMC Bioinformatics
@@ -11,8 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ecg_ccta.evaluation.resampling import draw_patients, patient_codes, percentile_interval
+
+_DRAWS_AT_ONCE = 64
+"""Draws summed together: a row of their weights is a few cache lines."""
 
 
 class AucResult(NamedTuple):
@@ -147,14 +151,27 @@ def auc_bootstrap(
     return BootstrapAuc(float(_placements(y, score)[0].mean()), lower, upper, used)
 
 
+def auc_and_pr_auc(y_true: np.ndarray, y_score: np.ndarray) -> tuple[float, float]:
+    """AUC and PR-AUC (as average precision) of scikit-learn; both classes must be present."""
+    return float(roc_auc_score(y_true, y_score)), float(average_precision_score(y_true, y_score))
+
+
 def auc_replicates(
     y_true: np.ndarray, y_score: np.ndarray, codes: np.ndarray, patients: int, replicates: int, seed: int
 ) -> np.ndarray:
-    """The AUC in every bootstrap draw of patients.
+    """The AUC in every bootstrap draw of patients: the first of `auc_and_pr_auc_replicates`."""
+    return auc_and_pr_auc_replicates(y_true, y_score, codes, patients, replicates, seed)[0]
 
-    Scores are sorted once. In a draw an ECG weighs as often as its patient was drawn, so the AUC is the weighted
+
+def auc_and_pr_auc_replicates(
+    y_true: np.ndarray, y_score: np.ndarray, codes: np.ndarray, patients: int, replicates: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """AUC and average precision in every bootstrap draw of patients.
+
+    Scores are sorted once. In a draw an ECG weighs as often as its patient was drawn. The AUC is then the weighted
     share of event/non-event pairs in the right order: for each event the cumulative weight of the non-events below
-    it, half of those that tie. Counts are integers, so the result equals the AUC of the physically repeated rows.
+    it, half of those that tie. Average precision is the weighted mean, over events, of the share of events among all
+    ECGs that score as high or higher. Weights are counts, so both equal those of the physically repeated rows.
 
     Parameters
     ----------
@@ -165,25 +182,47 @@ def auc_replicates(
 
     Returns
     -------
-    (replicates,) AUCs; NaN where a draw lacked events or non-events
+    auc, pr_auc : (replicates,) each; NaN where a draw lacked events or non-events
     """
     y = np.asarray(y_true).astype(bool)
-    order = np.argsort(y_score[~y], kind="stable")
-    sorted_others = y_score[~y][order]
-    other_codes, event_codes = codes[~y][order], codes[y]
-    first_tie = np.searchsorted(sorted_others, y_score[y], side="left")
-    after_ties = np.searchsorted(sorted_others, y_score[y], side="right")
-    aucs = []
+    ascending = np.argsort(y_score, kind="stable")
+    other_scores, other_codes = y_score[ascending][~y[ascending]], codes[ascending][~y[ascending]]
+    event_scores, event_codes = y_score[ascending][y[ascending]], codes[ascending][y[ascending]]
+    # For every event: how many non-events score lower, how many at most as high, how many events score lower.
+    lower = np.searchsorted(other_scores, event_scores, side="left")
+    not_higher = np.searchsorted(other_scores, event_scores, side="right")
+    lower_events = np.searchsorted(event_scores, event_scores, side="left")
+    # Sums over a block's draws: one row more than there are ECGs, the first zero. Draws are columns, so that taking
+    # an ECG's weights, adding them up and reading the sums all run along memory.
+    aucs, pr_aucs = [], []
     for counts in draw_patients(patients, replicates, seed):
-        below = np.zeros((len(counts), sorted_others.size + 1), dtype=np.int64)
-        np.cumsum(counts.take(other_codes, axis=1), axis=1, out=below[:, 1:])
-        weights = counts.take(event_codes, axis=1)
-        below_or_half = below.take(first_tie, axis=1) + below.take(after_ties, axis=1)
-        twice_concordant = np.einsum("ij,ij->i", weights, below_or_half)
-        pairs = weights.sum(axis=1) * below[:, -1]
-        with np.errstate(invalid="ignore"):
-            aucs.append(np.where(pairs > 0, twice_concordant / (2 * pairs), np.nan))
-    return np.concatenate(aucs)
+        for part in np.array_split(counts, max(1, len(counts) // _DRAWS_AT_ONCE)):
+            weights = np.ascontiguousarray(part.T)
+            others = _running_sums(weights.take(other_codes, axis=0))
+            event_weights = weights.take(event_codes, axis=0)
+            events = _running_sums(event_weights)
+            below = others.take(lower, axis=0)
+            all_events, all_others = events[-1].astype(np.int64), others[-1].astype(np.int64)
+            # Sums of products leave the range of 32 bits; float64 holds these integers exactly.
+            twice_concordant = np.einsum(
+                "ij,ij->j", event_weights, below + others.take(not_higher, axis=0), dtype=float
+            )
+            true_positives = events[-1] - events.take(lower_events, axis=0)
+            positives = true_positives + (others[-1] - below)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                aucs.append(twice_concordant / (2 * all_events * all_others))
+                # An event that was not drawn may have nothing above it: 0/0, weight 0.
+                precision = true_positives / np.maximum(positives, 1)
+                pr_auc = np.einsum("ij,ij->j", event_weights, precision) / all_events
+            pr_aucs.append(np.where(all_others > 0, pr_auc, np.nan))
+    return np.concatenate(aucs), np.concatenate(pr_aucs)
+
+
+def _running_sums(weights: np.ndarray) -> np.ndarray:
+    """(n + 1, draws): sums of the first 0, 1, ..., n rows."""
+    sums = np.zeros((len(weights) + 1, weights.shape[1]), dtype=np.int32)
+    np.cumsum(weights, axis=0, out=sums[1:])
+    return sums
 
 
 def roc_curve(

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.tables import RISK_FACTORS
+from ecg_ccta.tables import PLACES, RISK_FACTORS
 from ecg_ccta.vessels import VESSELS
 
 COVARIATES = ("age", "sex", "days_to_ccta", "recorded_at", *RISK_FACTORS, "chest_pain", "statement")
@@ -36,9 +36,10 @@ def scored_ecgs(cohort: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame
             f"predictions: column ecg_id, row {_first(unknown)} is not in the cohort ({int(unknown.sum())} such rows); "
             "they are of another run: run predict again"
         )
+    covariates = [*COVARIATES, *(name for name in PLACES if name in cohort)]
     truth = pd.concat(
         [
-            cohort[["ecg_id", "patient_id", *COVARIATES]].assign(
+            cohort[["ecg_id", "patient_id", *covariates]].assign(
                 vessel=vessel,
                 y_true=cohort[f"target_{vessel}"].astype("Int8"),
                 grade=cohort[f"grade_{vessel}"].astype("string"),
@@ -66,7 +67,7 @@ def scored_ecgs(cohort: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame
             f"predictions: column patient_id differs from the cohort's for {int(other.sum())} rows; the two tables "
             "are of different runs: run predict again"
         )
-    return joined[["ecg_id", "patient_id", "vessel", "fold", "y_true", "grade", "probability", "logit", *COVARIATES]]
+    return joined[["ecg_id", "patient_id", "vessel", "fold", "y_true", "grade", "probability", "logit", *covariates]]
 
 
 def with_finding(scored: pd.DataFrame, vessel: str) -> pd.DataFrame:

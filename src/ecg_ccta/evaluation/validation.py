@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.discrimination import auc_delong, auc_replicates, roc_curve
-from ecg_ccta.evaluation.proportions import wilson
+from ecg_ccta.evaluation.calibration import MEASURES, calibration_groups, calibration_summary
+from ecg_ccta.evaluation.discrimination import auc_and_pr_auc, auc_and_pr_auc_replicates, auc_delong, roc_curve
+from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.evaluation.resampling import draw_patients, patient_codes, percentile_interval
 from ecg_ccta.evaluation.scored import shortage, with_finding
 from ecg_ccta.vessels import VESSELS
@@ -15,19 +16,7 @@ from ecg_ccta.vessels import VESSELS
 ROC_GRID = np.linspace(0, 1, 201)
 """False positive rates at which the ROC curve and its band are tabled."""
 
-EVENTS_PER_GROUP = 5
-"""Events that a calibration group should hold on average; fewer events make fewer groups."""
-
-_DISCRIMINATION = [
-    "vessel", "n", "events", "patients", "event_patients", "auc", "delong_lower", "delong_upper",
-    "bootstrap_lower", "bootstrap_upper", "replicates", "note",
-]  # fmt: skip
-_ROC = ["vessel", "false_positive_rate", "sensitivity", "lower", "upper"]
-_CALIBRATION = ["vessel", "group", "n", "events", "predicted", "observed", "lower", "upper"]
-_SUMMARY = [
-    "vessel", "n", "events", "mean_predicted", "observed", "intercept", "intercept_lower", "intercept_upper",
-    "slope", "slope_lower", "slope_upper", "brier", "brier_lower", "brier_upper", "note",
-]  # fmt: skip
+_POOLED = "n and events count pairs of an ECG and a vessel"
 
 
 def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str, pd.DataFrame]:
@@ -36,90 +25,144 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
     Parameters
     ----------
     scored : from `scored_ecgs`; may lack findings altogether
-    settings : level, replicates, minimum number of events and of calibration groups
+    settings : level, replicates, minimum number of events, calibration groups and risk thresholds
     seed : of the bootstrap; all vessels share the draws of patients
 
     Returns
     -------
-    discrimination : a row per vessel and one for "macro", the mean over the vessels with enough events
+    discrimination : per vessel AUC (by DeLong and by the clustered bootstrap) and PR-AUC (average precision); "macro",
+        their means over the vessels with enough events; "micro", all pairs of an ECG and such a vessel pooled
     roc : sensitivity with its band at `ROC_GRID`, per vessel with enough events
     calibration : groups of equal size by predicted probability with Wilson intervals
-    calibration_summary : calibration-in-the-large, slope (Wald intervals with patient-clustered variance) and Brier
-        score (clustered bootstrap)
+    calibration_curve : the smoothed curve with its bands
+    calibration_summary : the measures of `calibration.MEASURES`
 
-    A vessel with fewer than `minimum_events` patients with, or without, an event has empty numbers and a note.
+    All in the form of `estimate_table`. A vessel with fewer than `minimum_events` patients with, or without, an event
+    has empty numbers and a note.
     """
     codes, patients = patient_codes(scored["patient_id"])
     scored = scored.assign(_code=codes)
-    discrimination, roc, calibration, summary = [], [], [], []
-    replicates = {}
+    discrimination: list[dict[str, Any]] = []
+    roc, groups, curves, summary = [], [], [], []
+    replicates: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for vessel in VESSELS:
         findings = with_finding(scored, vessel)
         y = findings["y_true"].to_numpy(dtype=np.int64)
-        counts = {"vessel": vessel, "n": len(y), "events": int(y.sum())}
-        people = {
+        counts = {
+            "vessel": vessel,
+            "n": len(y),
+            "events": int(y.sum()),
             "patients": findings["patient_id"].nunique(),
-            "event_patients": findings.loc[y == 1, "patient_id"].nunique(),
         }
         note = shortage(findings, settings.minimum_events)
         if note:
-            discrimination.append(counts | people | {"note": note})
-            summary.append(counts | {"note": note})
+            measures = (("AUC", DELONG), ("AUC", CLUSTERED), ("PR-AUC", CLUSTERED))
+            discrimination += [counts | {"measure": m, "method": method, "note": note} for m, method in measures]
+            summary += [counts | {"measure": measure, "note": note} for measure in MEASURES]
             continue
-        row, replicates[vessel] = _discriminate(findings, y, patients, settings, seed)
-        discrimination.append(counts | people | row)
-        roc.append(_roc(findings, y, patients, settings, seed).assign(vessel=vessel))
-        calibration.append(_calibration(findings, y, settings).assign(vessel=vessel))
-        summary.append(counts | _summary(findings, y, patients, settings, seed))
-    discrimination.append(_macro(scored, discrimination, replicates, settings))
+        probability, score = (findings[name].to_numpy(dtype=float) for name in ("probability", "logit"))
+        of = findings["_code"].to_numpy()
+        replicates[vessel] = auc_and_pr_auc_replicates(y, score, of, patients, settings.bootstrap_replicates, seed)
+        discrimination += [counts | row for row in _discriminate(y, score, replicates[vessel], settings.level)]
+        roc.append(_roc(y, score, of, patients, settings, seed).assign(**counts))
+        rows, curve = calibration_summary(
+            y, probability, score, of, patients, settings.bootstrap_replicates, settings.level, seed
+        )
+        summary += [counts | row for row in rows]
+        curves.append(curve.assign(measure="observed share, smoothed", method=CLUSTERED, **counts))
+        threshold = getattr(settings.high_risk_thresholds, vessel)
+        groups.append(
+            calibration_groups(y, probability, of, threshold, settings.calibration_groups, settings.level).assign(
+                vessel=vessel
+            )
+        )
+    used = scored[scored["vessel"].isin(list(replicates)) & scored["y_true"].notna()]
+    discrimination += _macro(used, discrimination, replicates, settings)
+    discrimination += _micro(used, patients, settings, seed)
     return {
-        "discrimination": _table(discrimination, _DISCRIMINATION),
-        "roc": _joined(roc, _ROC),
-        "calibration": _joined(calibration, _CALIBRATION),
-        "calibration_summary": _table(summary, _SUMMARY),
+        "discrimination": estimate_table(discrimination, ["vessel"]),
+        "roc": _joined(roc, ["vessel", "false_positive_rate"]),
+        "calibration": _joined(groups, ["vessel", "group", "risk_group", "predicted"]),
+        "calibration_curve": _joined(curves, ["vessel", "predicted"]),
+        "calibration_summary": estimate_table(summary, ["vessel"]),
     }
 
 
 def _discriminate(
-    findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluation, seed: int
-) -> tuple[dict[str, Any], np.ndarray]:
-    score = findings["logit"].to_numpy(dtype=float)
-    delong = auc_delong(y, score, settings.level)
-    drawn = auc_replicates(y, score, findings["_code"].to_numpy(), patients, settings.bootstrap_replicates, seed)
-    lower, upper, used = percentile_interval(drawn, settings.level)
-    row = {
-        "auc": delong.auc,
-        "delong_lower": delong.lower,
-        "delong_upper": delong.upper,
-        "bootstrap_lower": lower,
-        "bootstrap_upper": upper,
-        "replicates": used,
-        "note": "" if delong.variance > 0 else "perfect separation: the intervals have no width",
-    }
-    return row, drawn
+    y: np.ndarray, score: np.ndarray, replicates: tuple[np.ndarray, np.ndarray], level: float
+) -> list[dict[str, Any]]:
+    delong = auc_delong(y, score, level)
+    flat = "" if delong.variance > 0 else "perfect separation: the interval has no width"
+    rows = [
+        {
+            "measure": "AUC",
+            "estimate": delong.auc,
+            "lower": delong.lower,
+            "upper": delong.upper,
+            "level": level,
+            "method": DELONG,
+            "note": flat,
+        }
+    ]
+    for measure, estimate, drawn in zip(("AUC", "PR-AUC"), auc_and_pr_auc(y, score), replicates, strict=True):
+        rows.append(_resampled(measure, estimate, drawn, level, flat))
+    return rows
 
 
 def _macro(
-    scored: pd.DataFrame, rows: list[dict[str, Any]], replicates: dict[str, np.ndarray], settings: Evaluation
-) -> dict[str, Any]:
-    """Mean AUC of the vessels with enough events; its interval from the vessels' shared draws of patients."""
-    used = scored[scored["vessel"].isin(list(replicates)) & scored["y_true"].notna()]
-    row: dict[str, Any] = {"vessel": "macro", "n": used["ecg_id"].nunique(), "patients": used["patient_id"].nunique()}
+    used: pd.DataFrame,
+    rows: list[dict[str, Any]],
+    replicates: dict[str, tuple[np.ndarray, np.ndarray]],
+    settings: Evaluation,
+) -> list[dict[str, Any]]:
+    """Means over the vessels with enough events; their intervals from the vessels' shared draws of patients."""
+    counts = {"vessel": "macro", "n": used["ecg_id"].nunique(), "patients": used["patient_id"].nunique()}
     if not replicates:
-        return row | {"note": "no vessel with enough events"}
-    lower, upper, drawn = percentile_interval(np.mean(list(replicates.values()), axis=0), settings.level)
-    return row | {
-        "auc": float(np.mean([row["auc"] for row in rows if row["vessel"] in replicates])),
-        "bootstrap_lower": lower,
-        "bootstrap_upper": upper,
-        "replicates": drawn,
-        "note": f"mean of {', '.join(replicates)}",
+        return [counts | _absent(measure) for measure in ("AUC", "PR-AUC")]
+    found = []
+    for number, measure in enumerate(("AUC", "PR-AUC")):
+        of = {row["vessel"]: row["estimate"] for row in rows if row["measure"] == measure and "estimate" in row}
+        drawn = np.mean([both[number] for both in replicates.values()], axis=0)
+        note = f"mean of {', '.join(replicates)}"
+        found.append(counts | _resampled(measure, float(np.mean(list(of.values()))), drawn, settings.level, note))
+    return found
+
+
+def _micro(used: pd.DataFrame, patients: int, settings: Evaluation, seed: int) -> list[dict[str, Any]]:
+    """All pairs of an ECG and a vessel with enough events, pooled; the vessels' prevalences help to rank them."""
+    y, score = used["y_true"].to_numpy(dtype=np.int64), used["logit"].to_numpy(dtype=float)
+    counts = {"vessel": "micro", "n": len(y), "events": int(y.sum()), "patients": used["patient_id"].nunique()}
+    if used.empty:
+        return [counts | _absent(measure) for measure in ("AUC", "PR-AUC")]
+    drawn = auc_and_pr_auc_replicates(y, score, used["_code"].to_numpy(), patients, settings.bootstrap_replicates, seed)
+    return [
+        counts | _resampled(measure, estimate, of, settings.level, _POOLED)
+        for measure, estimate, of in zip(("AUC", "PR-AUC"), auc_and_pr_auc(y, score), drawn, strict=True)
+    ]
+
+
+def _absent(measure: str) -> dict[str, Any]:
+    return {"measure": measure, "method": CLUSTERED, "note": "no vessel with enough events"}
+
+
+def _resampled(measure: str, estimate: float, drawn: np.ndarray, level: float, note: str) -> dict[str, Any]:
+    lower, upper, used = percentile_interval(drawn, level)
+    short = "" if used == drawn.size else f"{used} of {drawn.size} replicates"
+    return {
+        "measure": measure,
+        "estimate": estimate,
+        "lower": lower,
+        "upper": upper,
+        "level": level,
+        "method": CLUSTERED,
+        "note": "; ".join(filter(None, (note, short))),
     }
 
 
-def _roc(findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluation, seed: int) -> pd.DataFrame:
+def _roc(
+    y: np.ndarray, score: np.ndarray, codes: np.ndarray, patients: int, settings: Evaluation, seed: int
+) -> pd.DataFrame:
     """Sensitivity at each false positive rate of the grid, with the pointwise band of the clustered bootstrap."""
-    score, codes = findings["logit"].to_numpy(dtype=float), findings["_code"].to_numpy()
     drawn = [
         _sensitivity(rate, sensitivity)
         for counts in draw_patients(patients, settings.bootstrap_replicates, seed)
@@ -131,9 +174,12 @@ def _roc(findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluat
     return pd.DataFrame(
         {
             "false_positive_rate": ROC_GRID,
-            "sensitivity": _sensitivity(rate, sensitivity),
+            "measure": "sensitivity",
+            "estimate": _sensitivity(rate, sensitivity),
             "lower": lower,
             "upper": upper,
+            "level": settings.level,
+            "method": CLUSTERED,
         }
     )
 
@@ -144,94 +190,6 @@ def _sensitivity(rate: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
     return np.interp(ROC_GRID, rate[end_of_step], sensitivity[end_of_step])
 
 
-def _calibration(findings: pd.DataFrame, y: np.ndarray, settings: Evaluation) -> pd.DataFrame:
-    """Observed against mean predicted share of events in groups of equal size by predicted probability."""
-    groups = int(np.clip(y.sum() // EVENTS_PER_GROUP, 2, settings.calibration_groups))
-    probability = findings["probability"].to_numpy(dtype=float)
-    rows = [
-        {
-            "group": number + 1,
-            "n": members.size,
-            "events": int(y[members].sum()),
-            "predicted": float(probability[members].mean()),
-            "observed": float(y[members].mean()),
-        }
-        for number, members in enumerate(np.array_split(np.argsort(probability, kind="stable"), groups))
-    ]
-    table = pd.DataFrame(rows)
-    table["lower"], table["upper"] = wilson(table["events"], table["n"], settings.level)
-    return table
-
-
-def _summary(findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluation, seed: int) -> dict[str, Any]:
-    probability = findings["probability"].to_numpy(dtype=float)
-    codes = findings["_code"].to_numpy()
-    errors = (probability - y) ** 2
-    errors_of, ecgs_of = np.bincount(codes, errors, patients), np.bincount(codes, minlength=patients)
-    drawn = np.concatenate(
-        [
-            (counts @ errors_of) / np.maximum(counts @ ecgs_of, 1)
-            for counts in draw_patients(patients, settings.bootstrap_replicates, seed)
-        ]
-    )
-    lower, upper, _ = percentile_interval(drawn, settings.level)
-    return {
-        "mean_predicted": float(probability.mean()),
-        "observed": float(y.mean()),
-        "brier": float(errors.mean()),
-        "brier_lower": lower,
-        "brier_upper": upper,
-        **calibration_line(y, findings["logit"].to_numpy(dtype=float), codes, settings.level),
-    }
-
-
-def calibration_line(y_true: np.ndarray, logit: np.ndarray, groups: np.ndarray, level: float = 0.95) -> dict[str, Any]:
-    """Calibration-in-the-large and calibration slope (Cox, Biometrika 45:562-565, 1958).
-
-    The intercept is that of a logistic regression with the predicted logit as an offset (0 is right, positive means
-    predictions are too low); the slope that of a logistic regression on the predicted logit (1 is right, below 1
-    means predictions are too extreme). Wald intervals, variance clustered by patient.
-
-    Parameters
-    ----------
-    y_true : (n,) 0 and 1
-    logit : (n,) predicted log-odds
-    groups : (n,) the patient of every ECG
-
-    Returns
-    -------
-    intercept, intercept_lower, intercept_upper, slope, slope_lower, slope_upper, note; without the slope and with a
-    note where the predictions do not vary or separate the classes perfectly
-    """
-    import statsmodels.api as sm
-
-    ones = np.ones((len(y_true), 1))
-    clustered = {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
-    large = sm.GLM(y_true, ones, family=sm.families.Binomial(), offset=logit).fit(**clustered)
-    bounds = large.conf_int(1 - level)[0]
-    line = {"intercept": large.params[0], "intercept_lower": bounds[0], "intercept_upper": bounds[1], "note": ""}
-    events, others = logit[y_true == 1], logit[y_true == 0]
-    if np.ptp(logit) == 0:
-        return line | {"note": "no slope: all predictions are equal"}
-    if events.min() >= others.max() or events.max() <= others.min():
-        return line | {"note": "no slope: the predictions separate the classes perfectly"}
-    slope = sm.GLM(y_true, np.column_stack([ones, logit]), family=sm.families.Binomial()).fit(**clustered)
-    if not slope.converged:
-        return line | {"note": "no slope: the regression did not converge"}
-    bounds = slope.conf_int(1 - level)[1]
-    return line | {"slope": slope.params[1], "slope_lower": bounds[0], "slope_upper": bounds[1]}
-
-
-def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Rows as a table with every column, counts as integers that may be missing, numbers as floats."""
-    table = pd.DataFrame(rows, columns=columns)
-    for column in columns:
-        if column in ("n", "events", "patients", "event_patients", "replicates"):
-            table[column] = table[column].astype("Int64")
-        elif column not in ("vessel", "note"):
-            table[column] = table[column].astype(float)
-    return table
-
-
-def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+def _joined(parts: list[pd.DataFrame], strata: list[str]) -> pd.DataFrame:
+    rows = pd.concat(parts, ignore_index=True).to_dict("records") if parts else []
+    return estimate_table(rows, strata)

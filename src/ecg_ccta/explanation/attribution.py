@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.explanation.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.explanation.segments import SEGMENTS, beat_times, segment_mask
 from ecg_ccta.figures import PAGE, STYLE
 from ecg_ccta.model.inputs import standardise
+from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
 
 STEPS = 12

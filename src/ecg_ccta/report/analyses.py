@@ -3,162 +3,13 @@
 import pandas as pd
 
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Heading, Section, Table, Text
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value, percent_interval
+from ecg_ccta.report.blocks import Figure, Section, Table, Text
+from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
 STRONGEST = 5
 """Regions per vessel that the page shows; all are in the download."""
-
-
-def roc_and_calibration(results: ResultsFolder) -> Section:
-    blocks: list = []
-    for site in _validated(results):
-        title = results.title(site)
-        found = results.table("discrimination", site, ("vessel", "auc", "note"))
-        blocks.append(Heading(title))
-        if results.has_figure(f"roc_{site}"):
-            blocks.append(
-                Figure(
-                    f"Receiver operating characteristic curves, {title}",
-                    f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
-                    results.figure(f"roc_{site}"),
-                    sentences.auc_range(found),
-                    results.first_download(site, "roc", "discrimination"),
-                )
-            )
-        summary = results.table("calibration_summary", site, ("vessel", "n", "events", "intercept", "slope", "brier"))
-        if results.has_figure(f"calibration_{site}"):
-            blocks.append(
-                Figure(
-                    f"Calibration, {title}",
-                    f"Observed share of events against predicted probability, by vessel, in {title}.",
-                    results.figure(f"calibration_{site}"),
-                    sentences.calibration(summary),
-                    results.first_download(site, "calibration", "calibration_summary"),
-                )
-            )
-        rows = [
-            [
-                row["vessel"],
-                count(row["n"]),
-                count(row["events"]),
-                *(
-                    interval(row[name], row[f"{name}_lower"], row[f"{name}_upper"], digits, row["note"])
-                    for name, digits in (("intercept", 2), ("slope", 2), ("brier", 4))
-                ),
-            ]
-            for _, row in summary.iterrows()
-        ]
-        blocks.append(
-            Table(
-                f"Calibration, {title}",
-                ["Vessel", "ECGs", "Events", "Intercept", "Slope", "Brier score"],
-                [("", rows)],
-                downloads=[results.download("calibration_summary", site)],
-                notes=["Intercept 0 and slope 1 are ideal; a slope below 1 means predictions that are too extreme."],
-            )
-        )
-    return Section("calibration", "ROC curves and calibration", blocks)
-
-
-def normal_ecg(results: ResultsFolder) -> Section | None:
-    blocks: list = []
-    for site in _validated(results):
-        if not results.has("normal_ecg", site):
-            continue
-        title = results.title(site)
-        found = results.table("normal_ecg", site, ("vessel", "n", "events", "auc", "note"))
-        found = found[found["vessel"].isin([*VESSELS, "macro"])].drop_duplicates("vessel")
-        says = sentences.auc_range(found)
-        if results.has_figure(f"normal_ecg_roc_{site}"):
-            blocks.append(
-                Figure(
-                    f"ROC curves in clinically normal ECGs, {title}",
-                    f"ROC curve of each vessel in ECGs that were read as normal, {title}.",
-                    results.figure(f"normal_ecg_roc_{site}"),
-                    says,
-                    results.first_download(site, "normal_ecg_roc", "normal_ecg"),
-                )
-            )
-        blocks.append(
-            Table(
-                f"Clinically normal ECGs, {title}",
-                ["Vessel", "ECGs", "Events", "AUC"],
-                [("", _auc_rows(found, "vessel"))],
-                downloads=[results.download("normal_ecg", site)],
-                notes=["Normal: the reader's statement says so. ECGs without a statement are left out."],
-            )
-        )
-    return Section("normal-ecg", "Clinically normal ECGs", blocks) if blocks else None
-
-
-def subgroups(results: ResultsFolder) -> Section | None:
-    blocks: list = []
-    for site in _validated(results):
-        if not results.has("subgroups", site):
-            continue
-        title = results.title(site)
-        found = results.table("subgroups", site, ("vessel", "subgroup", "level", "n", "events", "auc", "note"))
-        says = sentences.subgroup_range(found)
-        if results.has_figure(f"subgroups_{site}"):
-            blocks.append(
-                Figure(
-                    f"AUC in subgroups, {title}",
-                    f"Forest plot of each vessel's AUC in subgroups of {title}.",
-                    results.figure(f"subgroups_{site}"),
-                    says,
-                    [results.download("subgroups", site)],
-                )
-            )
-    if not blocks:
-        return None
-    return Section("subgroups", "Subgroups", blocks)
-
-
-def risk_groups(results: ResultsFolder) -> Section | None:
-    blocks: list = []
-    for site in _validated(results):
-        if not results.has("risk_groups", site):
-            continue
-        title = results.title(site)
-        found = results.table(
-            "risk_groups", site, ("vessel", "measure", "threshold", "estimate", "lower", "upper", "note")
-        )
-        measures = list(dict.fromkeys(found["measure"]))
-        rows = []
-        for vessel, cells in found.groupby("vessel", sort=False):
-            by_measure = cells.set_index("measure")
-            row = [vessel, number(cells["threshold"].iloc[0], 2)]
-            for measure in measures:
-                cell = by_measure.loc[measure]
-                row.append(percent_interval(cell["estimate"], cell["lower"], cell["upper"], note=cell["note"]))
-            rows.append(row)
-        if results.has_figure(f"grades_{site}"):
-            blocks.append(
-                Figure(
-                    f"Predicted probability by stenosis grade, {title}",
-                    f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
-                    results.figure(f"grades_{site}"),
-                    sentences.grades(results.table("grades", site, ("vessel", "spearman"))),
-                    [results.download("grades", site)],
-                )
-            )
-        blocks.append(
-            Table(
-                f"Risk groups at the fixed thresholds, {title}",
-                ["Vessel", "High from", *(measure[0].upper() + measure[1:] for measure in measures)],
-                [("", rows)],
-                says=sentences.event_rates(found),
-                downloads=[results.download("risk_groups", site)],
-                notes=[
-                    "Thresholds are constants of the configuration, not chosen on these data. Wilson intervals "
-                    "over ECGs."
-                ],
-            )
-        )
-    return Section("risk-groups", "Risk groups", blocks) if blocks else None
 
 
 def cumulative_events(results: ResultsFolder) -> Section | None:
@@ -375,15 +226,6 @@ def limits(results: ResultsFolder) -> Section:
 
 def _validated(results: ResultsFolder) -> list[str]:
     return [site for site, settings in results.study.sites.items() if settings.tables.ccta is not None]
-
-
-def _auc_rows(found: pd.DataFrame, key: str) -> list[list[str]]:
-    rows = []
-    for _, row in found.iterrows():
-        macro = row[key] == "macro"
-        auc = interval(row["auc"], row["bootstrap_lower"], row["bootstrap_upper"], note=row["note"])
-        rows.append(["Mean" if macro else row[key], count(row["n"]), "" if macro else count(row["events"]), auc])
-    return rows
 
 
 def _reading(day: float, cells: pd.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, rows_of
 from ecg_ccta.report.blocks import Section, Table, Text
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -27,14 +28,12 @@ def first_results(results: ResultsFolder, control: ResultsFolder | None) -> Sect
     header[3] = f"AUC ({100 * study.evaluation.level:g} % interval)"
     groups, sentences = [], []
     for label, table, site, stratum, paper in cohorts(results):
-        found = results.table(
-            table, site, ("vessel", "n", "events", "auc", "bootstrap_lower", "bootstrap_upper", "note")
-        )
+        found = clustered_aucs(results, table, site)
         oracle = _oracle(results, site, stratum)
         rows = []
         for vessel in VESSELS:
             row = _row(found, vessel)
-            auc = interval(row["auc"], row["bootstrap_lower"], row["bootstrap_upper"], note=row["note"])
+            auc = interval(row["estimate"], row["lower"], row["upper"], note=row["note"])
             cells = [vessel, count(row["n"]), count(row["events"]), auc]
             if known_oracle:
                 cells.append(number(oracle.get(vessel), note=NOT_PLANTED))
@@ -73,9 +72,15 @@ def cohorts(results: ResultsFolder) -> list[tuple[str, str, str, str, str]]:
     return listing
 
 
+def clustered_aucs(results: ResultsFolder, table: str, site: str) -> pd.DataFrame:
+    """AUCs with their patient-clustered intervals: a row per vessel and for their mean."""
+    found = results.table(table, site, ("vessel", *COLUMNS))
+    return rows_of(found, "AUC", CLUSTERED)
+
+
 def _row(found: pd.DataFrame, vessel: str) -> pd.Series:
     rows = found[found["vessel"] == vessel]
-    empty = pd.Series({"n": None, "events": None, "auc": None, "note": "not analysed"}).reindex(found.columns)
+    empty = pd.Series({"n": None, "events": None, "estimate": None, "note": "not analysed"}).reindex(found.columns)
     return rows.iloc[0] if len(rows) else empty
 
 
@@ -89,9 +94,9 @@ def _oracle(results: ResultsFolder, site: str, stratum: str) -> dict[str, float]
 
 def _sentence(label: str, found: pd.DataFrame) -> str:
     macro = _row(found, "macro")
-    if is_missing(macro["auc"]):
+    if is_missing(macro["estimate"]):
         return f"{label}: no vessel has enough events for an estimate."
-    auc = interval(macro["auc"], macro["bootstrap_lower"], macro["bootstrap_upper"])
+    auc = interval(macro["estimate"], macro["lower"], macro["upper"])
     return f"{label}: mean AUC over vessels {auc}."
 
 
@@ -163,22 +168,20 @@ def _control(control: ResultsFolder | None) -> list:
     if control is None:
         return []
     site = control.study.development_site
-    found = control.table(
-        "discrimination", site, ("vessel", "n", "events", "auc", "bootstrap_lower", "bootstrap_upper")
-    )
+    found = clustered_aucs(control, "discrimination", site)
     macro = _row(found, "macro")
-    if is_missing(macro["auc"]):
+    if is_missing(macro["estimate"]):
         verdict = f"Negative control: {macro['note'] or 'no estimate'}."
     else:
-        covered = macro["bootstrap_lower"] <= 0.5 <= macro["bootstrap_upper"]
-        auc = interval(macro["auc"], macro["bootstrap_lower"], macro["bootstrap_upper"])
+        covered = macro["lower"] <= 0.5 <= macro["upper"]
+        auc = interval(macro["estimate"], macro["lower"], macro["upper"])
         verdict = f"Negative control (the same analysis where nothing is planted): mean AUC over vessels {auc}; " + (
             "0.5 lies within the interval, as it must." if covered else "0.5 lies OUTSIDE the interval: find out why."
         )
     rows = []
     for vessel in (*VESSELS, "macro"):
         row = _row(found, vessel)
-        auc = interval(row["auc"], row["bootstrap_lower"], row["bootstrap_upper"], note=row["note"])
+        auc = interval(row["estimate"], row["lower"], row["upper"], note=row["note"])
         rows.append(["Mean" if vessel == "macro" else vessel, count(row["n"]), count(row["events"], note=""), auc])
     rows[-1][2] = ""
     numbers = control.download("discrimination", site)

@@ -140,7 +140,14 @@ def _evaluation(study: Study) -> str:
 def _risk_groups(study: Study) -> str:
     thresholds = study.evaluation.high_risk_thresholds.model_dump()
     by_vessel = listed([f"{vessel} {percent(value, 1)}" for vessel, value in thresholds.items()])
-    return f"Risk groups. High risk from a predicted probability of {by_vessel}."
+    evaluation = study.evaluation
+    return (
+        f"Risk groups. High risk from a predicted probability of {by_vessel}, the guideline's thresholds. Strata: low "
+        f"below the highest threshold with sensitivity {percent(evaluation.rule_out_sensitivity)}, high from the "
+        f"lowest with specificity {percent(evaluation.rule_in_specificity)}, intermediate between. These, and the "
+        "screening point, are chosen on out-of-fold predictions of the development site alone: for its own patients on "
+        "the other folds, for other sites on all, frozen."
+    )
 
 
 def _follow_up(study: Study) -> str:

@@ -6,14 +6,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecg_ccta.config import Study
 from ecg_ccta.report import analyses
+from ecg_ccta.report.added_value import added_value
 from ecg_ccta.report.blocks import Section, Text
+from ecg_ccta.report.decisions import decisions
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
+from ecg_ccta.report.leakage import leakage
 from ecg_ccta.report.methods import methods
+from ecg_ccta.report.normal_ecg import normal_ecg
 from ecg_ccta.report.provenance import provenance
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.sample_size import sample_size
+from ecg_ccta.report.severity import severity
 from ecg_ccta.report.starts import starts
+from ecg_ccta.report.subgroups import subgroups
+from ecg_ccta.report.thresholds import thresholds
+from ecg_ccta.report.validation import validation
 
 
 def build_report(
@@ -42,16 +51,21 @@ def build_report(
         Section("summary", "What was done", [Text(paragraph) for paragraph in summary(results)]),
         first_results(results, controlled),
         inclusion(results),
-        analyses.roc_and_calibration(results),
-        analyses.normal_ecg(results),
-        analyses.subgroups(results),
-        analyses.risk_groups(results),
+        validation(results),
+        severity(results),
+        normal_ecg(results),
+        subgroups(results),
+        thresholds(results),
+        decisions(results),
+        added_value(results),
         analyses.cumulative_events(results),
         analyses.waveforms(results),
         analyses.attribution(results),
         analyses.planted(results),
+        sample_size(results),
         starts(results),
         methods(study),
+        leakage(results),
         analyses.limits(results),
         provenance(results),
     ]

@@ -2,60 +2,41 @@
 
 import pandas as pd
 
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number
+from ecg_ccta.report.formatting import count, interval, listed, number
 from ecg_ccta.vessels import VESSELS
 
 
 def auc_range(found: pd.DataFrame) -> str:
-    known = found[found["vessel"].isin(VESSELS) & found["auc"].notna()].sort_values("auc")
+    known = found[found["vessel"].isin(VESSELS) & found["estimate"].notna()].sort_values("estimate")
     short = [
         f"{row['vessel']}: {row['note']}"
-        for _, row in found[found["vessel"].isin(VESSELS) & found["auc"].isna()].iterrows()
+        for _, row in found[found["vessel"].isin(VESSELS) & found["estimate"].isna()].iterrows()
     ]
     gaps = f" Not estimated: {'; '.join(short)}." if short else ""
     if known.empty:
         return f"No vessel could be estimated.{gaps}"
     low, high = known.iloc[0], known.iloc[-1]
     if len(known) == 1:
-        return f"The AUC of {low['vessel']} is {number(low['auc'])}.{gaps}"
-    return f"AUCs run from {number(low['auc'])} ({low['vessel']}) to {number(high['auc'])} ({high['vessel']}).{gaps}"
-
-
-def calibration(summary: pd.DataFrame) -> str:
-    known = summary.dropna(subset=["slope", "slope_lower", "slope_upper"])
-    if known.empty:
-        return "No vessel has enough events for a calibration slope."
-    off = known[(known["slope_lower"] > 1) | (known["slope_upper"] < 1)]
-    if off.empty:
-        return f"The calibration slope's interval includes 1 for {listed(list(known['vessel']))}."
-    kinds = [
-        f"{row['vessel']} ({number(row['slope'], 2)}, predictions too {'extreme' if row['slope'] < 1 else 'moderate'})"
-        for _, row in off.iterrows()
-    ]
-    return f"The calibration slope differs from 1 for {listed(kinds)}."
-
-
-def subgroup_range(found: pd.DataFrame) -> str:
-    parts = found[found["subgroup"] != "all ECGs"]
-    known = parts.dropna(subset=["auc"])
-    if known.empty:
-        return "No subgroup has enough events."
-    low, high = known.loc[known["auc"].idxmin()], known.loc[known["auc"].idxmax()]
+        return f"The AUC of {low['vessel']} is {number(low['estimate'])}.{gaps}"
     return (
-        f"{len(known)} of {len(parts)} subgroup cells have enough events; their AUCs run from {number(low['auc'])} "
-        f"({low['vessel']}, {low['subgroup']} {low['level']}, {count(low['events'])} events) to {number(high['auc'])} "
-        f"({high['vessel']}, {high['subgroup']} {high['level']}, {count(high['events'])} events)."
+        f"AUCs run from {number(low['estimate'])} ({low['vessel']}) to {number(high['estimate'])} "
+        f"({high['vessel']}).{gaps}"
     )
 
 
-def event_rates(found: pd.DataFrame) -> str:
-    parts = []
-    for vessel, cells in found.groupby("vessel", sort=False):
-        rate = cells.set_index("measure")["estimate"]
-        low, high = rate.get("event rate low"), rate.get("event rate high")
-        if not is_missing(low) and not is_missing(high):
-            parts.append(f"{vessel} {100 * high:.1f} % against {100 * low:.1f} %")
-    return f"Event rate at high against low risk: {'; '.join(parts)}." if parts else "No vessel has both risk groups."
+def calibration(slopes: pd.DataFrame) -> str:
+    known = slopes.dropna(subset=["estimate", "lower", "upper"])
+    if known.empty:
+        return "No vessel has enough events for a calibration slope."
+    off = known[(known["lower"] > 1) | (known["upper"] < 1)]
+    if off.empty:
+        return f"The calibration slope's interval includes 1 for {listed(list(known['vessel']))}."
+    kinds = [
+        f"{row['vessel']} ({number(row['estimate'], 2)}, predictions too "
+        f"{'extreme' if row['estimate'] < 1 else 'moderate'})"
+        for _, row in off.iterrows()
+    ]
+    return f"The calibration slope differs from 1 for {listed(kinds)}."
 
 
 def cumulative(found: pd.DataFrame) -> str:
@@ -107,11 +88,3 @@ def planted(found: pd.DataFrame) -> str:
         "Planted regions against all others, area under the curve by waveform difference and by attribution: "
         f"{'; '.join(parts)}."
     )
-
-
-def grades(found: pd.DataFrame) -> str:
-    known = found.drop_duplicates("vessel").dropna(subset=["spearman"])
-    if known.empty:
-        return "No vessel has two grades to compare."
-    parts = [f"{row['vessel']} {number(row['spearman'], 2)}" for _, row in known.iterrows()]
-    return f"Spearman's rank correlation of probability with grade: {listed(parts)}."

@@ -47,15 +47,7 @@ def clean_shard(
     if not 0 <= shard < shards:
         raise ValueError(f"shard {shard} is not among 0 to {shards - 1}")
     ids = eligible["ecg_id"].iloc[shard * len(eligible) // shards : (shard + 1) * len(eligible) // shards]
-    index = read_ecg_index(site_name, site, export)
-    key = site_key(site_name, site, study_seed)
-    paths = dict(zip(pseudonyms(key, "ecg", index["ecg_id"]), index["path"], strict=True))
-    unknown = int((~ids.isin(list(paths))).sum())
-    if unknown:
-        raise StudyError(
-            f"site {site_name}: {unknown} of {len(ids)} eligible ECGs are not in {site.tables.ecg_index} under this "
-            "pseudonym key; the export or the key changed since build_cohort: run build_cohort again"
-        )
+    paths = recording_paths(ids, export, site, site_name, study_seed)
     signals = np.empty((len(ids), len(LEADS), SAMPLES), dtype=np.int16)
     rows = []
     usable = 0
@@ -69,6 +61,26 @@ def clean_shard(
             progress(done, len(ids))
     table = pd.DataFrame(rows, columns=list(tables.SHARD.columns))
     return signals[:usable], tables.check(_typed(table), tables.SHARD, f"site {site_name}, shard {shard}")
+
+
+def recording_paths(ids: pd.Series, export: Path, site: Site, site_name: str, study_seed: int) -> dict[str, str]:
+    """Path of each of these pseudonymous ECG ids, by reading the export's ecg_index again and hashing its ids.
+
+    Raises
+    ------
+    StudyError
+        Where the export no longer holds one of the ECGs, or its tables are at fault.
+    """
+    index = read_ecg_index(site_name, site, export)
+    key = site_key(site_name, site, study_seed)
+    paths = dict(zip(pseudonyms(key, "ecg", index["ecg_id"]), index["path"], strict=True))
+    unknown = int((~ids.isin(list(paths))).sum())
+    if unknown:
+        raise StudyError(
+            f"site {site_name}: {unknown} of {len(ids)} eligible ECGs are not in {site.tables.ecg_index} under this "
+            "pseudonym key; the export or the key changed since build_cohort: run build_cohort again"
+        )
+    return {ecg_id: paths[ecg_id] for ecg_id in ids}
 
 
 def write_shard(signals: np.ndarray, table: pd.DataFrame, signals_path: str | Path, table_path: str | Path) -> None:

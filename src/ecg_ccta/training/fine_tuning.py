@@ -26,7 +26,7 @@ from ecg_ccta.training.history import Epoch, History, Step
 from ecg_ccta.training.inner_validation import predict, predict_logits
 from ecg_ccta.training.loop import train
 from ecg_ccta.training.probe import PENALTIES, fit_probe
-from ecg_ccta.training.splits import roles
+from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.training.temperature import fit_temperature
 from ecg_ccta.vessels import GRADES, VESSELS
 
@@ -110,6 +110,12 @@ def fine_tune(
     with torch.no_grad():
         network.dense.bias += offset
     temperature = fit_temperature(predict_logits(network, store, inner_rows), labels[inner_rows])
+    patients = cohort["patient_id"].to_numpy()
+    # The leakage audit compares these with the splits: who taught, and who chose the epoch and the temperature.
+    provenance["patients_sha256"] = {
+        "train": patients_fingerprint(patients[train_rows]),
+        "inner_validation": patients_fingerprint(patients[inner_rows]),
+    }
     return FoldModel(fold, network.cpu(), temperature, architecture, provenance)
 
 
@@ -165,6 +171,8 @@ def fine_tune_labelled(
     )
     with torch.no_grad():
         network.dense.bias += offset
+    # Teaching and choosing the epoch are one here: no patient of either may be scored.
+    provenance["patients_sha256"] = patients_fingerprint(cohort["patient_id"].to_numpy()[rows])
     return network.cpu(), provenance
 
 

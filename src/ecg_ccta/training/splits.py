@@ -1,6 +1,8 @@
 """Outer folds and inner validation, with a patient in one place only."""
 
+import hashlib
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -52,6 +54,11 @@ def roles(cohort: pd.DataFrame, splits: pd.DataFrame, fold: int) -> pd.Series:
     is_test = of_ecg["fold"].to_numpy() == fold
     is_inner = (of_ecg["fold"].to_numpy() == (fold + 1) % folds) & of_ecg["inner"].to_numpy()
     return pd.Series(np.select([is_test, is_inner], ["test", "inner"], "train"), index=cohort.index)
+
+
+def patients_fingerprint(patient_ids: Iterable[str]) -> str:
+    """SHA-256 of the distinct pseudonyms, sorted, one per line: the same for the same patients alone."""
+    return hashlib.sha256("".join(f"{patient}\n" for patient in sorted(set(patient_ids))).encode()).hexdigest()
 
 
 def _grouped_folds(pattern: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:

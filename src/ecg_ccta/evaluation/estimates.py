@@ -1,0 +1,38 @@
+"""The form of a result table: tidy and long, one row per estimate, with its interval, counts and method."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = ("measure", "estimate", "lower", "upper", "level", "n", "events", "patients", "method", "note")
+"""What follows the strata in every table. `n` and `events` count ECGs; `note` says why a number is missing."""
+
+DELONG = "DeLong"
+CLUSTERED = "patient-clustered bootstrap"
+WILSON = "Wilson"
+
+
+def estimate_table(rows: list[dict[str, Any]], strata: Sequence[str]) -> pd.DataFrame:
+    """Rows as a table with the columns `strata` and then `COLUMNS`; what a row lacks is missing, a note is text.
+
+    Examples
+    --------
+    >>> row = {"vessel": "LM", "measure": "AUC", "n": 20, "events": 1, "note": "too few events (1)"}
+    >>> estimate_table([row], ["vessel"])[["vessel", "estimate", "events"]].to_dict("records")
+    [{'vessel': 'LM', 'estimate': nan, 'events': 1}]
+    """
+    table = pd.DataFrame(rows, columns=[*strata, *COLUMNS])
+    for column in ("estimate", "lower", "upper", "level"):
+        table[column] = table[column].astype(float)
+    for column in ("n", "events", "patients"):
+        table[column] = table[column].astype("Int64")
+    return table.assign(note=table["note"].fillna("").astype(str))
+
+
+def rows_of(table: pd.DataFrame, measure: str, method: str | None = None) -> pd.DataFrame:
+    """The rows of one measure, and of one method where several give it; all strata."""
+    chosen = table["measure"] == measure
+    if method is not None:
+        chosen &= table["method"] == method
+    return table[chosen]

@@ -1,0 +1,114 @@
+"""One row per patient: the ECG nearest to the CCTA, whether any vessel is severely narrowed, and who the patient is."""
+
+import numpy as np
+import pandas as pd
+
+from ecg_ccta.errors import StudyError
+from ecg_ccta.evaluation.scored import scored_ecgs
+from ecg_ccta.tables import RISK_FACTORS
+from ecg_ccta.vessels import VESSELS
+
+COVARIATES = ("age", "sex", "chest_pain", *RISK_FACTORS)
+
+
+def any_vessel(targets: pd.DataFrame) -> pd.Series:
+    """Whether any vessel is an event.
+
+    An event where one vessel is; a non-event only where all vessels were judged and none is; else missing: a vessel
+    without a finding might be the one.
+
+    Parameters
+    ----------
+    targets : (n, vessels) 0, 1 or missing
+
+    Returns
+    -------
+    (n,) Int8
+
+    Examples
+    --------
+    >>> targets = pd.DataFrame([[0, 0], [0, 1], [0, None], [1, None]], dtype="Int8")
+    >>> any_vessel(targets).tolist()
+    [0, 1, <NA>, 1]
+    """
+    events = targets.eq(1).fillna(False).any(axis=1).astype("Int8")
+    return events.where((events == 1) | targets.notna().all(axis=1))
+
+
+def any_vessel_logit(logits: np.ndarray) -> np.ndarray:
+    """Log-odds of 1 - prod(1 - p), the probability that some vessel is an event were the vessels independent.
+
+    They are not, so this is a score, not a calibrated probability: models that use it have a coefficient for it.
+
+    Parameters
+    ----------
+    logits : (n, vessels)
+
+    Examples
+    --------
+    >>> any_vessel_logit(np.array([[0.0, 0.0]])).round(6).tolist(), round(float(np.log(0.75 / 0.25)), 6)
+    ([1.098612], 1.098612)
+    """
+    total = np.logaddexp(0, logits).sum(axis=1)  # minus the log probability that no vessel is an event
+    return total + np.log(-np.expm1(-total))
+
+
+def patient_level(
+    cohort: pd.DataFrame, predictions: pd.DataFrame, risk_groups: pd.DataFrame, splits: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """The patients of a site, each by the ECG nearest to the CCTA.
+
+    Of ECGs equally near the earlier one counts; an ECG of unknown distance counts only where there is no other.
+
+    Parameters
+    ----------
+    cohort, predictions, risk_groups : `tables.COHORT`, `tables.PREDICTIONS` and `tables.RISK_GROUPS` of the same ECGs
+    splits : `tables.SPLITS`, at the development site
+
+    Returns
+    -------
+    patient_id, ecg_id, fold (-1 without splits), y_true (any vessel, Int8), ecg_logit, `COVARIATES`, and of any vessel
+    the risk group and the stratum: "high" where one vessel's is, "low" where all are, else "intermediate". A vessel
+    without a stratum (too few events for thresholds) has no say in it; it is missing where no vessel has one.
+
+    Raises
+    ------
+    StudyError
+        Where an ECG lacks a prediction or a risk group, or was not scored in its patient's fold.
+    """
+    scored = scored_ecgs(cohort, predictions)
+    nearest = (
+        cohort.assign(distance=cohort["days_to_ccta"].abs())
+        .sort_values(["patient_id", "distance", "recorded_at", "ecg_id"], na_position="last", kind="stable")
+        .drop_duplicates("patient_id")
+        .set_index("ecg_id")
+    )
+    logits = scored.pivot_table(index="ecg_id", columns="vessel", values="logit").loc[nearest.index, list(VESSELS)]
+    unknown = ~nearest.index.isin(risk_groups["ecg_id"])
+    if unknown.any() or (risk_groups["ecg_id"].value_counts() != len(VESSELS)).any():
+        raise StudyError("risk groups: an ECG of the cohort has none for some vessel; run stratify_risk again")
+    of_patient = risk_groups.set_index("ecg_id").loc[nearest.index].groupby("ecg_id", sort=False)
+    fold = scored.drop_duplicates("ecg_id").set_index("ecg_id")["fold"].loc[nearest.index]
+    if splits is not None:
+        expected = nearest["patient_id"].map(splits.set_index("patient_id")["fold"])
+        wrong = (expected.isna() | (expected != fold)).to_numpy(dtype=bool)
+        if wrong.any():
+            raise StudyError(
+                f"predictions: {int(wrong.sum())} patients were not scored in the fold that the splits give them; the "
+                "two tables are of different runs: run predict again"
+            )
+    patients = nearest.reset_index()[["patient_id", "ecg_id", *COVARIATES]]
+    return patients.assign(
+        fold=fold.to_numpy() if splits is not None else -1,
+        y_true=any_vessel(nearest[[f"target_{vessel}" for vessel in VESSELS]]).to_numpy(),
+        ecg_logit=any_vessel_logit(logits.to_numpy(dtype=float)),
+        group=of_patient["group"].agg(_of_any).to_numpy(),
+        stratum=of_patient["stratum"].agg(_of_any).to_numpy(),
+    )
+
+
+def _of_any(strata: pd.Series) -> str | None:
+    known = set(strata.dropna())
+    if not known:
+        return None
+    return "high" if "high" in known else "low" if known == {"low"} else "intermediate"

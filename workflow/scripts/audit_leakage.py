@@ -1,0 +1,15 @@
+"""Stop the study where anybody was scored who had taught it; otherwise say what was checked."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from pathlib import Path
+
+    from ecg_ccta import tables
+    from ecg_ccta.config import Study
+    from ecg_ccta.evaluation.leakage import audit_study
+
+    folder = Path(snakemake.output.leakage).parents[1]
+    leakage = audit_study(Study(**snakemake.params.study), folder, random_start=bool(snakemake.input.random_start))
+    tables.write_csv(leakage, snakemake.output.leakage)
+    record.metrics({"checks": len(leakage), "findings": leakage["findings"].sum()})

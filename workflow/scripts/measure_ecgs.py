@@ -1,0 +1,23 @@
+"""Measure rate, intervals, axis, ST and T of one shard's included ECGs."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from pathlib import Path
+
+    from ecg_ccta import tables
+    from ecg_ccta.config import Site
+    from ecg_ccta.signals.measuring import measure_shard
+    from ecg_ccta.tracking.progress import log_progress
+
+    measurements = measure_shard(
+        tables.read(tables.COHORT, snakemake.input.cohort),
+        Path(snakemake.params.export),
+        Site(role="external", **snakemake.params.site),
+        snakemake.wildcards.site,
+        snakemake.params.seed,
+        int(snakemake.wildcards.shard),
+        log_progress("ECGs measured"),
+    )
+    tables.write(measurements, tables.MEASUREMENTS, snakemake.output.measurements)
+    record.metrics({"ecgs": len(measurements), "without_qrs": int(measurements["qrs_ms"].isna().sum())})
