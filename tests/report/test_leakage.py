@@ -21,15 +21,15 @@ def test_every_check_is_a_row_with_what_was_compared_and_how(study, results):
     ]  # fmt: skip
     page = build_report(study, results)
     assert "Leakage audit" in page
-    assert "None of 2 checks found anybody" in page
+    assert "In 2 checks nobody who taught was scored" in page
 
 
 def test_the_sentence_says_which_checks_are_blind():
     found = pd.DataFrame({"findings": [0, 0, 0], "note": ["", "blind: keys", "blind: keys"]})
-    assert sentence(found).endswith("no recording twice; 2 of them are blind, because the sites have different "
+    assert sentence(found).endswith("no recording was there twice; 2 of them are blind, because the sites have different "
                                     "pseudonym keys.")  # fmt: skip
     assert sentence(found.iloc[:2]).endswith("; 1 of them is blind, because the sites have different pseudonym keys.")
-    assert sentence(found.iloc[:1]).endswith("no recording twice.")
+    assert sentence(found.iloc[:1]).endswith("no recording was there twice.")
     assert sentence(found.assign(findings=2)).startswith("6 findings in 3 checks")
 
 

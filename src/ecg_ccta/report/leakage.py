@@ -43,4 +43,4 @@ def sentence(found: pd.DataFrame) -> str:
     blind = int(found["note"].str.startswith("blind").sum())
     sites = "1 of them is" if blind == 1 else f"{blind} of them are"
     but = f"; {sites} blind, because the sites have different pseudonym keys" if blind else ""
-    return f"None of {len(found)} checks found anybody who taught and was scored, and no recording twice{but}."
+    return f"In {len(found)} checks nobody who taught was scored, and no recording was there twice{but}."
