@@ -26,8 +26,8 @@ def test_every_check_is_a_row_with_what_was_compared_and_how(study, results):
 
 def test_the_sentence_says_which_checks_are_blind():
     found = pd.DataFrame({"findings": [0, 0, 0], "note": ["", "blind: keys", "blind: keys"]})
-    assert sentence(found).endswith("no recording was there twice; 2 of them are blind, because the sites have different "
-                                    "pseudonym keys.")  # fmt: skip
+    two = "no recording was there twice; 2 of them are blind, because the sites have different pseudonym keys."
+    assert sentence(found).endswith(two)
     assert sentence(found.iloc[:2]).endswith("; 1 of them is blind, because the sites have different pseudonym keys.")
     assert sentence(found.iloc[:1]).endswith("no recording was there twice.")
     assert sentence(found.assign(findings=2)).startswith("6 findings in 3 checks")
