@@ -38,7 +38,7 @@ def test_categorical_nri_as_predictabel():
     assert (events[0], others[0]) == (pytest.approx(0.1666666667), pytest.approx(0.1666666667))
 
 
-# Pikhart et al., Eur Heart J 2020;41:3325-3333, table 2: (low to low, low to high, high to low, high to high) of who
+# Tillmann et al., Eur Heart J 2020;41:3325-3333, table 2: (low to low, low to high, high to low, high to high) of who
 # died and who did not; net correctly reclassified in per cent and categorical NRI with its interval as printed.
 HAPIEE = {
     "recalibrated SCORE to HAPIEE SCORE": ((90, 24, 16, 208), (10671, 591, 654, 2344), 2.4, 0.4, 0.03, (-0.01, 0.07)),
