@@ -55,12 +55,13 @@ def small_study(make_workflow, tmp_path_factory, worker_id) -> Workflow:
     """The finished small study, in a folder of this process's own: made once, and copied by each test process."""
     base = tmp_path_factory.getbasetemp()
     pristine = (base if worker_id == "master" else base.parent) / "pristine"
+    finished = pristine.with_name("finished")
+    # MLflow notes where its artefacts lie by absolute path, so the study stays where it was made.
     with FileLock(f"{pristine}.lock"):
-        if not pristine.exists():
-            making = make_workflow(pristine.with_name("pristine.part"))
-            making.folder.mkdir(exist_ok=True)
-            making.run()
-            making.folder.rename(pristine)
+        if not finished.exists():
+            pristine.mkdir(exist_ok=True)
+            make_workflow(pristine).run()
+            finished.touch()
     folder = tmp_path_factory.mktemp("small") / "study"
     shutil.copytree(pristine, folder, symlinks=True)
     return make_workflow(folder)
