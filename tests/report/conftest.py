@@ -210,6 +210,14 @@ def write_site(folder: Path, site: str) -> None:
         ],
     )  # fmt: skip
     put(
+        "waveform_clusters",
+        [
+            {"vessel": v, "lead": lead, "from_ms": 62.0, "to_ms": 148.0, "mass": -231.4, "difference_mv": -0.05,
+             "p_value": p, "permutations": 1000, "patients_low": 900, "patients_high": 200, "note": ""}
+            for v in VESSELS if v != "LM" for lead, p in (("V2", 0.001), ("V5", 0.3 if v == "LCX" else 0.02))
+        ] + [{"vessel": "LM", "note": "too few patients (4 high-risk)"}],
+    )  # fmt: skip
+    put(
         "attribution",
         [
             {"vessel": v, "lead": lead, "segment": s, "share": 0.02, "density": rng.gamma(2), "density_sd": 0.2,

@@ -234,3 +234,10 @@ def test_the_same_results_give_the_same_page(study, results):
 
 def test_every_vessel_is_in_the_waveform_section(page):
     assert all(f"Mean beats of high-risk and low-risk ECGs, {vessel}" in page.words for vessel in VESSELS)
+
+
+def test_clusters_are_told_and_listed(page):
+    assert "LAD: the beats differ in 2 stretches of time in 2 leads (grey: cluster p < 0.05)" in page.words
+    assert "LCX: the beats differ in 1 stretch of time in 1 lead" in page.words
+    assert "62 to 148" in page.words
+    assert "1 000 permutations of patients" in page.words

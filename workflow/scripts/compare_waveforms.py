@@ -25,8 +25,10 @@ with recorded_job(snakemake) as record:
         cohort["ecg_id"],
         tables.read(tables.RISK_GROUPS, snakemake.input.risk),
         snakemake.params.evaluation["level"],
+        seed=snakemake.params.seed,
     )
     tables.write_csv(comparison.segments, snakemake.output.waveforms)
+    tables.write_csv(comparison.clusters, snakemake.output.waveform_clusters)
     tables.write_csv(curve_table(comparison), snakemake.output.waveform_curves)
     for vessel in VESSELS:
         figures.save(draw_waveforms(comparison, vessel), snakemake.output[f"{vessel}_svg"])

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from ecg_ccta.errors import StudyError
+from ecg_ccta.explanation.clusters import PERMUTATIONS, permuted_clusters
 from ecg_ccta.explanation.segments import ISOELECTRIC, SEGMENTS, segment_mask
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
-from ecg_ccta.vessels import LEADS, VESSEL_NAMES, VESSELS
+from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
 
 MINIMUM_PATIENTS = 10
 """A comparison with fewer patients in either group says so and gives no number."""
@@ -45,6 +46,8 @@ class WaveformComparison:
     curves: dict[str, VesselCurves]
     segments: pd.DataFrame
     """One row per vessel, lead and compared segment; see `compare_waveforms`."""
+    clusters: pd.DataFrame
+    """One row per vessel and cluster of samples that differ, most significant first; see `compare_waveforms`."""
     ecgs_without_beat: int
     """ECGs left out because they have too few usable beats."""
 
@@ -56,6 +59,8 @@ def compare_waveforms(
     risk: pd.DataFrame,
     level: float = 0.95,
     minimum_patients: int = MINIMUM_PATIENTS,
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
 ) -> WaveformComparison:
     """Compare the beats of high-risk and low-risk ECGs.
 
@@ -67,6 +72,7 @@ def compare_waveforms(
     risk : `tables.RISK_GROUPS` of the same ECGs.
     level : level of bands and intervals.
     minimum_patients : patients that each group needs.
+    seed, permutations : of the cluster test.
 
     Returns
     -------
@@ -74,6 +80,11 @@ def compare_waveforms(
     upper (of the difference), standardised_difference (over the pooled standard deviation between patients), t,
     p_value (Student's t with Welch-Satterthwaite degrees of freedom), q_value (Benjamini-Hochberg within the vessel),
     patients_low, patients_high, ecgs_low, ecgs_high, note.
+
+    Its `clusters` has vessel, lead, from_ms, to_ms (from the R peak, of the first and the last sample), mass (sum of
+    t, negative where high risk is lower), difference_mv (mean within the cluster, high minus low), p_value
+    (corrected for all leads and samples of the vessel, `clusters.permuted_clusters`), permutations, patients_low,
+    patients_high, note; a vessel without any cluster has a row whose note says so.
 
     Raises
     ------
@@ -83,7 +94,7 @@ def compare_waveforms(
     usable = np.isfinite(beats[:, 0, 0])
     levelled = _from_isoelectric(beats, times)
     position = pd.Series(np.arange(len(ecg_ids)), index=pd.Index(ecg_ids))
-    curves, rows = {}, []
+    curves, rows, clusters = {}, [], []
     for vessel in VESSELS:
         of_vessel = risk[risk["vessel"] == vessel]
         row = position.reindex(of_vessel["ecg_id"])
@@ -97,7 +108,14 @@ def compare_waveforms(
         note = _shortage({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
         curves[vessel] = _curves(averages, of_vessel["group"].value_counts(), note, level)
         rows += _segment_rows(vessel, averages, curves[vessel], times, level)
-    return WaveformComparison(times, curves, _with_q_values(pd.DataFrame(rows)), int((~usable).sum()))
+        clusters += _cluster_rows(vessel, averages, curves[vessel], times, seed, permutations)
+    return WaveformComparison(
+        times,
+        curves,
+        _with_q_values(pd.DataFrame(rows)),
+        pd.DataFrame(clusters, columns=_CLUSTER_COLUMNS),
+        int((~usable).sum()),
+    )
 
 
 def _from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -214,6 +232,37 @@ def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.n
     return rows
 
 
+_CLUSTER_COLUMNS = [
+    "vessel", "lead", "from_ms", "to_ms", "mass", "difference_mv", "p_value", "permutations", "patients_low",
+    "patients_high", "note",
+]  # fmt: skip
+
+
+def _cluster_rows(
+    vessel: str, averages: dict, curves: VesselCurves, times: np.ndarray, seed: int, permutations: int
+) -> list[dict]:
+    common = {"vessel": vessel} | {f"patients_{group}": curves.patients[group] for group in ("low", "high")}
+    if curves.note:
+        return [common | {"note": curves.note}]
+    difference = curves.mean["high"] - curves.mean["low"]
+    rows = [
+        common
+        | {
+            "lead": LEADS[cluster.lead],
+            "from_ms": 1000 * times[cluster.start],
+            "to_ms": 1000 * times[cluster.stop - 1],
+            "mass": cluster.mass,
+            "difference_mv": difference[cluster.lead, cluster.start : cluster.stop].mean(),
+            "p_value": cluster.p_value,
+            "permutations": permutations,
+            "note": "",
+        }
+        for cluster in permuted_clusters(averages["low"], averages["high"], seed, permutations)
+    ]
+    rows.sort(key=lambda row: -abs(row["mass"]))
+    return rows or [common | {"permutations": permutations, "note": "no sample beyond the cluster threshold"}]
+
+
 _NUMBERS = ("low_mv", "high_mv", "difference_mv", "lower", "upper", "standardised_difference", "t", "p_value")
 
 
@@ -257,10 +306,11 @@ def curve_table(comparison: WaveformComparison) -> pd.DataFrame:
 def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
     """Mean beats of high-risk and low-risk ECGs of one vessel: 12 panels, 3 rows of 4, columns as on a paper ECG.
 
-    Shaded windows behind the curves are segments whose difference has a q-value below 0.05.
+    Shaded windows behind the curves are clusters with a p-value below 0.05.
     """
     curves = comparison.curves[vessel]
-    cells = comparison.segments[comparison.segments["vessel"] == vessel]
+    clear = comparison.clusters[(comparison.clusters["vessel"] == vessel) & (comparison.clusters["p_value"] < 0.05)]
+    half_ms = 500 / SAMPLING_RATE
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 5.2))
         axes = figure.subplots(3, 4, sharex=True)
@@ -271,8 +321,9 @@ def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
             if curves.note:
                 axis.text(0.5, 0.5, curves.note, transform=axis.transAxes, ha="center", va="center", fontsize=6)
                 continue
-            for _, cell in cells[(cells["lead"] == name) & (cells["q_value"] < 0.05)].iterrows():
-                axis.axvspan(*SEGMENTS[cell["segment"]], color="0.90", linewidth=0, zorder=0)
+            for _, cluster in clear[clear["lead"] == name].iterrows():
+                start, end = (cluster["from_ms"] - half_ms) / 1000, (cluster["to_ms"] + half_ms) / 1000
+                axis.axvspan(start, end, color="0.90", linewidth=0, zorder=0)
             for group in ("low", "high"):
                 label = f"{group} risk ({curves.patients[group]} patients, {curves.ecgs[group]} ECGs)"
                 colour = GROUP_COLOURS[group]
