@@ -1,9 +1,4 @@
-"""Mean beats of high-risk against low-risk ECGs, per vessel and lead.
-
-A patient with several ECGs of the same risk group counts once in it, with the average of their beats. A patient may
-have ECGs in both groups; the variance of the difference is therefore that of the patients' influence on it, which
-equals Welch's where the groups share no patient (Liang and Zeger, Biometrika 1986).
-"""
+"""Mean beats of high-risk against low-risk ECGs, per vessel and lead; patients count as `groups` says."""
 
 from dataclasses import dataclass
 
@@ -15,12 +10,11 @@ from scipy import stats
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.explanation.clusters import PERMUTATIONS, permuted_clusters
+from ecg_ccta.explanation.groups import MINIMUM_PATIENTS, patient_averages, pooled_deviation, shortage
+from ecg_ccta.explanation.groups import difference as group_difference
 from ecg_ccta.explanation.segments import ISOELECTRIC, SEGMENTS, segment_mask
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
-
-MINIMUM_PATIENTS = 10
-"""A comparison with fewer patients in either group says so and gives no number."""
 
 COMPARED_SEGMENTS = tuple(segment for segment in SEGMENTS if segment != ISOELECTRIC)
 """The isoelectric segment is zero volts by definition, so it is not compared."""
@@ -100,12 +94,12 @@ def compare_waveforms(
         row = position.reindex(of_vessel["ecg_id"])
         if row.isna().any():
             raise StudyError(f"risk groups, column ecg_id: {int(row.isna().sum())} ECG(s) have no beat row")
-        of_vessel = of_vessel.assign(beat=row.to_numpy(dtype=int))
-        of_vessel = of_vessel[usable[of_vessel["beat"]]]
+        of_vessel = of_vessel.assign(row=row.to_numpy(dtype=int))
+        of_vessel = of_vessel[usable[of_vessel["row"]]]
         averages = {
-            group: _patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")
+            group: patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")
         }
-        note = _shortage({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
+        note = shortage({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
         curves[vessel] = _curves(averages, of_vessel["group"].value_counts(), note, level)
         rows += _segment_rows(vessel, averages, curves[vessel], times, level)
         clusters += _cluster_rows(vessel, averages, curves[vessel], times, seed, permutations)
@@ -132,22 +126,6 @@ def _from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
     return beats - np.median(level, axis=2, keepdims=True)
 
 
-def _patient_averages(beats: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Average beat per patient, (patients, 12, L), and the patients."""
-    codes, patients = pd.factorize(ecgs["patient_id"], sort=True)
-    order = np.argsort(codes, kind="stable")
-    first = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    if not len(patients):
-        return np.empty((0, *beats.shape[1:])), np.asarray(patients)
-    sums = np.add.reduceat(beats[ecgs["beat"].to_numpy()[order]], first, axis=0, dtype=float)
-    return sums / np.bincount(codes)[:, None, None], np.asarray(patients)
-
-
-def _shortage(patients: dict[str, int], minimum: int) -> str:
-    short = [f"{count} {group}-risk" for group, count in patients.items() if count < minimum]
-    return f"too few patients ({', '.join(short)})" if short else ""
-
-
 def _curves(averages: dict, ecgs: pd.Series, note: str, level: float) -> VesselCurves:
     mean, lower, upper = {}, {}, {}
     for group, (beats, patients) in averages.items():
@@ -161,7 +139,7 @@ def _curves(averages: dict, ecgs: pd.Series, note: str, level: float) -> VesselC
     if note:
         t_statistic = np.full(mean["low"].shape, np.nan)
     else:
-        difference, error, _ = _difference(averages["low"], averages["high"])
+        difference, error, _ = group_difference(averages["low"], averages["high"])
         t_statistic = np.divide(difference, error, out=np.zeros_like(difference), where=error > 0)
     return VesselCurves(
         mean,
@@ -174,32 +152,6 @@ def _curves(averages: dict, ecgs: pd.Series, note: str, level: float) -> VesselC
     )
 
 
-def _difference(
-    low: tuple[np.ndarray, np.ndarray], high: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Difference of means high minus low, its patient-clustered standard error, Welch-Satterthwaite freedom.
-
-    Each group is ((patients, ...) values, patients); the three results have the shape of one patient's values.
-    """
-    (values_low, patients_low), (values_high, patients_high) = low, high
-    n_low, n_high = len(patients_low), len(patients_high)
-    influence_low = (values_low - values_low.mean(axis=0)) / np.sqrt(n_low * (n_low - 1))
-    influence_high = (values_high - values_high.mean(axis=0)) / np.sqrt(n_high * (n_high - 1))
-    variance_low, variance_high = (influence_low**2).sum(axis=0), (influence_high**2).sum(axis=0)
-    _, at_low, at_high = np.intersect1d(patients_low, patients_high, return_indices=True)
-    shared = (influence_low[at_low] * influence_high[at_high]).sum(axis=0)
-    independent = variance_low + variance_high
-    freedom = np.divide(
-        independent**2,
-        variance_low**2 / (n_low - 1) + variance_high**2 / (n_high - 1),
-        out=np.full_like(independent, n_low + n_high - 2.0),
-        where=independent > 0,
-    )
-    # The sum of squared influences, (h - l)^2 for a patient in both groups, is never negative.
-    error = np.sqrt(np.maximum(independent - 2 * shared, 0))
-    return values_high.mean(axis=0) - values_low.mean(axis=0), error, freedom
-
-
 def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.ndarray, level: float) -> list[dict]:
     rows = []
     for segment in COMPARED_SEGMENTS:
@@ -207,9 +159,9 @@ def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.n
         note = curves.note or ("" if inside.any() else "outside the beat window")
         if not note:
             low, high = ((beats[:, :, inside].mean(axis=2), ids) for beats, ids in averages.values())
-            difference, error, freedom = _difference(low, high)
+            difference, error, freedom = group_difference(low, high)
             half = stats.t.ppf((1 + level) / 2, freedom) * error
-            pooled = _pooled_deviation(low[0], high[0])
+            pooled = pooled_deviation(low[0], high[0])
         for lead, name in enumerate(LEADS):
             row = {"vessel": vessel, "lead": name, "segment": segment}
             if note:
@@ -264,11 +216,6 @@ def _cluster_rows(
 
 
 _NUMBERS = ("low_mv", "high_mv", "difference_mv", "lower", "upper", "standardised_difference", "t", "p_value")
-
-
-def _pooled_deviation(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    squares = (len(low) - 1) * low.var(axis=0, ddof=1) + (len(high) - 1) * high.var(axis=0, ddof=1)
-    return np.sqrt(squares / (len(low) + len(high) - 2))
 
 
 def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:

@@ -61,6 +61,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                 ],
             )
         )
+        blocks.append(_measurements(results, site))
     return Section("waveforms", "Waveform differences", blocks) if blocks else None
 
 
@@ -95,6 +96,46 @@ def _clusters(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Tabl
             "cluster, not of its borders; the four vessels are tested each by itself."
         ],
     )
+
+
+def _measurements(results: ResultsFolder, site: str) -> Table:
+    found = results.table(
+        "measurements_comparison",
+        site,
+        ("vessel", "measurement", "lead", "unit", "low", "high", "difference", "lower", "upper", "q_value", "note"),
+    )
+    groups = []
+    for vessel, rows in found.groupby("vessel", sort=False):
+        by_lead = rows[rows["lead"].notna()]
+        strongest = by_lead.loc[by_lead["standardised_difference"].abs().nlargest(STRONGEST).index]
+        shown = pd.concat([rows[rows["lead"].isna()], strongest])
+        groups.append((vessel, [_measurement_row(row) for _, row in shown.iterrows()]))
+    return Table(
+        f"Measurements of high-risk and low-risk ECGs, {results.title(site)}",
+        ["Measurement", "Low", "High", "High − low", "Standardised", "q"],
+        groups,
+        says=f"Rate, intervals and axis, and the {STRONGEST} ST and T amplitudes with the largest standardised "
+        "difference; the download has all leads.",
+        downloads=[results.download("measurements_comparison", site)],
+        notes=[
+            "Measured in the recordings as exported, because cleaning distorts ST; ST against the PR segment. Each "
+            "patient counts once per group; standardised: over the standard deviation between patients. q: "
+            "Benjamini-Hochberg over all measurements of a vessel. Not adjusted for age or sex."
+        ],
+    )
+
+
+def _measurement_row(row: pd.Series) -> list[str]:
+    name = row["measurement"] if is_missing(row["lead"]) else f"{row['measurement']}, {row['lead']}"
+    digits = 3 if row["unit"] == "mV" else 1
+    return [
+        f"{name} ({row['unit']})",
+        number(row["low"], digits, row["note"]),
+        number(row["high"], digits, row["note"]),
+        interval(row["difference"], row["lower"], row["upper"], digits, row["note"]),
+        number(row["standardised_difference"], 2, row["note"]),
+        p_value(row["q_value"], row["note"]),
+    ]
 
 
 def _waveform_row(row: pd.Series) -> list[str]:
