@@ -85,7 +85,7 @@ MEASUREMENTS = _columns(
         for name in (
             "heart_rate", "rr_irregularity", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg", "p_mv_I", "p_mv_II",
             *(f"st_mv_{lead}" for lead in LEADS), *(f"st60_mv_{lead}" for lead in LEADS),
-            *(f"t_mv_{lead}" for lead in LEADS),
+            *(f"st80_mv_{lead}" for lead in LEADS), *(f"t_mv_{lead}" for lead in LEADS),
         )
     },
 )  # fmt: skip

@@ -153,3 +153,21 @@ def test_the_figure_shades_the_region_that_differs():
     assert panels["V2"].get_subplotspec().colspan.start == 2
     high = next(line for line in panels["V2"].lines if "high" in str(line.get_label()))
     assert high.get_ydata()[np.isclose(high.get_xdata(), 0.1)][0] < -0.3
+
+
+def test_clusters_are_told_in_milliseconds_from_r():
+    beats, ids = beats_of(60), pd.Series([f"e{i}" for i in range(60)])
+    group = np.where(np.arange(60) < 22, "high", "low")
+    few = np.where(np.arange(60) < 9, "high", "low")
+    beats[:22, V2] -= 0.5 * ST
+    comparison = compare_waveforms(
+        beats, TIMES, ids, risk_table(ids, [f"p{i}" for i in range(60)], {"LAD": group, "LM": few}), seed=1
+    )
+    clusters = comparison.clusters
+    heaviest = clusters[clusters["vessel"] == "LAD"].iloc[0]
+    assert (heaviest["lead"], heaviest["from_ms"], heaviest["to_ms"]) == ("V2", 60, 158)
+    t = comparison.curves["LAD"].t_statistic[V2]
+    assert heaviest["mass"] == pytest.approx(t[ST].sum(), rel=1e-5)
+    assert heaviest["difference_mv"] == pytest.approx(cell(comparison)["difference_mv"], rel=1e-5)
+    assert heaviest["p_value"] == 1 / 1001
+    assert clusters.loc[clusters["vessel"] == "LM", "note"].tolist() == ["too few patients (9 high-risk)"]

@@ -17,6 +17,8 @@ from ecg_ccta.evaluation.recalibration import KINDS
 from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
 from ecg_ccta.explanation.segments import SEGMENTS
 from ecg_ccta.files import write_json
+from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, GROUPINGS, PROBABILITY, RANK, TREND
+from ecg_ccta.prognosis.incidence import METHODS
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,11 +196,27 @@ def write_site(folder: Path, site: str) -> None:
     put(
         "cumulative_events",
         [
-            {"vessel": v, "group": g, "day": d, "at_risk": 800 - d, "events": d // 50, "deaths": 0, "censored": d // 3,
+            {"vessel": v, "grouping": grouping, "group": g, "method": method, "day": d, "at_risk": 800 - d,
+             "events": d // 50, "deaths": 0, "censored": d // 3,
              "percent": 1 + d / 60 if g == "high" else d / 150, "lower": 0.5, "upper": 9.0, "note": ""}
-            for v in ("any", *VESSELS) for g in ("low", "high") for d in (30, 100, 200, 300)
+            for v in ("any", *VESSELS) for grouping, groups in GROUPINGS.items() for g in groups for method in METHODS
+            for d in (30, 100, 200, 300)
         ],
     )  # fmt: skip
+    put("cumulative_events_comparison", estimate_table(
+        [
+            {"vessel": v, "grouping": grouping, "measure": measure, "method": method, "events": 90, "patients": 800}
+            | ({"note": "too few events (3)"} if v == "LM" else {"estimate": 2.1, "lower": 1.3, "upper": 3.4})
+            for v in ("any", *VESSELS) for grouping in GROUPINGS for measure, method in (
+                ("p", RANK), ("p", TREND), ("hazard ratio", CRUDE), ("hazard ratio", ADJUSTED),
+                ("proportional hazards p", CRUDE),
+            )
+        ] + [
+            {"vessel": v, "grouping": PROBABILITY, "measure": "C-index", "estimate": 0.61, "lower": 0.55, "upper": 0.66}
+            for v in ("any", *VESSELS)
+        ],
+        ["vessel", "grouping"],
+    ))  # fmt: skip
     put(
         "waveforms",
         [
@@ -207,6 +225,25 @@ def write_site(folder: Path, site: str) -> None:
              "q_value": 0.01, "patients_low": 900, "patients_high": 200, "ecgs_low": 1000, "ecgs_high": 210, "note": ""}
             if v != "LM" else {"vessel": v, "lead": lead, "segment": s, "note": "too few patients (4 high-risk)"}
             for v in VESSELS for lead in LEADS for s in SEGMENTS
+        ],
+    )  # fmt: skip
+    put(
+        "waveform_clusters",
+        [
+            {"vessel": v, "lead": lead, "from_ms": 62.0, "to_ms": 148.0, "mass": -231.4, "difference_mv": -0.05,
+             "p_value": p, "permutations": 1000, "patients_low": 900, "patients_high": 200, "note": ""}
+            for v in VESSELS if v != "LM" for lead, p in (("V2", 0.001), ("V5", 0.3 if v == "LCX" else 0.02))
+        ] + [{"vessel": "LM", "note": "too few patients (4 high-risk)"}],
+    )  # fmt: skip
+    put(
+        "measurements_comparison",
+        [
+            {"vessel": v, "measurement": m, "lead": lead, "unit": unit}
+            | ({"note": "too few patients (4 high-risk)"} if v == "LM" else
+               {"low": 0.1, "high": 0.07, "difference": -0.03, "lower": -0.05, "upper": -0.01,
+                "standardised_difference": -0.4, "q_value": 0.01, "note": ""})
+            for v in VESSELS
+            for m, lead, unit in (("QRS duration", "", "ms"), ("ST at J+60 ms", "V5", "mV"))
         ],
     )  # fmt: skip
     put(
@@ -237,7 +274,7 @@ def write_site(folder: Path, site: str) -> None:
                    {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
     names = ["recalibrated"] * (site != "internal")
-    names += ["roc", "calibration", "grades", "cumulative_events", "attribution", "planted"]
+    names += ["roc", "calibration", "grades", "cumulative_events", "cumulative_events_strata", "attribution", "planted"]
     names += [f"normal_ecg_{name}" for name in ("roc", "calibration", "comparison")]
     names += [f"subgroups_{vessel}" for vessel in VESSELS]
     draw_toy(folder / "figures" / "toy.svg")

@@ -91,7 +91,7 @@ def test_no_address_of_the_network_is_in_the_page(study, results):
 
 
 def test_every_figure_has_its_words_and_its_numbers(page):
-    assert len(page.images) == 2 * (6 + 4 + 1 + 2 + 4) + 1
+    assert len(page.images) == 2 * (7 + 4 + 1 + 2 + 4) + 1
     assert all(len(image["alt"]) > 20 for image in page.images)
     downloads = [link for link in page.links if "download" in link]
     assert {"discrimination_internal.csv", "recovery_external.csv", "waveforms_internal.csv"} <= {
@@ -234,3 +234,15 @@ def test_the_same_results_give_the_same_page(study, results):
 
 def test_every_vessel_is_in_the_waveform_section(page):
     assert all(f"Mean beats of high-risk and low-risk ECGs, {vessel}" in page.words for vessel in VESSELS)
+
+
+def test_clusters_are_told_and_listed(page):
+    assert "LAD: the beats differ in 2 stretches of time in 2 leads (grey: cluster p < 0.05)" in page.words
+    assert "LCX: the beats differ in 1 stretch of time in 1 lead" in page.words
+    assert "62 to 148" in page.words
+    assert "1 000 permutations of patients" in page.words
+
+
+def test_measurements_of_the_risk_groups_are_listed(page):
+    assert "ST at J+60 ms, V5 (mV) 0.100 0.070 −0.030 (−0.050 to −0.010) −0.40 0.010" in page.words
+    assert "QRS duration (ms) too few patients (4 high-risk)" in page.words

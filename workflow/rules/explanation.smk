@@ -6,9 +6,12 @@ rule compare_waveforms:
         cohort="results/{study}/cohort/{site}.parquet",
         signals=signals_of,
         risk="results/{study}/risk/{site}.parquet",
+        measurements=all_measurements_of,
     output:
         waveforms="results/{study}/tables/waveforms_{site}.csv",
         waveform_curves="results/{study}/tables/waveform_curves_{site}.csv",
+        waveform_clusters="results/{study}/tables/waveform_clusters_{site}.csv",
+        measurements_comparison="results/{study}/tables/measurements_comparison_{site}.csv",
         RCA_svg=report(
             "results/{study}/figures/waveforms_RCA_{site}.svg",
             caption="../report/waveforms.rst",
@@ -51,6 +54,7 @@ rule compare_waveforms:
     params:
         explanation=settings("explanation"),
         evaluation=settings("evaluation"),
+        seed=seed,
     message:
         "Comparing the mean beats of the risk groups of site {wildcards.site}"
     script:

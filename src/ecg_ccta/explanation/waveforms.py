@@ -1,9 +1,4 @@
-"""Mean beats of high-risk against low-risk ECGs, per vessel and lead.
-
-A patient with several ECGs of the same risk group counts once in it, with the average of their beats. A patient may
-have ECGs in both groups; the variance of the difference is therefore that of the patients' influence on it, which
-equals Welch's where the groups share no patient (Liang and Zeger, Biometrika 1986).
-"""
+"""Mean beats of high-risk against low-risk ECGs, per vessel and lead; patients count as `groups` says."""
 
 from dataclasses import dataclass
 
@@ -14,12 +9,12 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from ecg_ccta.errors import StudyError
+from ecg_ccta.explanation.clusters import PERMUTATIONS, permuted_clusters
+from ecg_ccta.explanation.groups import MINIMUM_PATIENTS, patient_averages, pooled_deviation, shortage
+from ecg_ccta.explanation.groups import difference as group_difference
 from ecg_ccta.explanation.segments import ISOELECTRIC, SEGMENTS, segment_mask
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
-from ecg_ccta.vessels import LEADS, VESSEL_NAMES, VESSELS
-
-MINIMUM_PATIENTS = 10
-"""A comparison with fewer patients in either group says so and gives no number."""
+from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
 
 COMPARED_SEGMENTS = tuple(segment for segment in SEGMENTS if segment != ISOELECTRIC)
 """The isoelectric segment is zero volts by definition, so it is not compared."""
@@ -45,6 +40,8 @@ class WaveformComparison:
     curves: dict[str, VesselCurves]
     segments: pd.DataFrame
     """One row per vessel, lead and compared segment; see `compare_waveforms`."""
+    clusters: pd.DataFrame
+    """One row per vessel and cluster of samples that differ, most significant first; see `compare_waveforms`."""
     ecgs_without_beat: int
     """ECGs left out because they have too few usable beats."""
 
@@ -56,6 +53,8 @@ def compare_waveforms(
     risk: pd.DataFrame,
     level: float = 0.95,
     minimum_patients: int = MINIMUM_PATIENTS,
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
 ) -> WaveformComparison:
     """Compare the beats of high-risk and low-risk ECGs.
 
@@ -67,6 +66,7 @@ def compare_waveforms(
     risk : `tables.RISK_GROUPS` of the same ECGs.
     level : level of bands and intervals.
     minimum_patients : patients that each group needs.
+    seed, permutations : of the cluster test.
 
     Returns
     -------
@@ -74,6 +74,11 @@ def compare_waveforms(
     upper (of the difference), standardised_difference (over the pooled standard deviation between patients), t,
     p_value (Student's t with Welch-Satterthwaite degrees of freedom), q_value (Benjamini-Hochberg within the vessel),
     patients_low, patients_high, ecgs_low, ecgs_high, note.
+
+    Its `clusters` has vessel, lead, from_ms, to_ms (from the R peak, of the first and the last sample), mass (sum of
+    t, negative where high risk is lower), difference_mv (mean within the cluster, high minus low), p_value
+    (corrected for all leads and samples of the vessel, `clusters.permuted_clusters`), permutations, patients_low,
+    patients_high, note; a vessel without any cluster has a row whose note says so.
 
     Raises
     ------
@@ -83,21 +88,28 @@ def compare_waveforms(
     usable = np.isfinite(beats[:, 0, 0])
     levelled = _from_isoelectric(beats, times)
     position = pd.Series(np.arange(len(ecg_ids)), index=pd.Index(ecg_ids))
-    curves, rows = {}, []
+    curves, rows, clusters = {}, [], []
     for vessel in VESSELS:
         of_vessel = risk[risk["vessel"] == vessel]
         row = position.reindex(of_vessel["ecg_id"])
         if row.isna().any():
             raise StudyError(f"risk groups, column ecg_id: {int(row.isna().sum())} ECG(s) have no beat row")
-        of_vessel = of_vessel.assign(beat=row.to_numpy(dtype=int))
-        of_vessel = of_vessel[usable[of_vessel["beat"]]]
+        of_vessel = of_vessel.assign(row=row.to_numpy(dtype=int))
+        of_vessel = of_vessel[usable[of_vessel["row"]]]
         averages = {
-            group: _patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")
+            group: patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")
         }
-        note = _shortage({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
+        note = shortage({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
         curves[vessel] = _curves(averages, of_vessel["group"].value_counts(), note, level)
         rows += _segment_rows(vessel, averages, curves[vessel], times, level)
-    return WaveformComparison(times, curves, _with_q_values(pd.DataFrame(rows)), int((~usable).sum()))
+        clusters += _cluster_rows(vessel, averages, curves[vessel], times, seed, permutations)
+    return WaveformComparison(
+        times,
+        curves,
+        _with_q_values(pd.DataFrame(rows)),
+        pd.DataFrame(clusters, columns=_CLUSTER_COLUMNS),
+        int((~usable).sum()),
+    )
 
 
 def _from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -114,22 +126,6 @@ def _from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
     return beats - np.median(level, axis=2, keepdims=True)
 
 
-def _patient_averages(beats: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Average beat per patient, (patients, 12, L), and the patients."""
-    codes, patients = pd.factorize(ecgs["patient_id"], sort=True)
-    order = np.argsort(codes, kind="stable")
-    first = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    if not len(patients):
-        return np.empty((0, *beats.shape[1:])), np.asarray(patients)
-    sums = np.add.reduceat(beats[ecgs["beat"].to_numpy()[order]], first, axis=0, dtype=float)
-    return sums / np.bincount(codes)[:, None, None], np.asarray(patients)
-
-
-def _shortage(patients: dict[str, int], minimum: int) -> str:
-    short = [f"{count} {group}-risk" for group, count in patients.items() if count < minimum]
-    return f"too few patients ({', '.join(short)})" if short else ""
-
-
 def _curves(averages: dict, ecgs: pd.Series, note: str, level: float) -> VesselCurves:
     mean, lower, upper = {}, {}, {}
     for group, (beats, patients) in averages.items():
@@ -143,7 +139,7 @@ def _curves(averages: dict, ecgs: pd.Series, note: str, level: float) -> VesselC
     if note:
         t_statistic = np.full(mean["low"].shape, np.nan)
     else:
-        difference, error, _ = _difference(averages["low"], averages["high"])
+        difference, error, _ = group_difference(averages["low"], averages["high"])
         t_statistic = np.divide(difference, error, out=np.zeros_like(difference), where=error > 0)
     return VesselCurves(
         mean,
@@ -156,32 +152,6 @@ def _curves(averages: dict, ecgs: pd.Series, note: str, level: float) -> VesselC
     )
 
 
-def _difference(
-    low: tuple[np.ndarray, np.ndarray], high: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Difference of means high minus low, its patient-clustered standard error, Welch-Satterthwaite freedom.
-
-    Each group is ((patients, ...) values, patients); the three results have the shape of one patient's values.
-    """
-    (values_low, patients_low), (values_high, patients_high) = low, high
-    n_low, n_high = len(patients_low), len(patients_high)
-    influence_low = (values_low - values_low.mean(axis=0)) / np.sqrt(n_low * (n_low - 1))
-    influence_high = (values_high - values_high.mean(axis=0)) / np.sqrt(n_high * (n_high - 1))
-    variance_low, variance_high = (influence_low**2).sum(axis=0), (influence_high**2).sum(axis=0)
-    _, at_low, at_high = np.intersect1d(patients_low, patients_high, return_indices=True)
-    shared = (influence_low[at_low] * influence_high[at_high]).sum(axis=0)
-    independent = variance_low + variance_high
-    freedom = np.divide(
-        independent**2,
-        variance_low**2 / (n_low - 1) + variance_high**2 / (n_high - 1),
-        out=np.full_like(independent, n_low + n_high - 2.0),
-        where=independent > 0,
-    )
-    # The sum of squared influences, (h - l)^2 for a patient in both groups, is never negative.
-    error = np.sqrt(np.maximum(independent - 2 * shared, 0))
-    return values_high.mean(axis=0) - values_low.mean(axis=0), error, freedom
-
-
 def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.ndarray, level: float) -> list[dict]:
     rows = []
     for segment in COMPARED_SEGMENTS:
@@ -189,9 +159,9 @@ def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.n
         note = curves.note or ("" if inside.any() else "outside the beat window")
         if not note:
             low, high = ((beats[:, :, inside].mean(axis=2), ids) for beats, ids in averages.values())
-            difference, error, freedom = _difference(low, high)
+            difference, error, freedom = group_difference(low, high)
             half = stats.t.ppf((1 + level) / 2, freedom) * error
-            pooled = _pooled_deviation(low[0], high[0])
+            pooled = pooled_deviation(low[0], high[0])
         for lead, name in enumerate(LEADS):
             row = {"vessel": vessel, "lead": name, "segment": segment}
             if note:
@@ -214,12 +184,38 @@ def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.n
     return rows
 
 
+_CLUSTER_COLUMNS = [
+    "vessel", "lead", "from_ms", "to_ms", "mass", "difference_mv", "p_value", "permutations", "patients_low",
+    "patients_high", "note",
+]  # fmt: skip
+
+
+def _cluster_rows(
+    vessel: str, averages: dict, curves: VesselCurves, times: np.ndarray, seed: int, permutations: int
+) -> list[dict]:
+    common = {"vessel": vessel} | {f"patients_{group}": curves.patients[group] for group in ("low", "high")}
+    if curves.note:
+        return [common | {"note": curves.note}]
+    difference = curves.mean["high"] - curves.mean["low"]
+    rows = [
+        common
+        | {
+            "lead": LEADS[cluster.lead],
+            "from_ms": 1000 * times[cluster.start],
+            "to_ms": 1000 * times[cluster.stop - 1],
+            "mass": cluster.mass,
+            "difference_mv": difference[cluster.lead, cluster.start : cluster.stop].mean(),
+            "p_value": cluster.p_value,
+            "permutations": permutations,
+            "note": "",
+        }
+        for cluster in permuted_clusters(averages["low"], averages["high"], seed, permutations)
+    ]
+    rows.sort(key=lambda row: -abs(row["mass"]))
+    return rows or [common | {"permutations": permutations, "note": "no sample beyond the cluster threshold"}]
+
+
 _NUMBERS = ("low_mv", "high_mv", "difference_mv", "lower", "upper", "standardised_difference", "t", "p_value")
-
-
-def _pooled_deviation(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    squares = (len(low) - 1) * low.var(axis=0, ddof=1) + (len(high) - 1) * high.var(axis=0, ddof=1)
-    return np.sqrt(squares / (len(low) + len(high) - 2))
 
 
 def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:
@@ -257,10 +253,11 @@ def curve_table(comparison: WaveformComparison) -> pd.DataFrame:
 def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
     """Mean beats of high-risk and low-risk ECGs of one vessel: 12 panels, 3 rows of 4, columns as on a paper ECG.
 
-    Shaded windows behind the curves are segments whose difference has a q-value below 0.05.
+    Shaded windows behind the curves are clusters with a p-value below 0.05.
     """
     curves = comparison.curves[vessel]
-    cells = comparison.segments[comparison.segments["vessel"] == vessel]
+    clear = comparison.clusters[(comparison.clusters["vessel"] == vessel) & (comparison.clusters["p_value"] < 0.05)]
+    half_ms = 500 / SAMPLING_RATE
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 5.2))
         axes = figure.subplots(3, 4, sharex=True)
@@ -271,8 +268,9 @@ def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
             if curves.note:
                 axis.text(0.5, 0.5, curves.note, transform=axis.transAxes, ha="center", va="center", fontsize=6)
                 continue
-            for _, cell in cells[(cells["lead"] == name) & (cells["q_value"] < 0.05)].iterrows():
-                axis.axvspan(*SEGMENTS[cell["segment"]], color="0.90", linewidth=0, zorder=0)
+            for _, cluster in clear[clear["lead"] == name].iterrows():
+                start, end = (cluster["from_ms"] - half_ms) / 1000, (cluster["to_ms"] + half_ms) / 1000
+                axis.axvspan(start, end, color="0.90", linewidth=0, zorder=0)
             for group in ("low", "high"):
                 label = f"{group} risk ({curves.patients[group]} patients, {curves.ecgs[group]} ECGs)"
                 colour = GROUP_COLOURS[group]

@@ -4,9 +4,8 @@ import pandas as pd
 
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Figure, Section, Table, Text
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value
+from ecg_ccta.report.formatting import count, interval, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.vessels import VESSELS
 
 STRONGEST = 5
 """Regions per vessel that the page shows; all are in the download."""
@@ -53,50 +52,6 @@ def cumulative_events(results: ResultsFolder) -> Section | None:
             )
         )
     return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
-
-
-def waveforms(results: ResultsFolder) -> Section | None:
-    blocks: list = []
-    for site in results.study.sites:
-        if not results.has("waveforms", site):
-            continue
-        title = results.title(site)
-        found = results.table(
-            "waveforms", site, ("vessel", "lead", "segment", "difference_mv", "lower", "upper", "t", "q_value", "note")
-        )
-        for vessel in VESSELS:
-            if results.has_figure(f"waveforms_{vessel}_{site}"):
-                blocks.append(
-                    Figure(
-                        f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
-                        f"Twelve panels, one per lead: mean beat of high-risk and low-risk ECGs for {vessel}.",
-                        results.figure(f"waveforms_{vessel}_{site}"),
-                        sentences.waveform(vessel, found[found["vessel"] == vessel]),
-                        results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
-                    )
-                )
-        groups = []
-        for vessel, cells in found.groupby("vessel", sort=False):
-            top = cells.reindex(cells["t"].abs().sort_values(ascending=False).index).head(STRONGEST)
-            groups.append(
-                (vessel, [_waveform_row(row) for _, row in top.iterrows()][: None if top["t"].notna().any() else 1])
-            )
-        blocks.append(
-            Table(
-                f"Largest differences between high-risk and low-risk ECGs, {title}",
-                ["Lead", "Segment", "High − low (mV)", "Standardised", "q"],
-                groups,
-                says=f"The {STRONGEST} regions with the largest t statistic of each vessel; the download has all.",
-                downloads=[results.download("waveforms", site)],
-                notes=[
-                    "Voltages are relative to the beat's own PQ level. Each patient counts once per group. q: "
-                    "Benjamini-Hochberg over all regions of a vessel; grey in the figures: q < 0.05.",
-                    "These are differences between ECGs that the model calls high and low risk: they show what the "
-                    "model's calls go along with, not what disease does.",
-                ],
-            )
-        )
-    return Section("waveforms", "Waveform differences", blocks) if blocks else None
 
 
 def attribution(results: ResultsFolder) -> Section | None:
@@ -235,15 +190,3 @@ def _reading(day: float, cells: pd.DataFrame) -> list[str]:
             row.append(f"{count(cell['events'])} / {count(cell['at_risk'])}")
             row.append(interval(cell["percent"], cell["lower"], cell["upper"], 1, cell["note"]))
     return row
-
-
-def _waveform_row(row: pd.Series) -> list[str]:
-    if is_missing(row["t"]):
-        return [row["note"], "", "", "", ""]
-    return [
-        row["lead"],
-        row["segment"],
-        interval(row["difference_mv"], row["lower"], row["upper"]),
-        number(row["standardised_difference"], 2),
-        p_value(row["q_value"]),
-    ]

@@ -23,6 +23,7 @@ from ecg_ccta.report.starts import starts
 from ecg_ccta.report.subgroups import subgroups
 from ecg_ccta.report.thresholds import thresholds
 from ecg_ccta.report.validation import validation
+from ecg_ccta.report.waveforms import waveforms
 
 
 def build_report(
@@ -59,7 +60,7 @@ def build_report(
         decisions(results),
         added_value(results),
         analyses.cumulative_events(results),
-        analyses.waveforms(results),
+        waveforms(results),
         analyses.attribution(results),
         analyses.planted(results),
         sample_size(results),

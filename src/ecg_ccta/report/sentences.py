@@ -52,17 +52,23 @@ def cumulative(found: pd.DataFrame) -> str:
     )
 
 
-def waveform(vessel: str, cells: pd.DataFrame) -> str:
+def waveform(vessel: str, cells: pd.DataFrame, clusters: pd.DataFrame) -> str:
     known = cells.dropna(subset=["t"])
     if known.empty:
         return f"{vessel}: {cells['note'].iloc[0] if len(cells) else 'not analysed'}."
+    clear = clusters[clusters["p_value"] < 0.05]
+    leads = clear["lead"].nunique()
+    where = (
+        f"the beats differ in {count(len(clear))} stretch{'es' if len(clear) > 1 else ''} of time in {leads} "
+        f"lead{'s' if leads > 1 else ''} (grey: cluster p < 0.05)"
+        if leads
+        else "the beats differ in no lead (no cluster with p < 0.05)"
+    )
     top = known.loc[known["t"].abs().idxmax()]
-    clear = int((known["q_value"] < 0.05).sum())
     difference = interval(top["difference_mv"], top["lower"], top["upper"])
     return (
-        f"{vessel}: {clear} of {len(known)} regions differ (q < 0.05); the clearest is {top['segment']} in "
-        f"{top['lead']}, "
-        f"{difference} mV from low to high risk."
+        f"{vessel}: {where}; the region with the largest t is {top['segment']} in {top['lead']}, {difference} mV from "
+        "low to high risk."
     )
 
 

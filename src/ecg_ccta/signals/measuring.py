@@ -76,8 +76,8 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     p_wave : whether there is a P wave; p_mv_I, p_mv_II its peak in these leads
     pr_ms, qrs_ms, qt_ms : global; qtc_ms by Fridericia (Acta Med Scand 53:469, 1920), QT / RR^(1/3)
     axis_deg : frontal axis of the QRS complex's area, from leads I and II, -180 to 180
-    st_mv_<lead>, st60_mv_<lead> : mean of the 8 ms from the J point (the global end of QRS) on, and from 60 ms later,
-        against the PR segment
+    st_mv_<lead>, st60_mv_<lead>, st80_mv_<lead> : mean of the 8 ms from the J point (the global end of QRS) on, and
+        from 60 and 80 ms later, against the PR segment
     t_mv_<lead> : the largest deflection, of either sign, within 40 ms of the global T peak
     """
     staged = stages(raw, SAMPLING_RATE)
@@ -96,7 +96,7 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     beat = np.median(beats, axis=0)
     measured["qrs_ms"] = _milliseconds(qrs.end - qrs.onset)
     measured["axis_deg"] = frontal_axis(beat[:, qrs.onset : qrs.end].sum(axis=1))
-    for name, after in (("st_mv", 0.0), ("st60_mv", 0.060)):
+    for name, after in (("st_mv", 0.0), ("st60_mv", 0.060), ("st80_mv", 0.080)):
         start = qrs.end + _samples(after)
         level = beat[:, start : start + _samples(0.008)].mean(axis=1)
         measured |= {f"{name}_{lead}": value for lead, value in zip(LEADS, level, strict=True)}

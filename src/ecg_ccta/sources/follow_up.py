@@ -5,11 +5,11 @@ import pandas as pd
 
 from ecg_ccta.vessels import VESSELS
 
-HAZARD_RATIOS = {"any": 2.0, "RCA": 1.3, "LM": 2.0, "LAD": 1.5, "LCX": 1.3}
+HAZARD_RATIOS = {"any": 3.0, "RCA": 2.0, "LM": 3.0, "LAD": 2.5, "LCX": 2.0}
 """Planted hazard ratios of myocardial infarction: for any vessel with severe or complete stenosis, and on top of it
-for each such vessel; they multiply."""
+for each such vessel; they multiply. Strong enough that the oracle's risk groups of 2,000 patients separate."""
 
-INFARCTION_HAZARD = 0.022
+INFARCTION_HAZARD = 0.012
 """Per year without stenosis."""
 DEATH_HAZARD = 0.007
 """Per year at the age of 60; grows by 9 % per year of age (Gompertz)."""

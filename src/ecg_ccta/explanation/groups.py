@@ -1,0 +1,64 @@
+"""Patients of two risk groups compared, a patient with ECGs in both being one cluster.
+
+A patient with several ECGs of the same risk group counts once in it, with their average. A patient may have ECGs in
+both groups; the variance of the difference is therefore that of the patients' influence on it, which equals Welch's
+where the groups share no patient (Liang and Zeger, Biometrika 1986).
+"""
+
+import numpy as np
+import pandas as pd
+
+MINIMUM_PATIENTS = 10
+"""A comparison with fewer patients in either group says so and gives no number."""
+
+
+def patient_averages(values: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Average per patient of (n, ...) values, as (patients, ...), and the patients.
+
+    `ecgs` says with `row` and `patient_id` which rows count and whose they are.
+    """
+    codes, patients = pd.factorize(ecgs["patient_id"], sort=True)
+    order = np.argsort(codes, kind="stable")
+    first = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    if not len(patients):
+        return np.empty((0, *values.shape[1:])), np.asarray(patients)
+    sums = np.add.reduceat(values[ecgs["row"].to_numpy()[order]], first, axis=0, dtype=float)
+    return sums / np.bincount(codes).reshape(-1, *np.ones(values.ndim - 1, dtype=int)), np.asarray(patients)
+
+
+def shortage(patients: dict[str, int], minimum: int) -> str:
+    """Note where a group, low or high, has fewer patients than the minimum; empty where both have enough."""
+    short = [f"{count} {group}-risk" for group, count in patients.items() if count < minimum]
+    return f"too few patients ({', '.join(short)})" if short else ""
+
+
+def difference(
+    low: tuple[np.ndarray, np.ndarray], high: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Difference of means high minus low, its patient-clustered standard error, Welch-Satterthwaite freedom.
+
+    Each group is ((patients, ...) values, patients); the three results have the shape of one patient's values.
+    """
+    (values_low, patients_low), (values_high, patients_high) = low, high
+    n_low, n_high = len(patients_low), len(patients_high)
+    influence_low = (values_low - values_low.mean(axis=0)) / np.sqrt(n_low * (n_low - 1))
+    influence_high = (values_high - values_high.mean(axis=0)) / np.sqrt(n_high * (n_high - 1))
+    variance_low, variance_high = (influence_low**2).sum(axis=0), (influence_high**2).sum(axis=0)
+    _, at_low, at_high = np.intersect1d(patients_low, patients_high, return_indices=True)
+    shared = (influence_low[at_low] * influence_high[at_high]).sum(axis=0)
+    independent = variance_low + variance_high
+    freedom = np.divide(
+        independent**2,
+        variance_low**2 / (n_low - 1) + variance_high**2 / (n_high - 1),
+        out=np.full_like(independent, n_low + n_high - 2.0),
+        where=independent > 0,
+    )
+    # The sum of squared influences, (h - l)^2 for a patient in both groups, is never negative.
+    error = np.sqrt(np.maximum(independent - 2 * shared, 0))
+    return values_high.mean(axis=0) - values_low.mean(axis=0), error, freedom
+
+
+def pooled_deviation(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Pooled standard deviation between patients of (patients, ...) values, the shape of one patient's."""
+    squares = (len(low) - 1) * low.var(axis=0, ddof=1) + (len(high) - 1) * high.var(axis=0, ddof=1)
+    return np.sqrt(squares / (len(low) + len(high) - 2))
