@@ -19,6 +19,13 @@ rule accumulate_events:
             subcategory="figures",
         ),
         figure_png="results/{study}/figures/cumulative_events_{site}.png",
+        strata_svg=report(
+            "results/{study}/figures/cumulative_events_strata_{site}.svg",
+            caption="../report/cumulative_events_strata.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        strata_png="results/{study}/figures/cumulative_events_strata_{site}.png",
         record="results/{study}/records/accumulate_events/{site}.json",
     log:
         "results/{study}/logs/accumulate_events/{site}.log",
@@ -33,6 +40,7 @@ rule accumulate_events:
     params:
         follow_up=settings("follow_up"),
         evaluation=settings("evaluation"),
+        seed=seed,
     message:
         "Following up the risk groups of site {wildcards.site}"
     script:

@@ -5,8 +5,9 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation, FollowUp
-    from ecg_ccta.prognosis.events import accumulate
-    from ecg_ccta.prognosis.figures import cumulative_events_figure
+    from ecg_ccta.evaluation.estimates import rows_of
+    from ecg_ccta.prognosis.events import CRUDE, RISK_GROUP, accumulate
+    from ecg_ccta.prognosis.figures import cumulative_events_figure, strata_events_figure
 
     evaluation = Evaluation(**snakemake.params.evaluation)
     results = accumulate(
@@ -16,6 +17,8 @@ with recorded_job(snakemake) as record:
         FollowUp(**snakemake.params.follow_up),
         evaluation.level,
         evaluation.minimum_events,
+        evaluation.bootstrap_replicates,
+        snakemake.params.seed,
     )
     tables.write_csv(results["readings"], snakemake.output.cumulative_events)
     tables.write_csv(results["comparison"], snakemake.output.comparison)
@@ -23,4 +26,7 @@ with recorded_job(snakemake) as record:
     tables.write_csv(results["at_risk"], snakemake.output.at_risk)
     tables.write_csv(results["flow"], snakemake.output.flow)
     figures.save(cumulative_events_figure(results), snakemake.output.figure_svg)
-    record.metrics({"hazard_ratio": results["comparison"].set_index("vessel")["hazard_ratio"].to_dict()})
+    figures.save(strata_events_figure(results), snakemake.output.strata_svg)
+    ratios = rows_of(results["comparison"], "hazard ratio", CRUDE)
+    ratios = ratios[ratios["grouping"] == RISK_GROUP].set_index("vessel")["estimate"]
+    record.metrics({"hazard_ratio": ratios.to_dict()})

@@ -1,57 +1,12 @@
 """The sections of the analyses: each figure and table with one plain sentence made from its numbers."""
 
-import pandas as pd
-
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Figure, Section, Table, Text
-from ecg_ccta.report.formatting import count, interval, listed, number
+from ecg_ccta.report.formatting import count, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
 
 STRONGEST = 5
 """Regions per vessel that the page shows; all are in the download."""
-
-
-def cumulative_events(results: ResultsFolder) -> Section | None:
-    blocks: list = []
-    for site, settings in results.study.sites.items():
-        if settings.tables.follow_up is None or not results.has("cumulative_events", site):
-            continue
-        title = results.title(site)
-        found = results.table(
-            "cumulative_events",
-            site,
-            ("vessel", "group", "day", "at_risk", "events", "percent", "lower", "upper", "note"),
-        )
-        says = sentences.cumulative(found)
-        if results.has_figure(f"cumulative_events_{site}"):
-            blocks.append(
-                Figure(
-                    f"Cumulative events by risk group, {title}",
-                    f"Cumulative share of patients with an event over time in the low and high risk group, {title}.",
-                    results.figure(f"cumulative_events_{site}"),
-                    says,
-                    results.first_download(site, "cumulative_events_curves", "cumulative_events"),
-                )
-            )
-        groups = []
-        for vessel, rows in found.groupby("vessel", sort=False):
-            label = "Any vessel" if vessel == "any" else vessel
-            groups.append((label, [_reading(day, cells) for day, cells in rows.groupby("day")]))
-        blocks.append(
-            Table(
-                f"Cumulative events at the reading days, {title}",
-                [
-                    "Day",
-                    "Low: events / at risk",
-                    "Low: cumulative (%)",
-                    "High: events / at risk",
-                    "High: cumulative (%)",
-                ],
-                groups,
-                downloads=[results.download("cumulative_events", site)],
-            )
-        )
-    return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
 
 
 def attribution(results: ResultsFolder) -> Section | None:
@@ -181,12 +136,3 @@ def limits(results: ResultsFolder) -> Section:
 
 def _validated(results: ResultsFolder) -> list[str]:
     return [site for site, settings in results.study.sites.items() if settings.tables.ccta is not None]
-
-
-def _reading(day: float, cells: pd.DataFrame) -> list[str]:
-    row = [count(day)]
-    for group in ("low", "high"):
-        for _, cell in cells[cells["group"] == group].iterrows():
-            row.append(f"{count(cell['events'])} / {count(cell['at_risk'])}")
-            row.append(interval(cell["percent"], cell["lower"], cell["upper"], 1, cell["note"]))
-    return row

@@ -156,8 +156,10 @@ def _follow_up(study: Study) -> str:
         f"Follow-up. Kaplan-Meier estimates from day {follow_up.landmark_days} after the CCTA (events by then do "
         "not count) "
         f"to day {follow_up.horizon_days}, read at days {listed([str(day) for day in follow_up.reading_days])}; "
-        "patients "
-        "are grouped by the ECG nearest to their CCTA."
+        "patients are grouped by the ECG nearest to their CCTA. Where patients died, Aalen and Johansen's cumulative "
+        "incidence beside it. Groups are compared by the log-rank test (three strata by its trend), by Cox regression, "
+        "crude and adjusted for age and sex, with Grambsch and Therneau's check, by the restricted mean event-free "
+        "time and, for the probability itself, by Harrell's C."
     )
 
 

@@ -9,6 +9,7 @@ from ecg_ccta.report import analyses
 from ecg_ccta.report.added_value import added_value
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.decisions import decisions
+from ecg_ccta.report.events import cumulative_events
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
@@ -59,7 +60,7 @@ def build_report(
         thresholds(results),
         decisions(results),
         added_value(results),
-        analyses.cumulative_events(results),
+        cumulative_events(results),
         waveforms(results),
         analyses.attribution(results),
         analyses.planted(results),

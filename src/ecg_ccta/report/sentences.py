@@ -39,19 +39,6 @@ def calibration(slopes: pd.DataFrame) -> str:
     return f"The calibration slope differs from 1 for {listed(kinds)}."
 
 
-def cumulative(found: pd.DataFrame) -> str:
-    last = found[(found["vessel"] == "any") & (found["day"] == found["day"].max())].set_index("group")
-    if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
-        notes = [note for note in dict.fromkeys(last["note"]) if note]
-        return f"Any vessel: {'; '.join(notes) or 'no estimate'}."
-    high, low = last.loc["high"], last.loc["low"]
-    return (
-        f"By day {count(high['day'])}, {number(high['percent'], 1)} % of the patients at high risk in any vessel "
-        "had an "
-        f"event, and {number(low['percent'], 1)} % of those at low risk in all."
-    )
-
-
 def waveform(vessel: str, cells: pd.DataFrame, clusters: pd.DataFrame) -> str:
     known = cells.dropna(subset=["t"])
     if known.empty:
