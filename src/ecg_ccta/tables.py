@@ -106,15 +106,18 @@ SPLITS = _columns(
 """One row per patient of the development site. Fold k is scored by model k, which stops early on the inner patients of
 fold k + 1 (cyclic) and learns from all others outside fold k."""
 
+ENSEMBLE = -1
+"""`fold` of a prediction that averages all folds, at a site that took no part in training."""
+
 PREDICTIONS = _columns(
     ecg_id=_pseudonym(),
     patient_id=_pseudonym(),
     vessel=pa.Column("string", pa.Check.isin(VESSELS)),
-    fold=pa.Column(int, pa.Check.ge(-1)),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
     logit=pa.Column(float),
     probability=pa.Column(float, pa.Check.in_range(0, 1)),
 )
-"""One row per ECG and vessel; fold -1 is the ensemble of all folds. `logit` is the calibrated logit."""
+"""One row per ECG and vessel; `fold` is that of the patient, or `ENSEMBLE`. `logit` is the calibrated logit."""
 
 RECALIBRATION = _columns(
     ecg_id=_pseudonym(),

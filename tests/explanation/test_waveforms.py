@@ -137,7 +137,7 @@ def test_q_values_hold_false_discoveries_down():
 def test_an_ecg_without_a_row_is_an_error():
     beats, ids = beats_of(2), pd.Series(["e0", "e1"])
     table = risk_table(pd.Series(["e0", "other"]), ["p0", "p1"], {"LAD": np.array(["low", "high"])})
-    with pytest.raises(StudyError, match="1 ECG\\(s\\) have no beat row"):
+    with pytest.raises(StudyError, match=r"median beats: 1 ECG\(s\) of the risk groups"):
         compare_waveforms(beats, TIMES, ids, table)
 
 

@@ -25,9 +25,10 @@ from ecg_ccta.evaluation.near_duplicates import (
     near_duplicates,
 )
 from ecg_ccta.evaluation.scored import scored_ecgs
-from ecg_ccta.evaluation.thresholds import ENSEMBLE, choose_thresholds
+from ecg_ccta.evaluation.thresholds import choose_thresholds
 from ecg_ccta.files import read_json
 from ecg_ccta.signals.store import SignalStore
+from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.training.intermediate import SAME_PATIENT, SAME_RECORDING
 from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.vessels import VESSELS

@@ -53,12 +53,27 @@ def any_vessel_logit(logits: np.ndarray) -> np.ndarray:
     return total + np.log(-np.expm1(-total))
 
 
+def nearest_to_ccta(ecgs: pd.DataFrame) -> pd.DataFrame:
+    """The row of each patient's ECG nearest to the CCTA, ordered by patient.
+
+    Of ECGs equally near the earlier one counts; an ECG of unknown distance counts only where there is no other.
+
+    Parameters
+    ----------
+    ecgs : rows of ECGs with patient_id, ecg_id, recorded_at and days_to_ccta
+    """
+    return (
+        ecgs.assign(_distance=ecgs["days_to_ccta"].abs())
+        .sort_values(["patient_id", "_distance", "recorded_at", "ecg_id"], na_position="last", kind="stable")
+        .drop_duplicates("patient_id")
+        .drop(columns="_distance")
+    )
+
+
 def patient_level(
     cohort: pd.DataFrame, predictions: pd.DataFrame, risk_groups: pd.DataFrame, splits: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """The patients of a site, each by the ECG nearest to the CCTA.
-
-    Of ECGs equally near the earlier one counts; an ECG of unknown distance counts only where there is no other.
+    """The patients of a site, each by the ECG nearest to the CCTA (`nearest_to_ccta`).
 
     Parameters
     ----------
@@ -77,12 +92,7 @@ def patient_level(
         Where an ECG lacks a prediction or a risk group, or was not scored in its patient's fold.
     """
     scored = scored_ecgs(cohort, predictions)
-    nearest = (
-        cohort.assign(distance=cohort["days_to_ccta"].abs())
-        .sort_values(["patient_id", "distance", "recorded_at", "ecg_id"], na_position="last", kind="stable")
-        .drop_duplicates("patient_id")
-        .set_index("ecg_id")
-    )
+    nearest = nearest_to_ccta(cohort).set_index("ecg_id")
     logits = scored.pivot_table(index="ecg_id", columns="vessel", values="logit").loc[nearest.index, list(VESSELS)]
     unknown = ~nearest.index.isin(risk_groups["ecg_id"])
     if unknown.any() or (risk_groups["ecg_id"].value_counts() != len(VESSELS)).any():

@@ -12,6 +12,7 @@ from scipy import stats
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.estimates import CLUSTERED, estimate_table
+from ecg_ccta.evaluation.patients import nearest_to_ccta
 from ecg_ccta.evaluation.resampling import draw_patients, patient_codes, percentile_interval
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
@@ -174,11 +175,7 @@ def _correlation(graded: pd.DataFrame, patients: int, settings: Evaluation, seed
 
 def _trend(graded: pd.DataFrame) -> list[dict[str, Any]]:
     """The test takes observations for independent, so each patient gives one ECG."""
-    nearest = (
-        graded.assign(_distance=graded["days_to_ccta"].abs())
-        .sort_values(["_distance", "recorded_at", "ecg_id"], na_position="last", kind="stable")
-        .drop_duplicates("patient_id")
-    )
+    nearest = nearest_to_ccta(graded)
     row = _counts(nearest) | {"method": ONE_PER_PATIENT}
     measures = ("Jonckheere-Terpstra z", "Jonckheere-Terpstra p")
     note = _without_trend(nearest)

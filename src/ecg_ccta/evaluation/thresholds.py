@@ -17,12 +17,11 @@ import pandas as pd
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import VESSELS
 
 KINDS = ("guideline", "rule-out", "rule-in", "screening")
 STRATA = ("low", "intermediate", "high")
-ENSEMBLE = -1
-"""The fold of predictions at sites that took no part in training."""
 
 
 def rule_out_threshold(y_true: np.ndarray, probability: np.ndarray, sensitivity: float) -> float:

@@ -20,13 +20,13 @@ from ecg_ccta.explanation.segments import SEGMENTS, beat_times, segment_mask
 from ecg_ccta.figures import PAGE, STYLE
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
+from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
 
 STEPS = 12
 """Points of the path integral (Gauss-Legendre)."""
 
 _ECGS_AT_ONCE = 4
-_ENSEMBLE = -1
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _placed(predictions: pd.DataFrame, ecg_ids: pd.Series, networks: Mapping[int
     row = position.reindex(predictions["ecg_id"])
     if row.isna().any():
         raise StudyError(f"predictions, column ecg_id: {int(row.isna().sum())} row(s) name an ECG without a signal")
-    unknown = sorted(set(predictions["fold"]) - set(networks) - {_ENSEMBLE})
+    unknown = sorted(set(predictions["fold"]) - set(networks) - {ENSEMBLE})
     if unknown:
         raise StudyError(f"predictions, column fold: no network for fold {', '.join(map(str, unknown))}")
     return predictions.assign(row=row.to_numpy(dtype=int))
@@ -132,7 +132,7 @@ class _Chooser:
     def highest(self, fold: int, vessel: str, count: int) -> list[tuple[int, np.ndarray]]:
         """(row, R peaks) of at most `count` ECGs."""
         ranked = self._ranked
-        ranked = ranked[(ranked["vessel"] == vessel) & ranked["fold"].isin([fold, _ENSEMBLE])]
+        ranked = ranked[(ranked["vessel"] == vessel) & ranked["fold"].isin([fold, ENSEMBLE])]
         chosen, patients = [], set()
         for row, patient in zip(ranked["row"], ranked["patient_id"], strict=True):
             if len(chosen) == count:

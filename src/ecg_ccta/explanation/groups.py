@@ -8,8 +8,24 @@ where the groups share no patient (Liang and Zeger, Biometrika 1986).
 import numpy as np
 import pandas as pd
 
+from ecg_ccta.errors import StudyError
+
 MINIMUM_PATIENTS = 10
 """A comparison with fewer patients in either group says so and gives no number."""
+
+
+def with_rows(risk: pd.DataFrame, ecg_ids: np.ndarray, table: str) -> pd.DataFrame:
+    """`risk` with the column `row`: where each of its ECGs stands in `ecg_ids`.
+
+    Raises
+    ------
+    StudyError
+        Where an ECG is not there; `table` is what the message calls the place.
+    """
+    row = pd.Series(np.arange(len(ecg_ids)), index=pd.Index(ecg_ids)).reindex(risk["ecg_id"])
+    if row.isna().any():
+        raise StudyError(f"{table}: {int(row.isna().sum())} ECG(s) of the risk groups are missing there")
+    return risk.assign(row=row.to_numpy(dtype=int))
 
 
 def patient_averages(values: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -4,8 +4,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ecg_ccta.errors import StudyError
-from ecg_ccta.explanation.groups import MINIMUM_PATIENTS, difference, patient_averages, pooled_deviation, shortage
+from ecg_ccta.explanation.groups import (
+    MINIMUM_PATIENTS,
+    difference,
+    patient_averages,
+    pooled_deviation,
+    shortage,
+    with_rows,
+)
 from ecg_ccta.vessels import LEADS, VESSELS
 
 GLOBAL = {
@@ -52,14 +58,9 @@ def compare_measurements(
     """
     named = [(column, *names, "") for column, names in GLOBAL.items()]
     named += [(f"{column}_{lead}", name, "mV", lead) for column, name in BY_LEAD.items() for lead in LEADS]
-    position = pd.Series(np.arange(len(measurements)), index=pd.Index(measurements["ecg_id"]))
     rows = []
     for vessel in VESSELS:
-        ecgs = risk[risk["vessel"] == vessel]
-        row = position.reindex(ecgs["ecg_id"])
-        if row.isna().any():
-            raise StudyError(f"measurements: {int(row.isna().sum())} ECG(s) of the risk groups are missing there")
-        ecgs = ecgs.assign(row=row.to_numpy(dtype=int))
+        ecgs = with_rows(risk[risk["vessel"] == vessel], measurements["ecg_id"].to_numpy(), "measurements")
         of_vessel = []
         for column, name, unit, lead in named:
             values = measurements[column].to_numpy(dtype=float)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.explanation.clusters import PERMUTATIONS, permuted_clusters
-from ecg_ccta.explanation.groups import MINIMUM_PATIENTS, patient_averages, pooled_deviation, shortage
+from ecg_ccta.explanation.groups import MINIMUM_PATIENTS, patient_averages, pooled_deviation, shortage, with_rows
 from ecg_ccta.explanation.groups import difference as group_difference
 from ecg_ccta.explanation.segments import ISOELECTRIC, SEGMENTS, segment_mask
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
@@ -87,14 +87,10 @@ def compare_waveforms(
     """
     usable = np.isfinite(beats[:, 0, 0])
     levelled = _from_isoelectric(beats, times)
-    position = pd.Series(np.arange(len(ecg_ids)), index=pd.Index(ecg_ids))
     curves, rows, clusters = {}, [], []
     for vessel in VESSELS:
         of_vessel = risk[risk["vessel"] == vessel]
-        row = position.reindex(of_vessel["ecg_id"])
-        if row.isna().any():
-            raise StudyError(f"risk groups, column ecg_id: {int(row.isna().sum())} ECG(s) have no beat row")
-        of_vessel = of_vessel.assign(row=row.to_numpy(dtype=int))
+        of_vessel = with_rows(of_vessel, ecg_ids, "median beats")
         of_vessel = of_vessel[usable[of_vessel["row"]]]
         averages = {
             group: patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")

@@ -8,14 +8,12 @@ from scipy.special import expit
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.fold_models import FoldModel
+from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.training.batches import Store
 from ecg_ccta.training.inner_validation import predict_logits
 from ecg_ccta.training.parallel import device_here
 from ecg_ccta.training.splits import roles
 from ecg_ccta.vessels import VESSELS
-
-ENSEMBLE = -1
-"""`fold` of a prediction that averages all folds."""
 
 
 def predict_out_of_fold(

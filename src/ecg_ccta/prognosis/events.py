@@ -13,6 +13,7 @@ from scipy import stats
 from ecg_ccta.config import FollowUp
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.estimates import estimate_table
+from ecg_ccta.evaluation.patients import nearest_to_ccta
 from ecg_ccta.prognosis.association import concordance, hazard_ratio, restricted_mean, trend_test
 from ecg_ccta.prognosis.incidence import (
     AALEN_JOHANSEN,
@@ -73,11 +74,7 @@ def patient_risk(cohort: pd.DataFrame, risk_groups: pd.DataFrame) -> pd.DataFram
             f"risk groups: {int(lacking.sum())} of the cohort's {len(cohort)} ECGs have no risk group for some vessel; "
             "the two tables are of different runs: run stratify_risk again"
         )
-    nearest = (
-        cohort.assign(distance=cohort["days_to_ccta"].abs())
-        .sort_values(["patient_id", "distance", "recorded_at", "ecg_id"], na_position="last", kind="stable")
-        .drop_duplicates("patient_id")[["patient_id", "ecg_id", "age", "sex"]]
-    )
+    nearest = nearest_to_ccta(cohort)[["patient_id", "ecg_id", "age", "sex"]]
     groups["any"] = np.where((groups == "high").any(axis=1), "high", "low")
     rank = strata.apply(lambda column: column.map({word: n for n, word in enumerate(GROUPINGS[RISK_STRATUM])}))
     strata["any"] = rank.astype(float).max(axis=1).map(dict(enumerate(GROUPINGS[RISK_STRATUM])))
