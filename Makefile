@@ -33,5 +33,5 @@ $(VENV)/study.stamp: pyproject.toml envs/constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/study.stamp
-	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[docs,test]'
 	touch $@

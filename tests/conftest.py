@@ -1,6 +1,8 @@
 """Fixtures that every test may use."""
 
 import hashlib
+import os
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +37,30 @@ def reference_vectors() -> Path:
     if not folder.is_dir():
         pytest.skip(f"reference vectors are not at {folder}")
     return folder
+
+
+def system_program(name: str, package: str, folders: str = "/usr/sbin:/sbin") -> str:
+    """Path of a program that a test needs and pip cannot bring; without it the test skips, but fails under CI.
+
+    Parameters
+    ----------
+    name : of the program, such as chromium
+    package : Debian's package that brings it
+    folders : searched beside PATH
+    """
+    found = shutil.which(name) or shutil.which(name, path=folders)
+    if found is None:
+        wanting = f"{name} is not installed (Debian's package {package})"
+        if os.getenv("CI"):
+            pytest.fail(wanting)
+        pytest.skip(wanting)
+    return found
+
+
+@pytest.fixture(scope="session")
+def system_programs():
+    """The function `system_program`."""
+    return system_program
 
 
 @pytest.fixture(scope="session")
