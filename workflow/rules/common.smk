@@ -286,7 +286,10 @@ def jobs_of(study):
     if is_main(study):
         jobs += [("recalibrate", site) for site in validated_external_sites(study)]
         jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
-        jobs += [("attribute_waveforms", study.development_site)]
+        site = study.development_site
+        jobs += [("attribute_waveforms", f"{site}-fold{fold}") for fold in range(study.training.folds)]
+        jobs += [("summarise_attribution", site)]
+        jobs += [("compare_attribution_with_truth", site)] * (study.sites[site].simulation is not None)
         jobs += [("plan_sample_size", "sample_size")]
         if study.random_start:
             jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
@@ -308,11 +311,9 @@ def waveform_curves_of(wildcards):
     return []
 
 
-def attribution_map_of(wildcards):
-    """Attribution maps to compare with the truth; made at the development site of the main study."""
-    if is_main(study_of(wildcards)) and wildcards.site == study_of(wildcards).development_site:
-        return f"results/{wildcards.study}/tables/attribution_map_{wildcards.site}.csv"
-    return []
+def attributions_of(wildcards):
+    folds = range(study_of(wildcards).training.folds)
+    return [f"results/{wildcards.study}/attribution/{wildcards.site}/fold{fold}.npz" for fold in folds]
 
 
 def control_records(wildcards):

@@ -66,34 +66,134 @@ rule attribute_waveforms:
         cohort="results/{study}/cohort/{site}.parquet",
         signals=signals_of,
         predictions="results/{study}/predictions/{site}.parquet",
-        models=models_of,
+        model="results/{study}/models/fold{fold}",
     output:
-        attribution="results/{study}/tables/attribution_{site}.csv",
-        attribution_map="results/{study}/tables/attribution_map_{site}.csv",
-        figure_svg=report(
-            "results/{study}/figures/attribution_{site}.svg",
-            caption="../report/attribution.rst",
-            category="{site}",
-            subcategory="figures",
-        ),
-        figure_png="results/{study}/figures/attribution_{site}.png",
-        record="results/{study}/records/attribute_waveforms/{site}.json",
+        attribution="results/{study}/attribution/{site}/fold{fold}.npz",
+        record="results/{study}/records/attribute_waveforms/{site}-fold{fold}.json",
     log:
-        "results/{study}/logs/attribute_waveforms/{site}.log",
+        "results/{study}/logs/attribute_waveforms/{site}-fold{fold}.log",
     benchmark:
-        "results/{study}/benchmarks/attribute_waveforms/{site}.tsv"
+        "results/{study}/benchmarks/attribute_waveforms/{site}-fold{fold}.tsv"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=120,
+        runtime=240,
     params:
         explanation=settings("explanation"),
+        seed=seed,
     message:
-        "Attributing the predictions of site {wildcards.site} to leads and segments"
+        "Attributing the predictions of fold {wildcards.fold} at site {wildcards.site} to leads and segments"
     script:
         "../scripts/attribute_waveforms.py"
+
+
+rule summarise_attribution:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        folds=attributions_of,
+    output:
+        attribution="results/{study}/tables/attribution_{site}.csv",
+        attribution_map="results/{study}/tables/attribution_map_{site}.csv",
+        faithfulness="results/{study}/tables/faithfulness_{site}.csv",
+        faithfulness_curves="results/{study}/tables/faithfulness_curves_{site}.csv",
+        randomisation="results/{study}/tables/randomisation_{site}.csv",
+        attribution_svg=report(
+            "results/{study}/figures/attribution_{site}.svg",
+            caption="../report/attribution.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        attribution_png="results/{study}/figures/attribution_{site}.png",
+        regions_svg=report(
+            "results/{study}/figures/attribution_regions_{site}.svg",
+            caption="../report/attribution_regions.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        regions_png="results/{study}/figures/attribution_regions_{site}.png",
+        faithfulness_svg=report(
+            "results/{study}/figures/faithfulness_{site}.svg",
+            caption="../report/faithfulness.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        faithfulness_png="results/{study}/figures/faithfulness_{site}.png",
+        randomisation_svg=report(
+            "results/{study}/figures/randomisation_{site}.svg",
+            caption="../report/randomisation.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        randomisation_png="results/{study}/figures/randomisation_{site}.png",
+        record="results/{study}/records/summarise_attribution/{site}.json",
+    log:
+        "results/{study}/logs/summarise_attribution/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/summarise_attribution/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Summarising the attribution of all folds at site {wildcards.site}"
+    script:
+        "../scripts/summarise_attribution.py"
+
+
+rule compare_attribution_with_truth:
+    input:
+        truth_json="results/{study}/truth/{site}.json",
+        folds=attributions_of,
+    output:
+        regions="results/{study}/tables/planted_attribution_regions_{site}.csv",
+        agreement="results/{study}/tables/planted_attribution_{site}.csv",
+        RCA_svg=report(
+            "results/{study}/figures/planted_attribution_RCA_{site}.svg",
+            caption="../report/planted_attribution.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        RCA_png="results/{study}/figures/planted_attribution_RCA_{site}.png",
+        LM_svg=report(
+            "results/{study}/figures/planted_attribution_LM_{site}.svg",
+            caption="../report/planted_attribution.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LM_png="results/{study}/figures/planted_attribution_LM_{site}.png",
+        LAD_svg=report(
+            "results/{study}/figures/planted_attribution_LAD_{site}.svg",
+            caption="../report/planted_attribution.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LAD_png="results/{study}/figures/planted_attribution_LAD_{site}.png",
+        LCX_svg=report(
+            "results/{study}/figures/planted_attribution_LCX_{site}.svg",
+            caption="../report/planted_attribution.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        LCX_png="results/{study}/figures/planted_attribution_LCX_{site}.png",
+        record="results/{study}/records/compare_attribution_with_truth/{site}.json",
+    log:
+        "results/{study}/logs/compare_attribution_with_truth/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_attribution_with_truth/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Comparing the attribution at site {wildcards.site} with what was planted"
+    script:
+        "../scripts/compare_attribution_with_truth.py"
 
 
 rule compare_with_truth:
@@ -103,7 +203,6 @@ rule compare_with_truth:
         truth_table="results/{study}/truth/{site}.parquet",
         truth_json="results/{study}/truth/{site}.json",
         curves=waveform_curves_of,
-        attribution=attribution_map_of,
         measurements=measurements_of,
     output:
         recovery="results/{study}/tables/recovery_{site}.csv",

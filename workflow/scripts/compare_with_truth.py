@@ -26,10 +26,8 @@ with recorded_job(snakemake) as record:
         snakemake.params.seed,
     )
     planted = read_json(snakemake.input.truth_json)["planted"]
-    curves, attribution = (
-        pd.read_csv(snakemake.input[name]) if snakemake.input[name] else None for name in ("curves", "attribution")
-    )
-    regions = planted_regions(planted, curves, attribution)
+    curves = pd.read_csv(snakemake.input.curves) if snakemake.input.curves else None
+    regions = planted_regions(planted, curves)
     agreement = region_agreement(regions)
     tables.write_csv(recovery, snakemake.output.recovery)
     tables.write_csv(regions, snakemake.output.planted_regions)

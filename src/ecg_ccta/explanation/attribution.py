@@ -1,295 +1,313 @@
-"""Which parts of the beat raise a network's prediction: integrated gradients, aligned to the R peaks.
+"""Which parts of the beat raise the predictions of a fold's network, by three methods, and whether to believe them.
 
-Integrated gradients (Sundararajan et al., ICML 2017; captum) of one vessel's logit against a flat line, the zero of
-the network's standardised input. Every fold's network explains only ECGs whose patients it has never seen.
+A fold's network explains ECGs of highest risk whose patients it has never seen. They are compared with the mean beat of
+the other folds' patients at the same R peaks (`beat_cells`): integrated gradients and occlusion by lead and segment say
+in logits what an ECG's deviation from it adds to a vessel's logit; Grad-CAM says when in the beat. Beside the maps
+stand deletion and insertion curves (`faithfulness`) and what is left of a map when weights are drawn anew (`sanity`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from torch import nn
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.explanation.integrated_gradients import (
-    STEPS,
-    attribute_ecgs,
-    completeness_error,
-    device_of,
-    logits_of,
-)
-from ecg_ccta.explanation.segments import SEGMENTS, beat_times, segment_mask
-from ecg_ccta.figures import PAGE, STYLE
+from ecg_ccta.explanation.beat_cells import BeatCells, divided, segment_shares
+from ecg_ccta.explanation.faithfulness import COUNTS, descending, random_curves, removal_curves
+from ecg_ccta.explanation.grad_cam import grad_cam
+from ecg_ccta.explanation.integrated_gradients import attribute_ecgs, completeness_error, device_of, logits_of
+from ecg_ccta.explanation.occlusion import occlusion
+from ecg_ccta.explanation.sanity import randomised_cascade, rank_correlation
+from ecg_ccta.explanation.segments import SEGMENTS, beat_times
+from ecg_ccta.files import replacing
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.tables import ENSEMBLE
-from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
+from ecg_ccta.tracking.progress import log_progress
+from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSELS
+
+METHODS = ("integrated gradients", "occlusion", "Grad-CAM")
+
+MEAN_BEAT_PATIENTS = 200
+"""Patients whose ECGs make the mean beat; its standard error is then a fourteenth of the spread between patients."""
+
+RANDOMISED_ECGS = 4
+"""ECGs per vessel that are explained again after each layer drawn anew."""
 
 
 @dataclass(frozen=True)
-class AttributionMap:
-    """Attribution maps over the beat, one per fold and vessel; NaN where a fold attributes no ECG of a vessel."""
+class FoldAttribution:
+    """Means over the attributed ECGs of one fold; NaN for a vessel without any."""
 
+    fold: int
     times: np.ndarray
     """(L,) seconds from the R peak."""
-    share: np.ndarray
-    """(folds, 4, 12, L) mean share of an ECG's absolute attribution; each map sums to 1."""
-    signed: np.ndarray
-    """(folds, 4, 12, L) mean signed attribution on the same scale; positive raises the prediction."""
+    ecgs: np.ndarray
+    """(4,) ECGs attributed, each of another patient."""
+    rise: np.ndarray
+    """(4,) logit of the ECG minus that of the mean beat in its place."""
+    completeness_error: np.ndarray
+    """(4,) median of what integrated gradients miss of that rise, relative to it."""
+    gradients: np.ndarray
+    """(4, 12, L) integrated gradients, logits per sample, summed over an ECG's beats."""
+    activation: np.ndarray
+    """(4, L) Grad-CAM; 1 is an ECG's mean over its beats."""
+    regions: np.ndarray
+    """(3, 4, 12, 5) by METHODS, vessel, lead and segment: logits; of Grad-CAM its mean, the same in all leads."""
+    absolute: np.ndarray
+    """(3, 4, 12, 5) the mean of each ECG's absolute value instead."""
+    randomised_gradients: np.ndarray
+    """(4, 12, L) integrated gradients of the network whose weights are all drawn anew."""
+    randomised_occlusion: np.ndarray
+    """(4, 12, 5) its occlusion."""
+    curves: np.ndarray
+    """(4, 4, 2, 21) by METHODS and then random order, vessel, deletion and insertion, COUNTS: logits."""
+    layers: np.ndarray
+    """(layers,) names of the layers in the order in which they are drawn anew."""
+    correlation: np.ndarray
+    """(layers, 3, 4, 2) by METHODS and vessel: rank correlation of an ECG's map before and after, and of the absolute
+    values of the maps."""
     beat: np.ndarray
     """(4, 12, L) mean beat of the attributed ECGs, millivolts."""
-    ecgs: np.ndarray
-    """(folds, 4) ECGs attributed, each of another patient."""
-    completeness_error: float
-    """Largest median, over folds and vessels, of |sum of attributions - (logit - logit of the flat line)| over
-    |logit - logit of the flat line|: what the path integral's finite steps miss."""
+    mean_beat: np.ndarray
+    """(12, L) mean beat that they are compared with, millivolts."""
 
 
-def attribute(
-    networks: Mapping[int, nn.Module],
-    signals: np.ndarray,
+def attribute_fold(
+    network: nn.Module,
+    fold: int,
+    read: Callable[[np.ndarray], np.ndarray],
     ecg_ids: pd.Series,
     predictions: pd.DataFrame,
-    ecgs_per_fold: int = 64,
+    ecgs: int = 64,
     before_s: float = 0.25,
     after_s: float = 0.65,
-    steps: int = STEPS,
-) -> AttributionMap:
-    """Attribute the ECGs of highest predicted risk, at most one per patient, per fold and vessel.
+    batch_size: int = 64,
+    seed: int = 0,
+) -> FoldAttribution:
+    """Attribute the ECGs of highest predicted risk, at most one per patient, per vessel.
 
     Parameters
     ----------
-    networks : fold -> network; input (n, 12, samples) float32 as `model.inputs.standardise` gives it, output (n, 4)
-        logits in the order of VESSELS.
-    signals : (n, 12, samples) int16 microvolts at 500 Hz; may be memory-mapped.
-    ecg_ids : (n,) the ECG of each row of `signals`.
-    predictions : `tables.PREDICTIONS` of these ECGs. An ECG is attributed by the network of its own fold, or by every
-        network where its fold is -1 (another hospital's ECG, unseen by all).
-    ecgs_per_fold : ECGs per fold and vessel; one without MINIMUM_BEATS usable beats gives its place to the next.
+    network : input (n, 12, samples) float32 as `model.inputs.standardise` gives it, output (n, 4) logits in the order
+        of VESSELS; its stages in `stage_list`.
+    fold : the network's own fold, whose patients it has not seen.
+    read : function of positions (k,) that gives int16 microvolts (k, 12, samples) at 500 Hz, `SignalStore.batch`.
+    ecg_ids : the ECG of each position.
+    predictions : `tables.PREDICTIONS`. ECGs of this fold are attributed, or all where their fold is -1 (another
+        hospital's ECGs, unseen by all); those of other folds, or again all, make the mean beat.
+    ecgs : ECGs per vessel; one without MINIMUM_BEATS usable beats gives its place to the next.
     before_s, after_s : the beat window, seconds.
-    steps : points of the path integral.
+    batch_size : ECGs that the network sees at once.
+    seed : of random orders and weights.
 
     Raises
     ------
     StudyError
-        Where `predictions` name an ECG that `ecg_ids` lack, or a fold without a network.
+        Where `predictions` name an ECG that `ecg_ids` lack, or there is no ECG to make the mean beat of.
     """
+    network = network.eval()
+    placed = _placed(predictions, ecg_ids)
+    beats = _Beats(read, before_s, after_s)
     times = beat_times(before_s, after_s)
-    before, after = round(before_s * SAMPLING_RATE), round(after_s * SAMPLING_RATE)
-    chooser = _Chooser(signals, _placed(predictions, ecg_ids, networks), before, after)
-    folds = sorted(networks)
-    shape = (len(folds), len(VESSELS), len(LEADS), len(times))
-    share, signed = np.full(shape, np.nan), np.full(shape, np.nan)
-    beat_sums, ecgs, errors = np.zeros(shape[1:]), np.zeros(shape[:2], dtype=int), [0.0]
-    for k, fold in enumerate(folds):
-        network = networks[fold].eval()
-        for v, vessel in enumerate(VESSELS):
-            chosen = chooser.highest(fold, vessel, ecgs_per_fold)
-            if not chosen:
-                continue
-            rows = [row for row, _ in chosen]
-            maps, missed = _integrated_gradients(network, signals, rows, v, steps)
-            errors.append(float(np.median(missed)))
-            aligned = [windows(m, peaks, before, after) for m, (_, peaks) in zip(maps, chosen, strict=True)]
-            totals = [np.abs(beats).mean(axis=0).sum() for beats in aligned]
-            # A network that ignores the whole beat has no map to normalise.
-            weights = [1 / total if total > 0 else 0.0 for total in totals]
-            pairs = list(zip(aligned, weights, strict=True))
-            share[k, v] = np.mean([np.abs(beats).mean(axis=0) * weight for beats, weight in pairs], axis=0)
-            signed[k, v] = np.mean([beats.mean(axis=0) * weight for beats, weight in pairs], axis=0)
-            ecgs[k, v] = len(rows)
-            for row, peaks in chosen:
-                ecg = np.asarray(signals[row], dtype=np.float32) / 1000
-                beat_sums[v] += np.median(windows(ecg, peaks, before, after), axis=0)
-    counts = ecgs.sum(axis=0)[:, None, None]
-    beat = np.divide(beat_sums, counts, out=np.full_like(beat_sums, np.nan), where=counts > 0)
-    return AttributionMap(times, share, signed, beat, ecgs, max(errors))
+    mean_beat, mean_beat_mv = beats.mean(placed, fold)
+    rng = np.random.default_rng([seed, fold])
+    randomised = list(randomised_cascade(network, int(rng.integers(2**31))))
+    progress = log_progress(f"vessels of fold {fold} attributed")
+    found = _empty(fold, times, [name for name, _ in randomised], mean_beat_mv)
+    for v, vessel in enumerate(VESSELS):
+        chosen = beats.highest(placed, fold, vessel, ecgs)
+        if chosen:
+            inputs = standardise(torch.from_numpy(read(np.array([row for row, _ in chosen]))).to(device_of(network)))
+            peaks = [of_ecg for _, of_ecg in chosen]
+            cells = divided(inputs, peaks, mean_beat, times)
+            found.ecgs[v], found.beat[v] = len(chosen), np.mean([beats.median(row) for row, _ in chosen], axis=0)
+            _attribute(found, v, network, cells, peaks, randomised, rng, batch_size)
+        progress(v + 1, len(VESSELS))
+    return found
 
 
-def _placed(predictions: pd.DataFrame, ecg_ids: pd.Series, networks: Mapping[int, nn.Module]) -> pd.DataFrame:
-    """`predictions` with the signal row of each ECG."""
+def _attribute(
+    found: FoldAttribution,
+    v: int,
+    network: nn.Module,
+    cells: BeatCells,
+    peaks: list[np.ndarray],
+    randomised: list[tuple[str, nn.Module]],
+    rng: np.random.Generator,
+    batch_size: int,
+) -> None:
+    """Fill in what is found of one vessel."""
+    maps = _maps(network, cells, peaks, v, found.times, batch_size)
+    rises = (logits_of(network, cells.inputs, batch_size) - logits_of(network, cells.baselines, batch_size))[:, v]
+    found.rise[v] = rises.mean()
+    found.completeness_error[v] = np.median(completeness_error(maps.samples, rises))
+    found.gradients[v], found.activation[v] = maps.gradients.mean(axis=0), maps.activation.mean(axis=0)
+    for m, of_method in enumerate(maps.regions):
+        found.regions[m, v], found.absolute[m, v] = of_method.mean(axis=0), np.abs(of_method).mean(axis=0)
+        order = descending(of_method, rng)
+        found.curves[m, v] = removal_curves(network, cells, order, VESSELS[v], batch_size).mean(axis=0)
+    found.curves[-1, v] = random_curves(network, cells, VESSELS[v], rng, batch_size).mean(axis=0)
+    few, few_peaks = cells[:RANDOMISED_ECGS], peaks[:RANDOMISED_ECGS]
+    for layer, (_, other) in enumerate(randomised):
+        after = _maps(other, few, few_peaks, v, found.times, batch_size)
+        for m, (old, new) in enumerate(zip(maps.compared, after.compared, strict=True)):
+            old = old[:RANDOMISED_ECGS]
+            found.correlation[layer, m, v, 0] = rank_correlation(old, new).mean()
+            found.correlation[layer, m, v, 1] = rank_correlation(np.abs(old), np.abs(new)).mean()
+    found.randomised_gradients[v] = after.gradients.mean(axis=0)
+    found.randomised_occlusion[v] = after.regions[METHODS.index("occlusion")].mean(axis=0)
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """Of n ECGs and one vessel."""
+
+    samples: np.ndarray
+    """(n, 12, samples) integrated gradients."""
+    gradients: np.ndarray
+    """(n, 12, L) the same, summed over beats."""
+    activation: np.ndarray
+    """(n, L) Grad-CAM, mean over beats; 1 is the mean of the ECG's beats."""
+    regions: tuple[np.ndarray, ...]
+    """METHODS, each (n, 12, 5)."""
+
+    @property
+    def compared(self) -> tuple[np.ndarray, ...]:
+        """METHODS, each (n, ...): what randomisation of weights should change; of Grad-CAM its course over the beat."""
+        return (*self.regions[:2], self.activation)
+
+
+def _maps(
+    network: nn.Module, cells: BeatCells, peaks: list[np.ndarray], v: int, times: np.ndarray, batch_size: int
+) -> _Maps:
+    samples = attribute_ecgs(network, cells.inputs, VESSELS[v], cells.baselines, batch_size=batch_size)
+    shares = cells.shares.cpu().numpy()
+    before = -round(float(times[0]) * SAMPLING_RATE)
+    window = before, len(times) - before
+    # What lies beyond this beat's segments belongs to its neighbours.
+    own = segment_shares(times).sum(axis=0) > 0
+    gradients = np.stack([windows(a, p, *window).sum(axis=0) * own for a, p in zip(samples, peaks, strict=True)])
+    seen = grad_cam(network, cells.inputs, VESSELS[v], batch_size=batch_size)
+    lengths = shares.sum(axis=2)
+    typical = np.einsum("nt,nst->n", seen, shares) / lengths.sum(axis=1)
+    seen = seen / np.where(typical > 0, typical, 1)[:, None]
+    activation = np.stack([windows(a[None], p, *window).mean(axis=0)[0] for a, p in zip(seen, peaks, strict=True)])
+    by_segment = np.einsum("nt,nst->ns", seen, shares) / np.maximum(lengths, 1)
+    regions = (
+        np.einsum("nlt,nst->nls", samples, shares),
+        occlusion(network, cells, batch_size)[:, v],
+        np.repeat(by_segment[:, None], len(LEADS), axis=1),
+    )
+    return _Maps(samples, gradients, activation, regions)
+
+
+def _empty(fold: int, times: np.ndarray, layers: list[str], mean_beat: np.ndarray) -> FoldAttribution:
+    vessels, leads, segments, methods = len(VESSELS), len(LEADS), len(SEGMENTS), len(METHODS)
+
+    def unknown(*shape: int) -> np.ndarray:
+        return np.full(shape, np.nan)
+
+    return FoldAttribution(
+        fold=fold,
+        times=times,
+        ecgs=np.zeros(vessels, dtype=int),
+        rise=unknown(vessels),
+        completeness_error=unknown(vessels),
+        gradients=unknown(vessels, leads, len(times)),
+        activation=unknown(vessels, len(times)),
+        regions=unknown(methods, vessels, leads, segments),
+        absolute=unknown(methods, vessels, leads, segments),
+        randomised_gradients=unknown(vessels, leads, len(times)),
+        randomised_occlusion=unknown(vessels, leads, segments),
+        curves=unknown(methods + 1, vessels, 2, len(COUNTS)),
+        layers=np.array(layers),
+        correlation=unknown(len(layers), methods, vessels, 2),
+        beat=unknown(vessels, leads, len(times)),
+        mean_beat=mean_beat,
+    )
+
+
+def _placed(predictions: pd.DataFrame, ecg_ids: pd.Series) -> pd.DataFrame:
+    """`predictions` with the position of each ECG, those of highest risk first."""
     position = pd.Series(np.arange(len(ecg_ids)), index=pd.Index(ecg_ids))
     row = position.reindex(predictions["ecg_id"])
     if row.isna().any():
         raise StudyError(f"predictions, column ecg_id: {int(row.isna().sum())} row(s) name an ECG without a signal")
-    unknown = sorted(set(predictions["fold"]) - set(networks) - {ENSEMBLE})
-    if unknown:
-        raise StudyError(f"predictions, column fold: no network for fold {', '.join(map(str, unknown))}")
-    return predictions.assign(row=row.to_numpy(dtype=int))
+    placed = predictions.assign(row=row.to_numpy(dtype=int))
+    return placed.sort_values(["probability", "ecg_id"], ascending=[False, True])
 
 
-class _Chooser:
-    """Picks the ECGs of highest risk and keeps the R peaks it has looked up, for vessels share many ECGs."""
+class _Beats:
+    """Reads ECGs one at a time and keeps what it has found in them, for vessels share many ECGs."""
 
-    def __init__(self, signals: np.ndarray, predictions: pd.DataFrame, before: int, after: int):
-        self._signals, self._window = signals, (before, after)
-        self._ranked = predictions.sort_values(["probability", "ecg_id"], ascending=[False, True])
-        self._peaks: dict[int, np.ndarray] = {}
+    def __init__(self, read: Callable[[np.ndarray], np.ndarray], before_s: float, after_s: float):
+        self._read = read
+        self._window = round(before_s * SAMPLING_RATE), round(after_s * SAMPLING_RATE)
+        self._found: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
 
-    def highest(self, fold: int, vessel: str, count: int) -> list[tuple[int, np.ndarray]]:
-        """(row, R peaks) of at most `count` ECGs."""
-        ranked = self._ranked
-        ranked = ranked[(ranked["vessel"] == vessel) & ranked["fold"].isin([fold, ENSEMBLE])]
+    def peaks(self, row: int) -> np.ndarray:
+        """R peaks of usable beats; fewer than MINIMUM_BEATS where the ECG has no median beat."""
+        return self._look(row)[0]
+
+    def median(self, row: int) -> np.ndarray:
+        """(12, L) median beat, millivolts."""
+        return self._look(row)[1]
+
+    def _look(self, row: int) -> tuple[np.ndarray, np.ndarray | None]:
+        if row not in self._found:
+            ecg = self._read(np.array([row]))[0].astype(np.float32) / 1000
+            peaks = usable_peaks(ecg, *self._window)
+            median = np.median(windows(ecg, peaks, *self._window), axis=0) if len(peaks) >= MINIMUM_BEATS else None
+            self._found[row] = peaks, median
+        return self._found[row]
+
+    def highest(self, placed: pd.DataFrame, fold: int, vessel: str, count: int) -> list[tuple[int, np.ndarray]]:
+        """(row, R peaks) of at most `count` ECGs of highest risk, each of another patient."""
+        ranked = placed[(placed["vessel"] == vessel) & placed["fold"].isin([fold, ENSEMBLE])]
         chosen, patients = [], set()
         for row, patient in zip(ranked["row"], ranked["patient_id"], strict=True):
             if len(chosen) == count:
                 break
-            peaks = self._peaks_of(row)
-            if patient not in patients and len(peaks) >= MINIMUM_BEATS:
-                chosen.append((row, peaks))
+            if patient not in patients and len(self.peaks(row)) >= MINIMUM_BEATS:
+                chosen.append((row, self.peaks(row)))
                 patients.add(patient)
         return chosen
 
-    def _peaks_of(self, row: int) -> np.ndarray:
-        if row not in self._peaks:
-            ecg = np.asarray(self._signals[row], dtype=np.float32) / 1000
-            self._peaks[row] = usable_peaks(ecg, *self._window)
-        return self._peaks[row]
+    def mean(self, placed: pd.DataFrame, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean beat of MEAN_BEAT_PATIENTS patients of other folds, (12, L), on the network's scale and in millivolts.
 
-
-def _integrated_gradients(
-    network: nn.Module, signals: np.ndarray, rows: list[int], output: int, steps: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Attributions (len(rows), 12, samples) and what they miss of completeness, relative, (len(rows),)."""
-    stored = np.stack([signals[row] for row in rows])
-    inputs = standardise(torch.from_numpy(stored).to(device_of(network)))
-    maps = attribute_ecgs(network, inputs, VESSELS[output], steps=steps)
-    rise = (logits_of(network, inputs) - logits_of(network, torch.zeros_like(inputs)))[:, output]
-    return maps, completeness_error(maps, rise)
-
-
-def region_table(attribution: AttributionMap) -> pd.DataFrame:
-    """Attribution per vessel, lead and segment.
-
-    Returns
-    -------
-    DataFrame with vessel, lead, segment; share (of all absolute attribution in the beat, 0 to 1); density (the share
-    over the cell's share of lead-time: 1 is what an indifferent network gives); density_sd, density_lowest,
-    density_highest over folds; contrast (density over the mean density of the four vessels, which takes out what
-    integrated gradients owe to a wave's mere size); signed (signed sum on the scale of share); ecgs, folds, note.
-    """
-    samples = len(LEADS) * len(attribution.times)
-    rows = []
-    for v, vessel in enumerate(VESSELS):
-        known = attribution.ecgs[:, v] > 0
-        for lead, name in enumerate(LEADS):
-            for segment in SEGMENTS:
-                inside = segment_mask(segment, attribution.times)
-                row = {"vessel": vessel, "lead": name, "segment": segment}
-                if known.any() and inside.any():
-                    share = attribution.share[known, v, lead][:, inside].sum(axis=1)
-                    density = share * samples / inside.sum()
-                    row |= {
-                        "share": share.mean(),
-                        "density": density.mean(),
-                        "density_sd": density.std(ddof=1) if known.sum() > 1 else np.nan,
-                        "density_lowest": density.min(),
-                        "density_highest": density.max(),
-                        "signed": attribution.signed[known, v, lead][:, inside].sum(axis=1).mean(),
-                    }
-                note = "" if known.any() else "no ECG could be attributed"
-                rows.append(row | {"ecgs": int(attribution.ecgs[:, v].sum()), "folds": int(known.sum()), "note": note})
-    numbers = ["share", "density", "density_sd", "density_lowest", "density_highest", "contrast", "signed"]
-    table = pd.DataFrame(rows).reindex(columns=["vessel", "lead", "segment", *numbers, "ecgs", "folds", "note"])
-    typical = table.groupby(["lead", "segment"])["density"].transform("mean")
-    table["contrast"] = table["density"] / typical.where(typical > 0)
-    return table
-
-
-def map_table(attribution: AttributionMap) -> pd.DataFrame:
-    """The figure's numbers: a row per vessel, lead and sample.
-
-    Returns
-    -------
-    DataFrame with vessel, lead, time (seconds from R), density (1 is what an indifferent network gives), density_sd
-    over folds, signed (on the scale of density), beat_mv (mean beat of the attributed ECGs).
-    """
-    uniform = len(LEADS) * len(attribution.times)
-    parts = []
-    for v, vessel in enumerate(VESSELS):
-        known = attribution.ecgs[:, v] > 0
-        empty = np.full(uniform, np.nan)
-        density = attribution.share[known, v].reshape(-1, uniform) * uniform
-        signed = attribution.signed[known, v].reshape(-1, uniform) * uniform
-        parts.append(
-            pd.DataFrame(
-                {
-                    "vessel": vessel,
-                    "lead": np.repeat(LEADS, len(attribution.times)),
-                    "time": np.tile(attribution.times, len(LEADS)),
-                    "density": density.mean(axis=0) if known.any() else empty,
-                    "density_sd": density.std(axis=0, ddof=1) if known.sum() > 1 else empty,
-                    "signed": signed.mean(axis=0) if known.any() else empty,
-                    "beat_mv": attribution.beat[v].ravel(),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def draw_attribution(attribution: AttributionMap) -> Figure:
-    """One panel per vessel: attribution over 12 leads and time as colour, the mean beat drawn over it.
-
-    The colour map (light to dark, perceptually uniform, legible with colour-vision deficiencies) stops before black,
-    so that the beat stays visible.
-    """
-    import seaborn
-
-    light_to_dark = ListedColormap(seaborn.color_palette("rocket_r", 256)[:190])
-    times = attribution.times
-    known = np.isfinite(attribution.share).any(axis=(0, 2, 3))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(PAGE, 8.2))
-        axes = figure.subplots(2, 2, sharex=True, sharey=True)
-        for v, (vessel, axis) in enumerate(zip(VESSELS, axes.flat, strict=True)):
-            axis.set_title(f"{vessel}, {VESSEL_NAMES[vessel]}", loc="left", fontweight="bold")
-            axis.set_yticks(range(len(LEADS)), LEADS)
-            axis.set_ylim(len(LEADS) - 0.5, -0.5)
-            axis.set_xlim(times[0], times[-1])
-            if not known[v]:
-                axis.text(0.5, 0.5, "no ECG could be attributed", transform=axis.transAxes, ha="center")
+        Pseudonyms have no order, so that the first are as good as drawn at random.
+        """
+        others = placed[placed["fold"] != fold].sort_values(["patient_id", "ecg_id"]).drop_duplicates("patient_id")
+        standard, millivolts = [], []
+        for row in others["row"]:
+            if len(standard) == MEAN_BEAT_PATIENTS:
+                break
+            if len(self.peaks(row)) < MINIMUM_BEATS:
                 continue
-            density = np.nanmean(attribution.share[:, v], axis=0) * len(LEADS) * len(times)
-            extent = (times[0], times[-1], len(LEADS) - 0.5, -0.5)
-            image = axis.imshow(
-                _smooth(density),
-                aspect="auto",
-                extent=extent,
-                cmap=light_to_dark,
-                vmin=0,
-                vmax=max(float(np.quantile(_smooth(density), 0.998)), 1e-9),
-                interpolation="nearest",
+            ecg = torch.from_numpy(self._read(np.array([row])))
+            standard.append(np.median(windows(standardise(ecg)[0].numpy(), self.peaks(row), *self._window), axis=0))
+            millivolts.append(self.median(row))
+        if not standard:
+            raise StudyError(
+                f"fold {fold}: no ECG of another fold has {MINIMUM_BEATS} usable beats to make a mean beat"
             )
-            beat = attribution.beat[v]
-            scale = 0.45 / max(np.abs(beat).max(), 1e-9)
-            for lead in range(len(LEADS)):
-                axis.plot(times, lead - beat[lead] * scale, color="black", lw=0.7)
-            for start, _ in SEGMENTS.values():
-                axis.axvline(start, color="black", lw=0.3, ls=":")
-            bar = figure.colorbar(image, ax=axis, shrink=0.6, pad=0.02)
-            bar.set_label("attribution (1 = indifferent)")
-            bar.outline.set_visible(False)
-            axis.text(
-                0.99,
-                1.01,
-                f"{attribution.ecgs[:, v].sum()} ECGs",
-                transform=axis.transAxes,
-                ha="right",
-                va="bottom",
-                fontsize=6,
-            )
-        for axis in axes[-1]:
-            axis.set_xlabel("time from R peak (s)")
-    return figure
+        return np.mean(standard, axis=0), np.mean(millivolts, axis=0)
 
 
-def _smooth(density: np.ndarray) -> np.ndarray:
-    """Moving average over 20 ms, shorter than any wave, against the sample-to-sample jitter of gradients."""
-    from scipy.ndimage import uniform_filter1d
+def save(attribution: FoldAttribution, path: str | Path) -> None:
+    """Write a fold's attribution as .npz, arrays only."""
+    arrays = {field.name: getattr(attribution, field.name) for field in fields(attribution)}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
-    return uniform_filter1d(density, 10, axis=1, mode="nearest")
+
+def load(path: str | Path) -> FoldAttribution:
+    """Read what `save` has written."""
+    with np.load(path) as arrays:
+        return FoldAttribution(**{name: arrays[name] for name in arrays.files} | {"fold": int(arrays["fold"])})

@@ -150,9 +150,7 @@ def _mean(rows: list[dict[str, Any]], fractions: dict[str, np.ndarray], level: f
     }
 
 
-def planted_regions(
-    truth: Mapping[str, Any], curves: pd.DataFrame | None, attribution: pd.DataFrame | None
-) -> pd.DataFrame:
+def planted_regions(truth: Mapping[str, Any], curves: pd.DataFrame | None) -> pd.DataFrame:
     """Planted and recovered strength of every lead and segment, on the truth's own segments.
 
     Parameters
@@ -160,17 +158,14 @@ def planted_regions(
     truth : what the simulator's record holds under "planted": leads, segments, mask (vessel -> leads x segments),
         windows_seconds (segment -> from, to, relative_to "R peak" or "T peak").
     curves : `waveforms.curve_table`, or None.
-    attribution : `attribution.map_table`, or None.
 
     Returns
     -------
     A row per vessel, lead and segment: vessel, lead, segment, planted (bool), waveform (absolute mean t statistic of
-    high against low risk in the window), attribution (mean density), contrast (that density over its mean over the
-    four vessels). Missing where the maps are. T-peak windows are placed at the T peak of the mean low-risk beat.
+    high against low risk in the window; missing where the curves are). T-peak windows are placed at the T peak of the
+    mean low-risk beat.
     """
-    peak = _t_peak(curves, attribution)
-    waveform = _by_window(truth, curves, "t", peak)
-    density = _by_window(truth, attribution, "density", peak)
+    waveform = {} if curves is None else _by_window(truth, curves)
     rows = [
         {
             "vessel": vessel,
@@ -178,37 +173,32 @@ def planted_regions(
             "segment": segment,
             "planted": bool(truth["mask"][vessel][truth["leads"].index(lead)][column]),
             "waveform": abs(waveform.get((vessel, lead, segment), np.nan)),
-            "attribution": density.get((vessel, lead, segment), np.nan),
         }
         for vessel in VESSELS
         for lead in LEADS
         for column, segment in enumerate(truth["segments"])
     ]
-    table = pd.DataFrame(rows)
-    typical = table.groupby(["lead", "segment"])["attribution"].transform("mean")
-    return table.assign(contrast=table["attribution"] / typical.where(typical > 0))
+    return pd.DataFrame(rows)
 
 
-def _t_peak(curves: pd.DataFrame | None, attribution: pd.DataFrame | None) -> float:
-    """Seconds from R to the largest root mean square over leads within the T segment."""
-    for table, column in ((curves, "low_mv"), (attribution, "beat_mv")):
-        if table is not None and table[column].notna().any():
-            inside = table[table["time"].between(*SEGMENTS["T"])]
-            return float((inside[column] ** 2).groupby(inside["time"]).mean().idxmax())
-    return sum(SEGMENTS["T"]) / 2
-
-
-def _by_window(truth: Mapping[str, Any], table: pd.DataFrame | None, column: str, t_peak: float) -> dict:
-    """(vessel, lead, segment) -> mean of a map's column within the segment's window."""
-    if table is None:
-        return {}
+def _by_window(truth: Mapping[str, Any], curves: pd.DataFrame) -> dict[tuple[str, str, str], float]:
+    """(vessel, lead, segment) -> mean t within the segment's window."""
+    t_peak = _t_peak(curves)
     means = {}
     for segment, window in truth["windows_seconds"].items():
         shift = t_peak if window["relative_to"] == "T peak" else 0.0
-        inside = table[table["time"].between(window["from"] + shift, window["to"] + shift)]
-        for (vessel, lead), mean in inside.groupby(["vessel", "lead"])[column].mean().items():
+        inside = curves[curves["time"].between(window["from"] + shift, window["to"] + shift)]
+        for (vessel, lead), mean in inside.groupby(["vessel", "lead"])["t"].mean().items():
             means[vessel, lead, segment] = mean
     return means
+
+
+def _t_peak(curves: pd.DataFrame) -> float:
+    """Seconds from R to the largest root mean square over leads within the T segment."""
+    inside = curves[curves["time"].between(*SEGMENTS["T"])]
+    if inside["low_mv"].isna().all():
+        return sum(SEGMENTS["T"]) / 2
+    return float((inside["low_mv"] ** 2).groupby(inside["time"]).mean().idxmax())
 
 
 def region_agreement(regions: pd.DataFrame) -> pd.DataFrame:
@@ -220,18 +210,17 @@ def region_agreement(regions: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    A row per vessel: vessel, regions, planted (count), and the area under the ROC curve over regions of waveform,
-    attribution and contrast; missing where there is no map or nothing (or everything) is planted. Neighbouring
-    regions are not independent, so there is no interval.
+    A row per vessel: vessel, regions, planted (count), and the area under the ROC curve over regions of waveform;
+    missing where there are no curves or nothing (or everything) is planted. Neighbouring regions are not independent,
+    so there is no interval.
     """
     rows = []
     for vessel in VESSELS:
         cells = regions[regions["vessel"] == vessel]
         row = {"vessel": vessel, "regions": len(cells), "planted": int(cells["planted"].sum())}
-        for measure in ("waveform", "attribution", "contrast"):
-            known = cells.dropna(subset=[measure])
-            both = known["planted"].nunique() == 2
-            row[measure] = roc_auc_score(known["planted"], known[measure]) if both else np.nan
+        known = cells.dropna(subset=["waveform"])
+        both = known["planted"].nunique() == 2
+        row["waveform"] = roc_auc_score(known["planted"], known["waveform"]) if both else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -239,8 +228,8 @@ def region_agreement(regions: pd.DataFrame) -> pd.DataFrame:
 def draw_planted(regions: pd.DataFrame, truth: Mapping[str, Any]) -> Figure:
     """Planted regions and what was recovered: a row per vessel; lead by segment, each panel on its own scale.
 
-    Planted regions are outlined in every panel. A scale reaches at least |t| = 4 and density 2, so that noise alone
-    does not fill it.
+    Planted regions are outlined in every panel. The scale reaches at least |t| = 4, so that noise alone does not fill
+    it.
     """
     import seaborn
 
@@ -248,7 +237,6 @@ def draw_planted(regions: pd.DataFrame, truth: Mapping[str, Any]) -> Figure:
     measures = {
         "planted": ("planted", 1.0),
         "waveform": ("waveform difference |t|", 4.0),
-        "attribution": ("attribution density", 2.0),
     }
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 9.2))

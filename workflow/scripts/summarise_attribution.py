@@ -1,0 +1,31 @@
+"""Summarise the attribution of all folds: maps, regions, deletion and insertion, randomisation of weights."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    from ecg_ccta import figures, tables
+    from ecg_ccta.explanation import attribution_figures as draw
+    from ecg_ccta.explanation import attribution_tables as tabulate
+    from ecg_ccta.explanation.attribution import load
+    from ecg_ccta.vessels import VESSELS
+
+    cohort = tables.read(tables.COHORT, snakemake.input.cohort)
+    folds = [load(path) for path in snakemake.input.folds]
+    events = {vessel: int(cohort[f"target_{vessel}"].sum()) for vessel in VESSELS}
+    faithfulness = tabulate.faithfulness_table(folds, events)
+    randomisation = tabulate.randomisation_table(folds)
+    tables.write_csv(tabulate.region_table(folds), snakemake.output.attribution)
+    tables.write_csv(tabulate.map_table(folds), snakemake.output.attribution_map)
+    tables.write_csv(faithfulness, snakemake.output.faithfulness)
+    tables.write_csv(tabulate.curve_table(folds), snakemake.output.faithfulness_curves)
+    tables.write_csv(randomisation, snakemake.output.randomisation)
+    figures.save(draw.draw_attribution(folds), snakemake.output.attribution_svg)
+    figures.save(draw.draw_regions(folds), snakemake.output.regions_svg)
+    figures.save(draw.draw_faithfulness(folds), snakemake.output.faithfulness_svg)
+    figures.save(draw.draw_randomisation(folds), snakemake.output.randomisation_svg)
+    deletion = faithfulness[faithfulness["curve"] == "deletion"]
+    whole = randomisation[randomisation["drawn_anew"] == randomisation["of_layers"]]
+    for method, rows in deletion.groupby("method"):
+        record.metrics({"deletion_better_folds": {method: rows.set_index("vessel")["folds_better"]}})
+    for method, rows in whole.groupby("method"):
+        record.metrics({"randomised_correlation": {method: rows.set_index("vessel")["correlation"]}})
