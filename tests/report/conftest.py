@@ -17,7 +17,7 @@ from ecg_ccta.evaluation.recalibration import KINDS
 from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
 from ecg_ccta.explanation.segments import SEGMENTS
 from ecg_ccta.files import write_json
-from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, GROUPINGS, PROBABILITY, RANK, TREND
+from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.incidence import METHODS
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 

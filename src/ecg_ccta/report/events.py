@@ -3,8 +3,9 @@
 import pandas as pd
 
 from ecg_ccta.evaluation.estimates import rows_of
-from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, PROBABILITY, RANK, RISK_GROUP, RISK_STRATUM, TREND
+from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
+from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
 from ecg_ccta.report.blocks import Figure, Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
