@@ -80,13 +80,16 @@ def test_published_kaplan_meier(remission: dict) -> None:
 
 
 def test_published_log_rank_and_hazard_ratio(remission: dict) -> None:
-    """Log-rank chi-squared 16.79; Cox with Efron's ties 1.572 (standard error 0.412)."""
-    assert compared(remission, "RCA", "chi-squared", "log-rank")["estimate"] == pytest.approx(16.79, abs=0.005)
+    """Log-rank chi-squared 16.79, as in Kleinbaum and Klein, Survival Analysis, chapter 2; all to more digits by R's
+    survdiff, coxph (Efron's ties: 1.572, standard error 0.412) and cox.zph on MASS::gehan."""
+    assert compared(remission, "RCA", "chi-squared", "log-rank")["estimate"] == pytest.approx(16.792941, abs=5e-7)
     row = compared(remission, "RCA", "hazard ratio", CRUDE)
-    assert np.log(row["estimate"]) == pytest.approx(1.572, abs=0.001)
+    assert np.log(row["estimate"]) == pytest.approx(1.57212515, abs=5e-7)
     error = (np.log(row["upper"]) - np.log(row["lower"])) / (2 * stats.norm.ppf(0.975))
-    assert error == pytest.approx(0.412, abs=0.001)
+    assert error == pytest.approx(0.412396718, abs=5e-7)
     assert (row["patients"], row["events"]) == (42, 30)
+    proportional = compared(remission, "RCA", "proportional hazards p", CRUDE)
+    assert proportional["estimate"] == pytest.approx(0.879812895, abs=5e-6)
 
 
 def simulated(patients: int = 600, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

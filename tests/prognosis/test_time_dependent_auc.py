@@ -55,9 +55,9 @@ def test_age_in_lung_cancer_is_that_of_risk_regression() -> None:
 
 def test_death_from_cirrhosis_with_transplant_competing(pbc) -> None:
     """R's survival 3.5-3: G <- survfit(Surv(time + 0.5 * (status == 0), status == 0) ~ 1, pbc), so that events come
-    before censorings of the same day; case <- (time <= t & status == 2) / G(time-), control <- (time <= t & status ==
-    1) / G(time-) + (time > t) / G(t), and sum(outer(case, control) * (outer(bili, bili, ">") + outer(bili, bili, "==") /
-    2)) / sum(case) / sum(control)."""
+    before censorings of the same day; case <- (time <= t & status == 2) / G(time-), control <- (time <= t &
+    status == 1) / G(time-) + (time > t) / G(t), and then
+    sum(outer(case, control) * (outer(bili, bili, ">") + outer(bili, bili, "==") / 2)) / sum(case) / sum(control)."""
     outcome = pbc["status"].map({0: CENSORED, 1: DEATH, 2: EVENT})
     estimate, *_ = auc(pbc["time"], outcome, pbc["bili"], [1000, 2000, 3000])
     assert estimate == pytest.approx([0.8347406307, 0.8628822397, 0.7816374935], abs=5e-9)
