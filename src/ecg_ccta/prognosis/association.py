@@ -42,6 +42,40 @@ def trend_test(time: np.ndarray, is_event: np.ndarray, score: np.ndarray) -> tup
     return statistic, float(stats.chi2.sf(statistic, 1))
 
 
+def cox_regression(
+    time: np.ndarray, is_event: np.ndarray, covariates: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Cox regression with Efron's ties.
+
+    Parameters
+    ----------
+    time, is_event : (n,)
+    covariates : (n, k) numbers without missing values
+
+    Returns
+    -------
+    coefficients (k,) and their covariance (k, k), in the order of the covariates; or nothing where the regression does
+    not converge
+    """
+    from lifelines import CoxPHFitter
+    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+
+    data = covariates.astype(float).assign(time=np.asarray(time, float), is_event=np.asarray(is_event, int))
+    for step in (0.95, 0.25):
+        # A rare covariate lets full steps overshoot; smaller ones are tried then.
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error", ConvergenceWarning)
+            try:
+                fitter = CoxPHFitter().fit(data, "time", "is_event", fit_options={"step_size": step})
+                break
+            except (ConvergenceWarning, ConvergenceError):
+                continue
+    else:
+        return None
+    names = list(covariates.columns)
+    return fitter.params_.loc[names].to_numpy(), fitter.variance_matrix_.loc[names, names].to_numpy()
+
+
 def hazard_ratio(
     time: np.ndarray, is_event: np.ndarray, covariates: pd.DataFrame, level: float = 0.95
 ) -> dict[str, Any]:
@@ -57,26 +91,18 @@ def hazard_ratio(
     estimate, lower, upper (Wald), p, and proportional_p: p value of `proportional_hazards_test`; or note where the
     regression does not converge
     """
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
-
-    data = covariates.astype(float).assign(time=np.asarray(time, float), is_event=np.asarray(is_event, int))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            fitter = CoxPHFitter(alpha=1 - level).fit(data, duration_col="time", event_col="is_event")
-        except (ConvergenceWarning, ConvergenceError):
-            return {"note": "no hazard ratio: the regression did not converge"}
-    name = covariates.columns[0]
-    lower, upper = np.exp(fitter.confidence_intervals_.loc[name].to_numpy())
-    columns = [covariates.columns.get_loc(column) for column in fitter.params_.index]
-    ordered = covariates.to_numpy(dtype=float)[:, columns]
-    _, proportional_p = proportional_hazards_test(time, is_event, ordered, fitter.params_.to_numpy())
+    fitted = cox_regression(time, is_event, covariates)
+    if fitted is None:
+        return {"note": "no hazard ratio: the regression did not converge"}
+    coefficients, covariance = fitted
+    estimate, error = coefficients[0], np.sqrt(covariance[0, 0])
+    half = stats.norm.ppf((1 + level) / 2) * error
+    _, proportional_p = proportional_hazards_test(time, is_event, covariates.to_numpy(dtype=float), coefficients)
     return {
-        "estimate": float(fitter.hazard_ratios_[name]),
-        "lower": float(lower),
-        "upper": float(upper),
-        "p": float(fitter.summary.loc[name, "p"]),
+        "estimate": float(np.exp(estimate)),
+        "lower": float(np.exp(estimate - half)),
+        "upper": float(np.exp(estimate + half)),
+        "p": float(2 * stats.norm.sf(abs(estimate) / error)),
         "proportional_p": proportional_p,
     }
 
