@@ -14,7 +14,7 @@ SHOWN = 8
 
 
 def strongest(coefficients: pd.DataFrame, count: int = SHOWN) -> pd.DataFrame:
-    """The rows of a vessel with the largest coefficients, of either sign, largest first; none that is zero or missing."""
+    """The rows of a vessel with the largest coefficients, of either sign, largest first; none zero or missing."""
     sizes = coefficients["coefficient"].abs()
     return coefficients.loc[sizes[sizes > 0].nlargest(count).index]
 

@@ -29,7 +29,8 @@ FOLDS = 5
 MINIMUM_PATIENTS = 50
 """Fewer say so: a fifth of a fifth would be too few to judge a penalty by."""
 REFITS = 200
-"""Bootstrap fits behind the interval and the stability of a coefficient."""
+"""Bootstrap fits behind the interval and the stability of a coefficient (Meinshausen and Bühlmann, J R Stat Soc B
+72:417, 2010)."""
 
 BOTH, MEASUREMENTS = "measurements, age and sex", "measurements"
 BLOCKS = (DEMOGRAPHY, MEASUREMENTS, BOTH)
