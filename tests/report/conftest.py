@@ -47,7 +47,10 @@ def changed():
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The results of the default study, made once."""
-    folder = tmp_path_factory.mktemp("finished")
+    return write_study(tmp_path_factory.mktemp("finished"))
+
+
+def write_study(folder: Path) -> Path:
     for site in ("internal", "external"):
         write_site(folder, site)
     comparison = [

@@ -6,7 +6,7 @@ from ecg_ccta.evaluation.estimates import rows_of
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
 from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
@@ -41,26 +41,20 @@ def _site(results: ResultsFolder, site: str) -> list:
             trend_sentence(comparison),
         ),
     ):
-        if results.has_figure(f"{name}_{site}"):
-            blocks.append(
-                Figure(
-                    f"Cumulative events by {grouping}, {title}",
-                    f"Cumulative share of patients with an event over time in {groups}, {title}.",
-                    results.figure(f"{name}_{site}"),
-                    says,
-                    curves,
-                )
-            )
-    if results.has_figure(f"event_rates_{site}"):
-        rates = results.table("event_rates", site, RATES)
-        blocks.append(
-            Figure(
-                f"Event rates at the reading days, {title}",
-                f"Bars of the cumulative share of patients with an event in the low and high risk group, {title}.",
-                results.figure(f"event_rates_{site}"),
-                rate_sentence(rates),
-                [results.download("event_rates", site)],
-            )
+        blocks += results.drawn(
+            f"{name}_{site}",
+            f"Cumulative events by {grouping}, {title}",
+            f"Cumulative share of patients with an event over time in {groups}, {title}.",
+            says,
+            curves,
+        )
+    if results.has("event_rates", site):
+        blocks += results.drawn(
+            f"event_rates_{site}",
+            f"Event rates at the reading days, {title}",
+            f"Bars of the cumulative share of patients with an event in the low and high risk group, {title}.",
+            rate_sentence(results.table("event_rates", site, RATES)),
+            [results.download("event_rates", site)],
         )
     shown = readings[readings["grouping"] == RISK_GROUP]
     blocks.append(

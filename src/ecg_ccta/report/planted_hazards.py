@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ecg_ccta.explanation.planted_hazards import MODEL, ORACLE, TOGETHER
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
@@ -26,16 +26,13 @@ def _site(results: ResultsFolder, site: str) -> list:
     hazards = results.table("planted_hazards", site, HAZARDS)
     separated = results.table("oracle_separation", site, SEPARATION)
     blocks: list = []
-    if results.has_figure(f"planted_hazards_{site}"):
-        blocks.append(
-            Figure(
-                f"Planted and estimated hazard ratios, {title}",
-                "Estimates with intervals and planted hazard ratios, for any vessel and for each vessel.",
-                results.figure(f"planted_hazards_{site}"),
-                hazard_sentence(hazards),
-                [results.download("planted_hazards", site)],
-            )
-        )
+    blocks += results.drawn(
+        f"planted_hazards_{site}",
+        f"Planted and estimated hazard ratios, {title}",
+        "Estimates with intervals and planted hazard ratios, for any vessel and for each vessel.",
+        hazard_sentence(hazards),
+        [results.download("planted_hazards", site)],
+    )
     groups = []
     for regression, rows in hazards.groupby("regression", sort=False):
         size = f"{count(rows['events'].iloc[0])} events, {count(rows['patients'].iloc[0])} patients"
