@@ -196,10 +196,47 @@ rule compare_attribution_with_truth:
         "../scripts/compare_attribution_with_truth.py"
 
 
+rule explain_logits:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+        measurements=all_measurements_of,
+    output:
+        r2="results/{study}/tables/logit_r2_{site}.csv",
+        groups="results/{study}/tables/logit_groups_{site}.csv",
+        coefficients="results/{study}/tables/logit_coefficients_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/logits_{site}.svg",
+            caption="../report/logits.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/logits_{site}.png",
+        record="results/{study}/records/explain_logits/{site}.json",
+    log:
+        "results/{study}/logs/explain_logits/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/explain_logits/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Explaining the logits of site {wildcards.site} by measurements"
+    script:
+        "../scripts/explain_logits.py"
+
+
 rule compare_with_truth:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
+        follow_up="results/{study}/cohort/{site}.follow_up.parquet",
         truth_table="results/{study}/truth/{site}.parquet",
         truth_json="results/{study}/truth/{site}.json",
         curves=waveform_curves_of,
@@ -208,6 +245,8 @@ rule compare_with_truth:
         recovery="results/{study}/tables/recovery_{site}.csv",
         planted_regions="results/{study}/tables/planted_regions_{site}.csv",
         planted="results/{study}/tables/planted_{site}.csv",
+        hazards="results/{study}/tables/planted_hazards_{site}.csv",
+        separation="results/{study}/tables/oracle_separation_{site}.csv",
         figure_svg=report(
             "results/{study}/figures/planted_{site}.svg",
             caption="../report/planted.rst",
@@ -215,6 +254,13 @@ rule compare_with_truth:
             subcategory="figures",
         ),
         figure_png="results/{study}/figures/planted_{site}.png",
+        hazards_svg=report(
+            "results/{study}/figures/planted_hazards_{site}.svg",
+            caption="../report/planted_hazards.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        hazards_png="results/{study}/figures/planted_hazards_{site}.png",
         record="results/{study}/records/compare_with_truth/{site}.json",
     log:
         "results/{study}/logs/compare_with_truth/{site}.log",
@@ -229,6 +275,7 @@ rule compare_with_truth:
     params:
         site=site_settings,
         evaluation=settings("evaluation"),
+        follow_up=settings("follow_up"),
         seed=seed,
     message:
         "Comparing site {wildcards.site} with what was planted"

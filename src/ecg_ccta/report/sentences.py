@@ -60,24 +60,52 @@ def waveform(vessel: str, cells: pd.DataFrame, clusters: pd.DataFrame) -> str:
 
 
 def attribution(vessel: str, cells: pd.DataFrame) -> str:
-    known = cells.dropna(subset=["density"])
+    known = cells.dropna(subset=["attribution"])
     if known.empty:
         return f"{vessel}: {cells['note'].iloc[0]}."
-    top = known.loc[known["density"].idxmax()]
+    top = known.loc[known["attribution"].abs().idxmax()]
     return (
-        f"{vessel}: densest in {top['segment']} of {top['lead']}, {number(top['density'], 1)} times as dense as an "
-        f"indifferent network ({count(top['ecgs'])} ECGs)."
+        f"{vessel}: most from {top['segment']} of {top['lead']}, {number(top['attribution'], 2)} of the "
+        f"{number(top['rise'], 2)} logits by which {count(top['ecgs'])} ECGs exceed the mean beat."
     )
+
+
+def deletion(found: pd.DataFrame) -> str:
+    parts = []
+    for method, rows in found[found["curve"] == "deletion"].dropna(subset=["difference"]).groupby("method", sort=False):
+        of_vessels = [f"{r['vessel']} {count(r['folds_better'])} of {count(r['folds'])}" for _, r in rows.iterrows()]
+        parts.append(f"{method} {listed(of_vessels)}")
+    if not parts:
+        return "No ECG could be attributed."
+    return f"Folds in which deletion falls faster than in random order: {'; '.join(parts)}."
+
+
+def randomisation(whole: pd.DataFrame) -> str:
+    known = whole.dropna(subset=["correlation"])
+    if known.empty:
+        return "No ECG could be attributed."
+    parts = [
+        f"{method} {number(rows['correlation'].min(), 2)} to {number(rows['correlation'].max(), 2)}"
+        for method, rows in known.groupby("method", sort=False)
+    ]
+    return f"With all weights drawn anew, rank correlation over vessels: {'; '.join(parts)}."
+
+
+def recovered(what: str, found: pd.DataFrame) -> str:
+    known = found.dropna(subset=["auroc"]).set_index("measure")
+    parts = [
+        f"{name} {interval(*known.loc[name, ['auroc', 'lower', 'upper']], 2)}"
+        for name in ("integrated gradients", "occlusion")
+        if name in known.index
+    ]
+    if not parts:
+        return f"{what}: nothing planted, or no ECG attributed."
+    return f"{what}: planted regions against all others, area under the curve by {' and by '.join(parts)}."
 
 
 def planted(found: pd.DataFrame) -> str:
-    parts = [
-        f"{row['vessel']} {number(row['waveform'], 2, 'no map')} and {number(row['attribution'], 2, 'no map')}"
-        for _, row in found.dropna(subset=["waveform", "attribution"], how="all").iterrows()
-    ]
-    if not parts:
-        return "Nothing is planted, or no map was made."
-    return (
-        "Planted regions against all others, area under the curve by waveform difference and by attribution: "
-        f"{'; '.join(parts)}."
-    )
+    known = found.dropna(subset=["waveform"])
+    if known.empty:
+        return "Nothing is planted, or no curves were made."
+    parts = [f"{row['vessel']} {number(row['waveform'], 2)}" for _, row in known.iterrows()]
+    return f"Planted regions against all others, area under the curve by waveform difference: {'; '.join(parts)}."
