@@ -5,172 +5,214 @@ import torch
 from torch import nn
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.explanation.attribution import attribute, draw_attribution, map_table, region_table
-from ecg_ccta.explanation.segments import SEGMENTS
+from ecg_ccta.explanation.attribution import METHODS, attribute_fold, load, save
+from ecg_ccta.explanation.attribution_figures import (
+    draw_attribution,
+    draw_faithfulness,
+    draw_randomisation,
+    draw_regions,
+)
+from ecg_ccta.explanation.attribution_tables import (
+    curve_table,
+    faithfulness_table,
+    map_table,
+    over_folds,
+    randomisation_table,
+    region_table,
+)
 from ecg_ccta.signals.beats import usable_peaks
 from ecg_ccta.vessels import LEADS, SAMPLES, VESSELS
+from tests.explanation.attributed import ReadOut, predictions_of, weights_at
 
 V2 = LEADS.index("V2")
 
 
-class ReadOut(nn.Module):
-    """A logit per vessel that is a fixed weighted sum of the standardised ECG."""
-
-    def __init__(self, weights: np.ndarray):
-        super().__init__()
-        self.weights = nn.Parameter(torch.from_numpy(weights.astype(np.float32)))
-
-    def forward(self, x):
-        return torch.einsum("ncs,vcs->nv", x, self.weights)
-
-
-class Squared(nn.Module):
-    """Not linear: the LAD logit is the mean square of lead V2."""
-
-    def forward(self, x):
-        logits = torch.zeros(len(x), 4)
-        logits[:, VESSELS.index("LAD")] = (x[:, V2] ** 2).mean(dim=1)
-        return logits
+@pytest.fixture(scope="module")
+def reading(make_ecgs):
+    """LAD reads the ST segment of V2, LCX minus the T wave of V6."""
+    signals, _ = make_ecgs
+    peaks = usable_peaks(signals[0] / 1000, 125, 325)
+    weights = weights_at(peaks, {"LAD": {"V2": (0.08, 0.14)}, "LCX": {"V6": (0.2, 0.4)}})
+    weights[VESSELS.index("LCX")] *= -1
+    return ReadOut(weights / 100)
 
 
-@pytest.fixture
-def ecgs(make_ecg):
-    signals = np.stack([make_ecg(st_v2=0.1, seed=seed) for seed in range(8)])
-    return signals, pd.Series([f"e{i}" for i in range(8)])
+@pytest.fixture(scope="module")
+def make_ecgs(request):
+    """Eight ECGs: half with an elevated ST segment in V2, and a smaller T wave everywhere."""
+    rng = np.random.default_rng(0)
+    time = np.arange(SAMPLES) / 500
+    signals = np.zeros((8, 12, SAMPLES))
+    for i, first in enumerate([0.5] * 8):
+        for peak in np.arange(first, 10, 0.8):
+            signals[i] += 900 * np.exp(-((time - peak) ** 2) / (2 * 0.01**2))
+            signals[i] += (250 - 60 * (i % 2)) * np.exp(-((time - peak - 0.30) ** 2) / (2 * 0.03**2))
+            signals[i, V2] += 120 * (i % 2) * np.exp(-((time - peak - 0.11) ** 2) / (2 * 0.02**2))
+    signals += rng.normal(0, 4, signals.shape)
+    return signals.astype(np.int16), pd.Series([f"e{i}" for i in range(8)])
 
 
-def reading_v2_st(ecg: np.ndarray) -> np.ndarray:
-    """(4, 12, 5000) weights: LAD reads V2 in the ST segments of this ECG, which all test ECGs share; LCX reads V6."""
-    weights = np.zeros((4, 12, SAMPLES))
-    start, end = (round(500 * second) for second in SEGMENTS["ST"])
-    for peak in usable_peaks(ecg / 1000, 125, 325):
-        weights[VESSELS.index("LAD"), V2, peak + start : peak + end] = 1
-        weights[VESSELS.index("LCX"), LEADS.index("V6"), peak + 80 : peak + 200] = -1
-    return weights
+FOLDS = [0, 0, 0, 0, 1, 1, 1, 1]
+RISK = np.array([0.1, 0.8, 0.2, 0.9, 0.2, 0.9, 0.1, 0.8])
 
 
-def predictions_of(ids: pd.Series, folds: list[int], probability: np.ndarray, patients=None) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame(
-            {"ecg_id": ids, "patient_id": ids if patients is None else patients, "vessel": vessel, "fold": folds,
-             "logit": 0.0, "probability": probability}
-        )
-        for vessel in VESSELS
-    ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
-
-
-def test_a_linear_read_out_of_v2_st_is_attributed_there_and_nowhere_else(ecgs):
+def attributed(network, ecgs, fold=0, folds=FOLDS, risk=RISK, count=2, patients=None, vessels=VESSELS):
     signals, ids = ecgs
-    network = ReadOut(reading_v2_st(signals[0]))
-    predictions = predictions_of(ids, [0, 1] * 4, np.linspace(0.1, 0.8, 8))
-    found = attribute({0: network, 1: network}, signals, ids, predictions, ecgs_per_fold=3)
-    table = region_table(found)
-    lad = table[table["vessel"] == "LAD"].set_index(["lead", "segment"])
-    assert lad["share"].idxmax() == ("V2", "ST")
-    assert lad.loc[("V2", "ST"), "share"] == pytest.approx(1, abs=0.01)  # R jitters by a sample
-    assert lad["share"].sum() == pytest.approx(1, abs=1e-4)
-    # All of the attribution in 50 of 12 x 450 samples.
-    assert lad.loc[("V2", "ST"), "density"] == pytest.approx(12 * 450 / 50, rel=0.01)
-    assert lad.loc[("V2", "ST"), "signed"] > 0.9
-    lcx = table[table["vessel"] == "LCX"].set_index(["lead", "segment"])
-    assert lcx["share"].idxmax() == ("V6", "T")
-    assert lcx.loc[("V6", "T"), "signed"] < 0
-    assert found.completeness_error < 1e-3
-    assert found.ecgs.tolist() == [[3] * 4] * 2
-    assert lad["density_sd"].notna().all()
+    predictions = predictions_of(ids, folds, risk, patients)
+    predictions = predictions[predictions["vessel"].isin(vessels)]
+    return attribute_fold(network, fold, signals.__getitem__, ids, predictions, count, batch_size=32, seed=1)
 
 
-def test_a_network_that_reads_nothing_has_no_attribution(ecgs):
-    signals, ids = ecgs
-    network = ReadOut(np.zeros((4, 12, SAMPLES)))
-    found = attribute({0: network}, signals, ids, predictions_of(ids, [0] * 8, np.linspace(0.1, 0.8, 8)), 2)
-    assert (region_table(found)["share"] == 0).all()
+@pytest.fixture(scope="module")
+def folds(reading, make_ecgs):
+    return [attributed(reading, make_ecgs, fold) for fold in (0, 1)]
 
 
-def test_a_curved_logit_is_complete(ecgs):
-    """The square's path integral is exact in few steps: attributions add up to the logit's rise."""
-    signals, ids = ecgs
-    found = attribute({0: Squared()}, signals, ids, predictions_of(ids, [0] * 8, np.linspace(0.1, 0.8, 8)), 4)
-    assert found.completeness_error < 1e-4
-    table = region_table(found)
-    lad = table[table["vessel"] == "LAD"]
-    assert lad.loc[lad["lead"] != "V2", "share"].max() == 0
+def test_all_methods_find_what_a_network_reads_and_nothing_else(folds):
+    table = region_table(folds)
+    for method, tolerance in (("integrated gradients", 0.01), ("occlusion", 0.01)):
+        lad = table[(table["method"] == method) & (table["vessel"] == "LAD")].set_index(["lead", "segment"])
+        rise = lad["rise"].iloc[0]
+        assert rise > 0.1
+        assert lad["attribution"].idxmax() == ("V2", "ST")
+        # A linear network: one cell holds the whole rise, but for the ramps at its borders.
+        assert lad.loc[("V2", "ST"), "attribution"] == pytest.approx(rise, rel=0.05)
+        assert lad.drop(("V2", "ST"))["attribution"].abs().max() < tolerance + 0.05 * rise
+        lcx = table[(table["method"] == method) & (table["vessel"] == "LCX")].set_index(["lead", "segment"])
+        # Smaller T waves, which a negative weight makes a higher logit.
+        assert lcx["attribution"].idxmax() == ("V6", "T")
+        assert (lad["lower"] <= lad["attribution"]).all()
+    cam = table[(table["method"] == "Grad-CAM") & (table["vessel"] == "LAD")].set_index("segment")
+    assert set(cam["lead"]) == {"all"}
+    assert cam["attribution"].idxmax() == "ST"
+    assert set(table["ecgs"]) == {4}
+    assert all(np.nanmax(fold.completeness_error[2:]) < 1e-3 for fold in folds)
 
 
-def test_each_fold_explains_only_its_own_ecgs_of_highest_risk(ecgs):
-    signals, ids = ecgs
-    seen: dict[int, set] = {0: set(), 1: set()}
-
-    class Spy(ReadOut):
-        def __init__(self, fold):
-            super().__init__(reading_v2_st(signals[0]))
-            self.fold = fold
-
-        def forward(self, x):
-            if torch.is_grad_enabled() and not x.requires_grad:
-                return super().forward(x)
-            seen[self.fold].update(np.round(x.detach()[:, 0, 300].numpy(), 5).tolist())
-            return super().forward(x)
-
-    predictions = predictions_of(ids, [0, 0, 0, 0, 1, 1, 1, 1], np.array([0.1, 0.9, 0.8, 0.2, 0.3, 0.4, 0.9, 0.1]))
-    found = attribute({0: Spy(0), 1: Spy(1)}, signals, ids, predictions, ecgs_per_fold=2)
-    mean = signals.astype(float).mean(axis=(1, 2))
-    scaled = (signals[:, 0, 300] - mean) / signals.astype(float).std(axis=(1, 2))
-    for fold, rows in ((0, [1, 2]), (1, [6, 5])):
-        assert all(np.isclose(list(seen[fold]), scaled[row], atol=1e-3).any() for row in rows)
-        others = set(range(8)) - set(rows)
-        assert not any(np.isclose(list(seen[fold]), scaled[row], atol=1e-5).any() for row in others)
-    assert found.ecgs.sum() == 2 * 4 * 2
+def test_integrated_gradients_add_up_to_the_rise_in_regions_and_over_the_beat(folds):
+    for fold in folds:
+        assert fold.regions[0].sum(axis=(1, 2)) == pytest.approx(fold.rise, abs=1e-3)
+        assert fold.gradients.sum(axis=(1, 2)) == pytest.approx(fold.rise, abs=1e-3)
 
 
-def test_a_patient_is_attributed_once_and_an_ecg_without_beats_gives_way(ecgs):
-    signals, ids = ecgs
+def test_deletion_falls_and_insertion_rises_at_once(folds):
+    table = faithfulness_table(folds, dict.fromkeys(VESSELS, 60)).set_index(["method", "vessel", "curve"])
+    for method in METHODS[:2]:
+        row = table.loc[(method, "LAD", "deletion")]
+        assert row["folds_better"] == row["folds"] == 2
+        assert row["difference"] < 0 < table.loc[(method, "LAD", "insertion"), "difference"]
+        assert table.loc[(method, "LAD", "insertion"), "folds_better"] == 2
+    curves = curve_table(folds)
+    lad = curves[(curves["vessel"] == "LAD") & (curves["curve"] == "deletion") & (curves["order"] == METHODS[0])]
+    # One cell holds everything: after the first three nothing is left.
+    assert lad.loc[lad["cells"] == 3, "rise"].abs().max() < 0.05 * lad["rise"].max()
+    random = curves[(curves["vessel"] == "LAD") & (curves["curve"] == "deletion") & (curves["order"] == "random")]
+    assert random.loc[random["cells"] == 3, "rise"].min() > 0.3 * random["rise"].max()
+
+
+def test_random_weights_leave_nothing(folds):
+    table = randomisation_table(folds)
+    assert set(table["layer"]) == {"stage_list.0"}
+    whole = table[(table["drawn_anew"] == table["of_layers"]) & (table["vessel"] == "LAD")].set_index("method")
+    assert whole.loc[list(METHODS[:2]), "correlation"].abs().max() < 0.3
+
+
+def test_the_tables_and_figures_are_of_the_same_numbers(folds):
+    table = map_table(folds)
+    assert len(table) == 4 * 12 * 450
+    lad = table[(table["vessel"] == "LAD") & (table["lead"] == "V2")]
+    at = lad.loc[lad["gradients"].idxmax(), "time"]
+    assert 0.08 <= at <= 0.14
+    assert lad["gradients"].sum() / 500 == pytest.approx(np.mean([fold.rise[2] for fold in folds]), rel=0.05)
+    assert lad.loc[lad["beat_mv"].idxmax(), "time"] == pytest.approx(0, abs=0.005)
+    titles = [axis.get_title(loc="left")[:3].strip(", ") for axis in draw_attribution(folds).axes]
+    assert [title for title in titles if title] == ["RCA", "LM", "LAD", "LCX"]
+    assert len(draw_regions(folds).axes) == 16
+    assert len(draw_faithfulness(folds).axes[0].lines) == 5
+    assert draw_randomisation(folds).axes[0].get_xticklabels()[0].get_text() == "none"
+
+
+def test_a_fold_is_the_same_after_saving(folds, tmp_path):
+    save(folds[1], tmp_path / "fold1.npz")
+    again = load(tmp_path / "fold1.npz")
+    assert again.fold == 1
+    assert np.array_equal(again.regions, folds[1].regions)
+    assert again.layers.tolist() == folds[1].layers.tolist()
+
+
+def test_each_fold_explains_only_its_own_ecgs_and_compares_them_with_those_of_others(reading, make_ecgs):
+    signals, _ = make_ecgs
+    peaks = usable_peaks(signals[0] / 1000, 125, 325)
+
+    def beat(i):
+        return np.median([signals[i][:, p - 125 : p + 325] / 1000 for p in peaks], axis=0)
+
+    found = attributed(reading, make_ecgs, fold=1, count=2)
+    assert np.allclose(found.beat[0], (beat(5) + beat(7)) / 2, atol=0.02)
+    assert np.allclose(found.mean_beat, np.mean([beat(i) for i in range(4)], axis=0), atol=0.02)
+
+
+def test_a_patient_is_attributed_once_and_an_ecg_without_beats_gives_way(reading, make_ecgs):
+    signals, ids = make_ecgs
     signals = signals.copy()
-    signals[7] = 0
-    signals[7, :, ::3] = 1
-    patients = pd.Series(["a", "a", "a", "b", "c", "d", "e", "f"])
-    predictions = predictions_of(ids, [0] * 8, np.linspace(0.1, 0.8, 8), patients)
-    found = attribute({0: ReadOut(reading_v2_st(signals[0]))}, signals, ids, predictions, ecgs_per_fold=8)
-    assert found.ecgs.tolist() == [[5] * 4]  # a, b, c, d, e
-    assert region_table(found)["density_sd"].isna().all()
+    signals[3] = 0
+    signals[3, :, ::3] = 1
+    patients = pd.Series(["a", "a", "b", "c", "d", "e", "f", "g"])
+    found = attributed(reading, (signals, ids), count=8, patients=patients)
+    assert found.ecgs.tolist() == [2] * 4  # a and b
 
 
-def test_ecgs_of_another_hospital_are_explained_by_every_fold(ecgs):
-    signals, ids = ecgs
-    network = ReadOut(reading_v2_st(signals[0]))
-    found = attribute(
-        {0: network, 1: network}, signals, ids, predictions_of(ids, [-1] * 8, np.linspace(0.1, 0.8, 8)), ecgs_per_fold=2
-    )
-    assert found.ecgs.tolist() == [[2] * 4] * 2
-    assert np.allclose(found.share[0], found.share[1])
+def test_ecgs_of_another_hospital_are_explained_by_every_fold(reading, make_ecgs):
+    found = [attributed(reading, make_ecgs, fold, folds=[-1] * 8) for fold in (0, 1)]
+    assert found[0].ecgs.tolist() == [2] * 4
+    assert np.allclose(found[0].regions[:2], found[1].regions[:2])
 
 
-def test_a_vessel_without_predictions_says_so(ecgs):
-    signals, ids = ecgs
-    predictions = predictions_of(ids, [0] * 8, np.linspace(0.1, 0.8, 8))
-    found = attribute(
-        {0: ReadOut(reading_v2_st(signals[0]))},
-        signals,
-        ids,
-        predictions[predictions["vessel"] != "LM"],
-        ecgs_per_fold=2,
-    )
-    table = region_table(found)
-    lm = table[table["vessel"] == "LM"]
-    assert set(lm["note"]) == {"no ECG could be attributed"}
-    assert lm["density"].isna().all()
-    curves = map_table(found)
-    assert curves.loc[curves["vessel"] == "LM", "density"].isna().all()
-    assert curves.loc[curves["vessel"] == "LAD", "density"].mean() == pytest.approx(1, rel=1e-4)
-    titles = [axis.get_title(loc="left") for axis in draw_attribution(found).axes]
-    assert [title[:3].strip(",") for title in titles if title] == ["RCA", "LM", "LAD", "LCX"]
+def test_a_vessel_without_predictions_says_so(reading, make_ecgs):
+    found = [attributed(reading, make_ecgs, vessels=("RCA", "LAD", "LCX"), count=1)]
+    for table in (
+        region_table(found),
+        faithfulness_table(found, dict.fromkeys(VESSELS, 60)),
+        randomisation_table(found),
+    ):
+        lm = table[table["vessel"] == "LM"]
+        assert set(lm["note"]) == {"no ECG could be attributed"}
+        assert lm.filter(regex="attribution|difference|correlation$").isna().all().all()
+        assert set(table.loc[table["vessel"] == "LAD", "note"]) == {""}
+    for draw in (draw_attribution, draw_regions, draw_faithfulness, draw_randomisation):
+        draw(found)
 
 
-def test_predictions_of_another_run_are_errors(ecgs):
-    signals, ids = ecgs
-    network = ReadOut(reading_v2_st(signals[0]))
-    with pytest.raises(StudyError, match="no network for fold 3"):
-        attribute({0: network}, signals, ids, predictions_of(ids, [3] * 8, np.linspace(0.1, 0.8, 8)))
+def test_the_mean_and_interval_over_folds_are_students_and_skip_missing_folds():
+    from scipy import stats
+
+    values = np.array([[1.0, 2, np.nan], [2, np.nan, np.nan], [4, 5, np.nan], [3, 3, np.nan]])
+    mean, lower, upper = over_folds(values)
+    for column in (0, 1):
+        known = values[np.isfinite(values[:, column]), column]
+        expected = stats.t.interval(0.95, len(known) - 1, known.mean(), stats.sem(known))
+        assert (lower[column], upper[column]) == pytest.approx(expected)
+    assert np.isnan([mean[2], lower[2], upper[2]]).all()
+    assert np.isnan(over_folds(values[:1])[1]).all()
+
+
+def test_a_network_that_reads_nothing_has_no_attribution(make_ecgs):
+    found = attributed(ReadOut(np.zeros((4, 12, SAMPLES))), make_ecgs)
+    assert (found.regions == 0).all()
+    assert (found.curves == 0).all()
+
+
+def test_predictions_of_another_run_are_errors(reading, make_ecgs):
+    signals, ids = make_ecgs
     with pytest.raises(StudyError, match="without a signal"):
-        attribute({0: network}, signals, ids, predictions_of("x" + ids, [0] * 8, np.linspace(0.1, 0.8, 8)))
+        attribute_fold(reading, 0, signals.__getitem__, ids, predictions_of("x" + ids, FOLDS, RISK))
+    with pytest.raises(StudyError, match="no ECG of another fold"):
+        attributed(reading, make_ecgs, folds=[0] * 8)
+
+
+def test_a_network_on_another_device_is_followed(reading, make_ecgs):
+    """The ECGs go where the network's parameters lie; without a GPU, the meta device stands for one."""
+    from ecg_ccta.explanation.integrated_gradients import device_of
+
+    assert device_of(nn.Linear(2, 2, device="meta")) == torch.device("meta")
+    assert device_of(nn.Identity()) == torch.device("cpu")

@@ -219,8 +219,12 @@ def _planted_waveforms(results: ResultsFolder, site: str) -> list:
             )
         )
     rows = [
-        [row["vessel"], count(row["planted"]), count(row["regions"])]
-        + [number(row["waveform"], 2, "nothing planted, or no curves")]
+        [
+            row["vessel"],
+            count(row["planted"]),
+            count(row["regions"]),
+            number(row["waveform"], 2, "nothing planted, or no curves"),
+        ]
         for _, row in found.iterrows()
     ]
     blocks.append(

@@ -8,15 +8,16 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecg_ccta.config import Study
-from ecg_ccta.report import analyses
 from ecg_ccta.report.abstract import abstract
 from ecg_ccta.report.added_value import added_value
+from ecg_ccta.report.attribution import attribution, planted
 from ecg_ccta.report.checklist import checklist
 from ecg_ccta.report.decisions import decisions
 from ecg_ccta.report.events import cumulative_events
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
 from ecg_ccta.report.leakage import leakage
+from ecg_ccta.report.limits import limits
 from ecg_ccta.report.logits import logits
 from ecg_ccta.report.methods import methods
 from ecg_ccta.report.normal_ecg import normal_ecg
@@ -75,7 +76,7 @@ def build_report(
         starts(results),
         methods(study),
         leakage(results),
-        analyses.limits(results),
+        limits(results),
         provenance(results),
     ]
     found = [section for section in sections if section is not None]

@@ -1,8 +1,7 @@
 """The section of limits."""
 
-from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Section, Table, Text
-from ecg_ccta.report.formatting import count, listed, number
+from ecg_ccta.report.blocks import Section, Text
+from ecg_ccta.report.formatting import count, listed
 from ecg_ccta.report.results_folder import ResultsFolder
 
 
