@@ -5,7 +5,7 @@ import pandas as pd
 from ecg_ccta.evaluation.estimates import rows_of
 from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, PROBABILITY, RANK, RISK_GROUP, RISK_STRATUM, TREND
 from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
@@ -38,16 +38,13 @@ def _site(results: ResultsFolder, site: str) -> list:
             trend_sentence(comparison),
         ),
     ):
-        if results.has_figure(f"{name}_{site}"):
-            blocks.append(
-                Figure(
-                    f"Cumulative events by {grouping}, {title}",
-                    f"Cumulative share of patients with an event over time in {groups}, {title}.",
-                    results.figure(f"{name}_{site}"),
-                    says,
-                    curves,
-                )
-            )
+        blocks += results.drawn(
+            f"{name}_{site}",
+            f"Cumulative events by {grouping}, {title}",
+            f"Cumulative share of patients with an event over time in {groups}, {title}.",
+            says,
+            curves,
+        )
     shown = readings[readings["grouping"] == RISK_GROUP]
     blocks.append(
         Table(
