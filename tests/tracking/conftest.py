@@ -122,18 +122,6 @@ def study(tmp_path, monkeypatch, empty_mlflow_database) -> list[Path]:
     return write_study(results)
 
 
-def find_free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def free_port():
-    """Function that gives a port of 127.0.0.1 that nobody uses."""
-    return find_free_port
-
-
 class Server:
     """`mlflow server` on 127.0.0.1; `kill` ends it at once, as a power cut would."""
 
@@ -169,9 +157,9 @@ class Server:
 
 
 @contextmanager
-def run_server(folder: Path, port: int | None = None, database: str | None = None) -> Iterator[Server]:
+def run_server(folder: Path, port: int, database: str | None = None) -> Iterator[Server]:
     """A server whose database, by default SQLite, and artefacts are in `folder`; stopped at the end."""
-    server = Server(folder, port or find_free_port(), database or f"sqlite:///{folder / 'server.db'}")
+    server = Server(folder, port, database or f"sqlite:///{folder / 'server.db'}")
     try:
         server.wait_until_healthy()
         yield server
@@ -186,11 +174,11 @@ def mlflow_server():
 
 
 @pytest.fixture(scope="session")
-def postgres(system_programs, tmp_path_factory) -> Iterator[str]:
+def postgres(system_programs, tmp_path_factory, free_port) -> Iterator[str]:
     """Address of an empty database in a PostgreSQL of its own on 127.0.0.1, which trusts this machine."""
     tools = str(sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]) if Path("/usr/lib/postgresql").exists() else ""
     initdb, control = (system_programs(name, "postgresql", tools) for name in ("initdb", "pg_ctl"))
-    port = find_free_port()
+    port = free_port()
     folder = tmp_path_factory.mktemp("postgres") / "cluster"
     as_owner: list[str] = []
     if os.geteuid() == 0:

@@ -93,11 +93,11 @@ def test_eight_first_starts_into_an_empty_postgres_without_a_server(tmp_path, ma
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
-def test_eight_jobs_log_to_one_server_at_once(tmp_path, make_study, log, mlflow_server, backend, request):
+def test_eight_jobs_log_to_one_server_at_once(tmp_path, make_study, log, mlflow_server, free_port, backend, request):
     database = request.getfixturevalue("postgres") if backend == "postgresql" else None
     studies = [f"study-{i}" for i in range(4)]
     places = [(finished(tmp_path / study, make_study, study), study) for study in studies]
-    with mlflow_server(tmp_path, database=database) as server:
+    with mlflow_server(tmp_path, free_port(), database) as server:
         # Two processes for each study: one sends it, the other finds it sent.
         sync_at_once(places * 2, server.url, log)
         assert_exactly_once(server.url, studies)
@@ -148,10 +148,10 @@ def test_a_server_that_dies_while_it_is_sent_to(tmp_path, make_study, log, mlflo
         assert read_tracking(tmp_path / "results/default/tracking.json")["status"] == "sent"
 
 
-def test_answers_that_are_lost_double_nothing(study, tmp_path, mlflow_server, make_line, monkeypatch):
+def test_answers_that_are_lost_double_nothing(study, tmp_path, mlflow_server, free_port, make_line, monkeypatch):
     """The server does what it is asked, but the client never hears of it, at every point of the sending."""
     parameters, results = {"study": "default"}, Path("results").resolve()
-    with mlflow_server(tmp_path) as server:
+    with mlflow_server(tmp_path, free_port()) as server:
         sent, answers = None, 0
         while sent is None or not sent.is_sent:
             # Requests that are retried may have been done already.

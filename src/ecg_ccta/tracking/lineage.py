@@ -53,7 +53,7 @@ def lineage_tags(
         tags[job] = {
             "ecg_ccta.upstream": _ids(before[job], runs),
             "ecg_ccta.downstream": _ids(after[job], runs),
-            "mlflow.note.content": _note(content, made, users, links, study),
+            "mlflow.note.content": _note(content, before[job], made, users, links, study),
         }
     return tags
 
@@ -76,12 +76,16 @@ def _ids(jobs: Sequence[str], runs: Mapping[str, str]) -> str:
 
 def _note(
     content: Mapping[str, Any],
+    before: Sequence[str],
     made: Mapping[tuple[str, str], str],
     users: Mapping[tuple[str, str], list[str]],
     links: Mapping[str, str],
     study: str,
 ) -> str:
+    # MLflow folds a long description, so what most readers look for comes first.
+    sources = ", ".join(links[job] for job in before if job in links) or "no other job's results"
     text = (
+        f"Made from {sources}.\n\n"
         f"Job `{content['job']}` of {study}; code: `workflow/scripts/{content['rule']}.py` (artefact `code`) at commit "
         f"`{content['git_commit']}`. Full hashes are in the tags and in `record.json`.\n"
     )

@@ -92,7 +92,12 @@ def experiment_of(client: "MlflowClient", results: Path) -> str:
         # Without a server the artefacts lie beside the database; a server has a place of its own for them.
         is_local = tracking_uri(results) == local_uri(results)
         try:
-            return client.create_experiment(EXPERIMENT, artifact_location=_artifacts(results) if is_local else None)
+            return client.create_experiment(
+                EXPERIMENT,
+                artifact_location=_artifacts(results) if is_local else None,
+                # MLflow's pages then show runs of trained models rather than of language models.
+                tags={"mlflow.experimentKind": "custom_model_development"},
+            )
         except MlflowException:
             # Another process may have been first.
             found = client.get_experiment_by_name(EXPERIMENT)
