@@ -1,4 +1,4 @@
-"""MLflow's pages as `ecg-ccta audit` shows them: from a run to its parameters, figure, code and what it was made from."""
+"""MLflow's pages as `ecg-ccta audit` shows them: a run's parameters, figure and code, and the runs it was made from."""
 
 import json
 import time
