@@ -21,6 +21,7 @@ from ecg_ccta.report.limits import limits
 from ecg_ccta.report.logits import logits
 from ecg_ccta.report.methods import methods
 from ecg_ccta.report.normal_ecg import normal_ecg
+from ecg_ccta.report.planted_hazards import planted_hazards
 from ecg_ccta.report.provenance import provenance
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sample_size import sample_size
@@ -70,6 +71,7 @@ def build_report(
         analyses.attribution(results),
         logits(results),
         analyses.planted(results),
+        planted_hazards(results),
         sample_size(results),
         starts(results),
         methods(study),
