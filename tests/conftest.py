@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,6 +62,18 @@ def system_program(name: str, package: str, folders: str = "/usr/sbin:/sbin") ->
 def system_programs():
     """The function `system_program`."""
     return system_program
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """Function that gives a port of 127.0.0.1 that nobody uses."""
+
+    def find() -> int:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            return listener.getsockname()[1]
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,10 @@ class Workflow:
     def results(self) -> Path:
         return self.folder / "results"
 
-    def run(self, *targets: str, options: Sequence[str] = (), check: bool = True) -> subprocess.CompletedProcess:
-        environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    def run(
+        self, *targets: str, options: Sequence[str] = (), check: bool = True, tracking_uri: str = ""
+    ) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking_uri}
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "snakemake", "--cores", "2"),
