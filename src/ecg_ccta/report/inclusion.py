@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 from ecg_ccta.report.blocks import Folded, Section, Table
@@ -20,6 +21,7 @@ def inclusion(results: ResultsFolder) -> Section:
         judged = settings.tables.ccta is not None and site != study.intermediate_site
         found = results.table("discrimination", site, ("vessel", "n", "events")) if judged else None
         diagram = flow_diagram(site, title, steps, None if found is None else found.drop_duplicates("vessel"))
+        diagram = replace(diagram, source=results.flow_source(site))
         blocks += [diagram, Folded(f"The flow of {title} as a table", [_flow_table(site, title, steps)])]
         # Nor is Table 1 a description of who taught the network there.
         if not results.has("table1", site) or site == study.intermediate_site:
