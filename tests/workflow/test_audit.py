@@ -51,11 +51,22 @@ def test_one_byte_of_any_artefact_is_found(audited):
         and path.suffix not in (".log", ".tsv")
         and not any(name.startswith(".") for name in path.relative_to(audited).parts)
     ]
-    kinds = {path.suffix for path in files}
-    assert kinds >= {".parquet", ".npy", ".json", ".csv", ".svg", ".png", ".html", ".safetensors", ".pth"}
-    assert len(files) > 150
+    assert {path.suffix for path in files} >= {
+        ".parquet",
+        ".npy",
+        ".json",
+        ".csv",
+        ".svg",
+        ".png",
+        ".html",
+        ".safetensors",
+        ".pth",
+    }
+    # One of each kind in each folder; tests/tracking has every file of a smaller study.
+    chosen = list({(path.parent, path.suffix): path for path in files}.values())
+    assert len(chosen) > 30
     missed = []
-    for path in files + recordings + sorted((audited / "small/sites").rglob("*.csv")):
+    for path in chosen + recordings + sorted((audited / "small/sites").rglob("*.csv")):
         before = path.read_bytes()
         flipped = bytearray(before)
         flipped[len(before) // 2] ^= 1
