@@ -1,12 +1,13 @@
 # make study   install and run the default study, ending with results/default/report/index.html
 # make test    install and run the tests
+# make docs    the documentation as a website, in site/
 # make check   formatting and lint of Python and Snakemake code
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
 BIN := $(VENV)/bin
 
-.PHONY: study test check clean
+.PHONY: study test docs check clean
 
 study: $(VENV)/study.stamp
 	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
@@ -14,6 +15,10 @@ study: $(VENV)/study.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/pytest -n 2 --dist loadfile
+
+docs: $(VENV)/test.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation: site/index.html"
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .

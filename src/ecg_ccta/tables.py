@@ -83,7 +83,9 @@ MEASUREMENTS = _columns(
     **{
         name: pa.Column(float, nullable=True)
         for name in (
-            "heart_rate", "rr_irregularity", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg", "p_mv_I", "p_mv_II",
+            "heart_rate", "rr_irregularity", "p_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg", "t_axis_deg",
+            "qrs_t_angle_deg", "r_transition", "p_mv_I", "p_mv_II",
+            *(f"r_mv_V{place}" for place in range(1, 7)),
             *(f"st_mv_{lead}" for lead in LEADS), *(f"st60_mv_{lead}" for lead in LEADS),
             *(f"st80_mv_{lead}" for lead in LEADS), *(f"t_mv_{lead}" for lead in LEADS),
         )

@@ -15,6 +15,7 @@ from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.evaluation.heterogeneity import WALD
 from ecg_ccta.evaluation.recalibration import KINDS
 from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
+from ecg_ccta.explanation.logits import BLOCKS
 from ecg_ccta.explanation.segments import SEGMENTS
 from ecg_ccta.files import write_json
 from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, GROUPINGS, PROBABILITY, RANK, TREND
@@ -246,6 +247,24 @@ def write_site(folder: Path, site: str) -> None:
             for m, lead, unit in (("QRS duration", "", "ms"), ("ST at J+60 ms", "V5", "mV"))
         ],
     )  # fmt: skip
+    short = {"note": "too few patients (31)"}
+    put("logit_r2", [
+        {"vessel": v, "predictors": block, "patients": 1910} | (
+            short if v == "LM" else {"r2": 0.42, "lower": 0.38, "upper": 0.46, "note": ""})
+        for v in VESSELS for block in BLOCKS
+    ])  # fmt: skip
+    put("logit_groups", [
+        {"vessel": v, "group": group, "measurements": 12} | (
+            short if v == "LM" else {"r2_lost": lost, "lower": 0.0, "upper": lost + 0.1, "note": ""})
+        for v in VESSELS for group, lost in (("T", 0.01), ("ST", 0.3))
+    ])  # fmt: skip
+    put("logit_coefficients", [
+        {"vessel": v, "measurement": name, "group": "ST", "label": label} | (
+            short if v == "LM" else {"coefficient": value, "lower": value - 0.1, "upper": value + 0.1,
+                                     "selected": 0.9, "missing": 0.0, "note": ""})
+        for v in VESSELS for name, label, value in (("qrs_ms", "QRS duration", 0.1),
+                                                    ("st60_mv_V3", "ST at J+60 ms, V3", -0.5))
+    ])  # fmt: skip
     put(
         "attribution",
         [
@@ -275,6 +294,7 @@ def write_site(folder: Path, site: str) -> None:
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
     names = ["recalibrated"] * (site != "internal")
     names += ["roc", "calibration", "grades", "cumulative_events", "cumulative_events_strata", "attribution", "planted"]
+    names += ["logits"]
     names += [f"normal_ecg_{name}" for name in ("roc", "calibration", "comparison")]
     names += [f"subgroups_{vessel}" for vessel in VESSELS]
     draw_toy(folder / "figures" / "toy.svg")

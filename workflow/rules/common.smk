@@ -301,7 +301,7 @@ def jobs_of(study):
                 for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk", "analyse_severity")
             ]
             jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
-            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site)]
+            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site), ("explain_logits", site)]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
     # The audit needs the thresholds of a negative control too.

@@ -98,6 +98,42 @@ rule attribute_waveforms:
         "../scripts/attribute_waveforms.py"
 
 
+rule explain_logits:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+        measurements=all_measurements_of,
+    output:
+        r2="results/{study}/tables/logit_r2_{site}.csv",
+        groups="results/{study}/tables/logit_groups_{site}.csv",
+        coefficients="results/{study}/tables/logit_coefficients_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/logits_{site}.svg",
+            caption="../report/logits.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/logits_{site}.png",
+        record="results/{study}/records/explain_logits/{site}.json",
+    log:
+        "results/{study}/logs/explain_logits/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/explain_logits/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Explaining the logits of site {wildcards.site} by measurements"
+    script:
+        "../scripts/explain_logits.py"
+
+
 rule compare_with_truth:
     input:
         cohort="results/{study}/cohort/{site}.parquet",

@@ -1,4 +1,4 @@
-"""Measure rate, intervals, axis, ST and T of one shard's included ECGs."""
+"""Measure rate, P, intervals, axes, R, ST and T of one shard's included ECGs."""
 
 from ecg_ccta.tracking.records import recorded_job
 

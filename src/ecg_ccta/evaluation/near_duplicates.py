@@ -2,7 +2,7 @@
 
 Two steps. Each ECG's fingerprint, the covariance of its leads, changes neither with gain nor with where the recording
 starts, so that a copy is among the nearest ECGs in 36 numbers; only those are compared sample by sample, by the
-largest normalised cross-correlation over all shifts (Lewis, Fast normalized cross-correlation, Vision Interface 1995).
+largest normalised cross-correlation over all shifts (Lewis, Fast template matching, Vision Interface 1995, 120-123).
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """The methods, in words made from the configuration that was run."""
 
 from ecg_ccta.config import Study
-from ecg_ccta.explanation.attribution import STEPS
+from ecg_ccta.explanation.integrated_gradients import STEPS
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS

@@ -14,6 +14,7 @@ from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
 from ecg_ccta.report.leakage import leakage
+from ecg_ccta.report.logits import logits
 from ecg_ccta.report.methods import methods
 from ecg_ccta.report.normal_ecg import normal_ecg
 from ecg_ccta.report.provenance import provenance
@@ -63,6 +64,7 @@ def build_report(
         cumulative_events(results),
         waveforms(results),
         analyses.attribution(results),
+        logits(results),
         analyses.planted(results),
         sample_size(results),
         starts(results),

@@ -114,8 +114,8 @@ def _measurements(results: ResultsFolder, site: str) -> Table:
         f"Measurements of high-risk and low-risk ECGs, {results.title(site)}",
         ["Measurement", "Low", "High", "High − low", "Standardised", "q"],
         groups,
-        says=f"Rate, intervals and axis, and the {STRONGEST} ST and T amplitudes with the largest standardised "
-        "difference; the download has all leads.",
+        says=f"Rate, intervals, axes and R transition, and the {STRONGEST} P, R, ST and T amplitudes with the largest "
+        "standardised difference; the download has all leads.",
         downloads=[results.download("measurements_comparison", site)],
         notes=[
             "Measured in the recordings as exported, because cleaning distorts ST; ST against the PR segment. Each "

@@ -1,4 +1,4 @@
-"""Rate, intervals, axis, ST and T of an ECG, from its median beat.
+"""Rate, P, intervals, axes, R, ST and T of an ECG, from its median beat.
 
 Measured is the recording itself, less mains: the cleaned signal will not do, because its 0.67 Hz high-pass and its
 running median of 0.4 s take most of a lasting ST shift away. It only serves to find the beats. Wander leaves as the
@@ -24,6 +24,7 @@ from ecg_ccta import tables
 from ecg_ccta.config import Site
 from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.signals.cleaning import stages
+from ecg_ccta.signals.progression import CHEST, r_and_s, transition
 from ecg_ccta.signals.reading import read_recording
 from ecg_ccta.signals.resampling import resample
 from ecg_ccta.signals.shards import SECONDS, recording_paths
@@ -44,9 +45,9 @@ P_MILLIVOLTS = 0.025
 P_LIKENESS = 0.7
 """Correlation of single beats with the median beat around P that their median must reach for P to be there."""
 P_ONSET_SHARE = 0.1
-"""P begins where it last was below this share of its height over the lowest point before it."""
+"""P begins where it last was below this share of its height over the lowest point before it, and ends likewise."""
 P_RISE_S = 0.10
-"""Seconds from the onset of P to its peak, at most."""
+"""Seconds from the onset of P to its peak, and from there to its end, at most."""
 LONGEST_P_ONSET_S = 0.34
 """Seconds before the QRS onset where the search for P begins."""
 T_MILLIVOLTS = 0.05
@@ -74,11 +75,15 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     rr_irregularity : root mean square of successive differences of RR over the mean RR; above 0.1 in atrial
         fibrillation (Dash et al., Ann Biomed Eng 37:1701, 2009). A beat left out as ectopic shows as a long RR.
     p_wave : whether there is a P wave; p_mv_I, p_mv_II its peak in these leads
-    pr_ms, qrs_ms, qt_ms : global; qtc_ms by Fridericia (Acta Med Scand 53:469, 1920), QT / RR^(1/3)
+    p_ms, pr_ms, qrs_ms, qt_ms : global; qtc_ms by Fridericia (Acta Med Scand 53:469, 1920), QT / RR^(1/3)
     axis_deg : frontal axis of the QRS complex's area, from leads I and II, -180 to 180
+    t_axis_deg : the same of the area within 40 ms of the global T peak; missing where T is too low to have an end
+    qrs_t_angle_deg : between these two axes, 0 to 180 (the frontal angle: Zhang et al., Am J Cardiol 100:844, 2007)
     st_mv_<lead>, st60_mv_<lead>, st80_mv_<lead> : mean of the 8 ms from the J point (the global end of QRS) on, and
         from 60 and 80 ms later, against the PR segment
     t_mv_<lead> : the largest deflection, of either sign, within 40 ms of the global T peak
+    r_mv_V1 to r_mv_V6 : height of R, 0 where there is none; r_transition : where R overtakes S,
+        `progression.transition`
     """
     staged = stages(raw, SAMPLING_RATE)
     peaks = usable_peaks(staged["clean"], _samples(BEFORE_S), _samples(AFTER_S))
@@ -96,6 +101,9 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     beat = np.median(beats, axis=0)
     measured["qrs_ms"] = _milliseconds(qrs.end - qrs.onset)
     measured["axis_deg"] = frontal_axis(beat[:, qrs.onset : qrs.end].sum(axis=1))
+    r, s = r_and_s(beat[:, qrs.onset : qrs.end])
+    measured |= {f"r_mv_{lead}": height for lead, height in zip(CHEST, r, strict=True)}
+    measured["r_transition"] = transition(r, s)
     for name, after in (("st_mv", 0.0), ("st60_mv", 0.060), ("st80_mv", 0.080)):
         start = qrs.end + _samples(after)
         level = beat[:, start : start + _samples(0.008)].mean(axis=1)
@@ -105,14 +113,17 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     if t_end is not None:
         measured["qt_ms"] = _milliseconds(t_end - qrs.onset)
         measured["qtc_ms"] = measured["qt_ms"] / (rr / SAMPLING_RATE) ** (1 / 3)
-    p_peak, p_onset = _p_wave(beats, qrs, (t_end or t_peak) - rr)
-    measured["p_wave"] = p_peak is not None
-    if p_peak is not None:
-        heights = _at_peak(beat, p_peak)
+        measured["t_axis_deg"] = frontal_axis(_near(beat, t_peak).sum(axis=1))
+        measured["qrs_t_angle_deg"] = angle_between(measured["axis_deg"], measured["t_axis_deg"])
+    p = _p_wave(beats, qrs, (t_end or t_peak) - rr)
+    measured["p_wave"] = p is not None
+    if p is not None:
+        heights = _at_peak(beat, p.peak)
         measured |= {
             "p_mv_I": heights[_ONE],
             "p_mv_II": heights[_TWO],
-            "pr_ms": _milliseconds(qrs.onset - p_onset),
+            "p_ms": _milliseconds(p.end - p.onset),
+            "pr_ms": _milliseconds(qrs.onset - p.onset),
         }
     return measured
 
@@ -121,6 +132,11 @@ def frontal_axis(net: np.ndarray) -> float:
     """Degrees of the frontal vector whose net deflections in the twelve leads are `net` (12,): I at 0, aVF at 90."""
     one, two = net[_ONE], net[_TWO]
     return float(np.degrees(np.arctan2((2 * two - one) / np.sqrt(3), one)))
+
+
+def angle_between(one: float, other: float) -> float:
+    """Degrees between two axes, 0 to 180."""
+    return abs((one - other + 180) % 360 - 180)
 
 
 def measure_shard(
@@ -163,6 +179,14 @@ class _Qrs(NamedTuple):
     """Samples of the beat window: first of the QRS complex, and first after it."""
 
     onset: int
+    end: int
+
+
+class _P(NamedTuple):
+    """Samples of the beat window: first of the P wave, its peak, and first after it."""
+
+    onset: int
+    peak: int
     end: int
 
 
@@ -231,26 +255,32 @@ def _t_wave(beat: np.ndarray, qrs: _Qrs, rr: float) -> tuple[int, float | None]:
     return peak, float(steepest - wave[steepest] / slope[steepest])
 
 
-def _p_wave(beats: np.ndarray, qrs: _Qrs, last_t_end: float) -> tuple[int, int] | tuple[None, None]:
-    """Samples of the P peak and of its onset, or None twice where there is no P wave."""
+def _p_wave(beats: np.ndarray, qrs: _Qrs, last_t_end: float) -> _P | None:
+    """The P wave, or None where there is none."""
     smooth = ndimage.gaussian_filter1d(np.median(beats, axis=0)[_INDEPENDENT], 2, axis=1)
     start = max(0, qrs.onset - _samples(LONGEST_P_ONSET_S), round(last_t_end) + _samples(0.01))
     stop = qrs.onset - _samples(0.02)
     if stop - start < _samples(0.03):
-        return None, None
+        return None
     peak, wave = _principal(smooth, start, stop)
     # A slope is no wave: its largest value is where the search begins or ends.
     if wave[peak] / len(_INDEPENDENT) ** 0.5 < P_MILLIVOLTS or peak - start < 3 or stop - peak < 3:
-        return None, None
+        return None
     # Fibrillation leaves a remainder in the median that single beats do not share.
     segment = slice(max(start, peak - _samples(P_RISE_S)), min(stop, peak + _samples(P_RISE_S)))
     single = np.tensordot(smooth[:, peak], beats[:, _INDEPENDENT, segment], axes=(0, 1))
     if np.median([np.corrcoef(one, wave[segment])[0, 1] for one in single]) < P_LIKENESS:
-        return None, None
-    start = segment.start
-    lowest = wave[start:peak].min()
-    below = np.flatnonzero(wave[start:peak] <= lowest + P_ONSET_SHARE * (wave[peak] - lowest))
-    return peak, start + int(below[-1]) + 1
+        return None
+    last = min(qrs.onset, peak + _samples(P_RISE_S))
+    rise = _below_share(wave[segment.start : peak], wave[peak])
+    fall = _below_share(wave[peak + 1 : last], wave[peak])
+    return _P(segment.start + int(rise[-1]) + 1, peak, peak + 1 + int(fall[0]))
+
+
+def _below_share(flank: np.ndarray, height: float) -> np.ndarray:
+    """Places in one flank of P that are below P_ONSET_SHARE of its height over the flank's lowest point."""
+    lowest = flank.min()
+    return np.flatnonzero(flank <= lowest + P_ONSET_SHARE * (height - lowest))
 
 
 def _principal(smooth: np.ndarray, start: int, stop: int) -> tuple[int, np.ndarray]:
@@ -262,8 +292,12 @@ def _principal(smooth: np.ndarray, start: int, stop: int) -> tuple[int, np.ndarr
 
 def _at_peak(beat: np.ndarray, peak: int) -> np.ndarray:
     """(12,) each lead's deflection of largest size near the global peak."""
-    near = beat[:, max(0, peak - _samples(AROUND_PEAK_S)) : peak + _samples(AROUND_PEAK_S) + 1]
+    near = _near(beat, peak)
     return near[np.arange(len(near)), np.abs(near).argmax(axis=1)]
+
+
+def _near(beat: np.ndarray, peak: int) -> np.ndarray:
+    return beat[:, max(0, peak - _samples(AROUND_PEAK_S)) : peak + _samples(AROUND_PEAK_S) + 1]
 
 
 def _samples(seconds: float) -> int:
