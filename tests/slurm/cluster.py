@@ -80,9 +80,7 @@ class Cluster:
         # Snakemake's job takes SLURM_CONF from the environment of the srun that it starts; on a real cluster srun finds
         # the configuration where the administrator put it.
         srun = self.folder / "bin" / "srun"
-        srun.write_text(
-            f'#!/bin/sh\nSLURM_CONF={self.environment["SLURM_CONF"]} exec {self.programs["srun"]} "$@"\n'
-        )
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={self.environment["SLURM_CONF"]} exec {self.programs["srun"]} "$@"\n')
         srun.chmod(0o755)
         controller_port, node_port = free_ports(2)
         (self.folder / "slurm.conf").write_text(
@@ -115,7 +113,8 @@ class Cluster:
         output = (self.folder / f"{program}.out").open("w")
         self.daemons.append(
             subprocess.Popen(
-                [self.programs[program], *options],
+                # They end with this process, also where that is killed.
+                ["setpriv", "--pdeathsig", "TERM", self.programs[program], *options],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -135,19 +134,16 @@ class Cluster:
         )
         return done.stdout if done.returncode == 0 else ""
 
-    def jobs(self, states: str = "all") -> list[dict[str, str]]:
-        """Jobs that Slurm remembers: id, comment (rule and wildcards), state, requested resources and partition."""
-        fields = {"id": "%i", "comment": "%k", "state": "%T", "gres": "%b", "partition": "%P", "memory": "%m"}
-        lines = self.ask(
-            "squeue", "--noheader", f"--states={states}", "--array", f"--format={'|'.join(fields.values())}"
-        ).splitlines()
-        return [dict(zip(fields, map(str.strip, line.split("|")), strict=True)) for line in lines]
+    def jobs(self) -> list[dict[str, str]]:
+        """What Slurm says of every job that it remembers, by the names of `scontrol show job`."""
+        lines = self.ask("scontrol", "show", "job", "--details", "--oneliner").splitlines()
+        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines if "JobId=" in line]
 
     def stop(self) -> None:
         if len(self.daemons) == 3:
             self.ask("scancel", "--user", getpass.getuser())
             with contextlib.suppress(TimeoutError):
-                wait_for(lambda: not self.jobs("running,completing"), 20, "cancelled jobs to end")
+                wait_for(lambda: not self.ask("squeue", "--noheader"), 20, "cancelled jobs to end")
         for daemon in reversed(self.daemons):
             daemon.terminate()
             try:
@@ -183,9 +179,7 @@ def free_ports(count: int) -> Sequence[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def wait_for(
-    condition: Callable[[], bool], seconds: float, what: str, explain: Callable[[], str] = lambda: ""
-) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float, what: str, explain: Callable[[], str] = lambda: "") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

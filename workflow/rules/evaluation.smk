@@ -280,10 +280,10 @@ rule choose_thresholds:
         "results/{study}/logs/choose_thresholds/thresholds.log",
     benchmark:
         "results/{study}/benchmarks/choose_thresholds/thresholds.tsv"
-    conda:
-        "../../envs/study.yaml"
     group:
         "risk_{study}"
+    conda:
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),

@@ -119,12 +119,14 @@ rule explain_logits:
         "results/{study}/logs/explain_logits/{site}.log",
     benchmark:
         "results/{study}/benchmarks/explain_logits/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json, write_json
+from ecg_ccta.tracking.imports import timed_imports
 
 PACKAGES = [
     "captum",
@@ -106,9 +107,10 @@ def recorded_job(job: Job) -> Iterator[Record]:
     logging.captureWarnings(True)
     log = logging.getLogger("ecg_ccta")
     try:
-        yield record
+        with timed_imports() as imports:
+            yield record
         finished = datetime.now(UTC)
-        write_json(job.output.record, _content(job, record, started, finished))
+        write_json(job.output.record, _content(job, record, started, finished, imports.seconds))
     except StudyError as error:
         log.error("%s", error)
         sys.exit(1)
@@ -117,7 +119,7 @@ def recorded_job(job: Job) -> Iterator[Record]:
         sys.exit(1)
 
 
-def _content(job: Job, record: Record, started: datetime, finished: datetime) -> dict[str, Any]:
+def _content(job: Job, record: Record, started: datetime, finished: datetime, import_seconds: float) -> dict[str, Any]:
     wildcards = dict(job.wildcards.items())
     outputs = [Path(path) for path in job.output if str(path) != str(job.output.record)]
     parameters = _plain(dict(job.params.items()))
@@ -129,6 +131,7 @@ def _content(job: Job, record: Record, started: datetime, finished: datetime) ->
         "started_at": started.isoformat(timespec="milliseconds"),
         "finished_at": finished.isoformat(timespec="milliseconds"),
         "seconds": round((finished - started).total_seconds(), 3),
+        "import_seconds": round(import_seconds, 3),
         "threads": job.threads,
         "seed": parameters.get("seed"),
         "parameters": parameters,
