@@ -140,6 +140,7 @@ rule compare_with_truth:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
+        follow_up="results/{study}/cohort/{site}.follow_up.parquet",
         truth_table="results/{study}/truth/{site}.parquet",
         truth_json="results/{study}/truth/{site}.json",
         curves=waveform_curves_of,
@@ -149,6 +150,8 @@ rule compare_with_truth:
         recovery="results/{study}/tables/recovery_{site}.csv",
         planted_regions="results/{study}/tables/planted_regions_{site}.csv",
         planted="results/{study}/tables/planted_{site}.csv",
+        hazards="results/{study}/tables/planted_hazards_{site}.csv",
+        separation="results/{study}/tables/oracle_separation_{site}.csv",
         figure_svg=report(
             "results/{study}/figures/planted_{site}.svg",
             caption="../report/planted.rst",
@@ -156,6 +159,13 @@ rule compare_with_truth:
             subcategory="figures",
         ),
         figure_png="results/{study}/figures/planted_{site}.png",
+        hazards_svg=report(
+            "results/{study}/figures/planted_hazards_{site}.svg",
+            caption="../report/planted_hazards.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        hazards_png="results/{study}/figures/planted_hazards_{site}.png",
         record="results/{study}/records/compare_with_truth/{site}.json",
     log:
         "results/{study}/logs/compare_with_truth/{site}.log",
@@ -172,6 +182,7 @@ rule compare_with_truth:
     params:
         site=site_settings,
         evaluation=settings("evaluation"),
+        follow_up=settings("follow_up"),
         seed=seed,
     message:
         "Comparing site {wildcards.site} with what was planted"

@@ -159,7 +159,8 @@ def _follow_up(study: Study) -> str:
         "patients are grouped by the ECG nearest to their CCTA. Where patients died, Aalen and Johansen's cumulative "
         "incidence beside it. Groups are compared by the log-rank test (three strata by its trend), by Cox regression, "
         "crude and adjusted for age and sex, with Grambsch and Therneau's check, by the restricted mean event-free "
-        "time and, for the probability itself, by Harrell's C."
+        "time and, for the probability itself, by Harrell's C and by the area under the curve of events by each day "
+        "(inverse probability of censoring weights, death competing)."
     )
 
 

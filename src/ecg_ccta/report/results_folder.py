@@ -8,6 +8,7 @@ import pandas as pd
 from ecg_ccta.config import Study
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json
+from ecg_ccta.report.blocks import Figure
 from ecg_ccta.report.embedding import Download, download, image_uri
 
 
@@ -26,6 +27,15 @@ class ResultsFolder:
 
     def has(self, table: str, site: str | None = None) -> bool:
         return self.path(table, site).exists()
+
+    def sites_with(self, table: str) -> list[tuple[str, str]]:
+        """(key, title) of the sites that have a table, in the study's order."""
+        return [(site, self.title(site)) for site in self.study.sites if self.has(table, site)]
+
+    def judged_sites_with(self, table: str) -> list[tuple[str, str]]:
+        """Those of them that have CCTA findings."""
+        sites = self.study.sites
+        return [(site, title) for site, title in self.sites_with(table) if sites[site].tables.ccta is not None]
 
     def table(
         self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
@@ -63,6 +73,12 @@ class ResultsFolder:
     def figure(self, name: str) -> str:
         """A figure as data URI."""
         return image_uri(self.folder / "figures" / f"{name}.svg")
+
+    def drawn(self, name: str, caption: str, alt: str, says: str, downloads: list[Download]) -> list[Figure]:
+        """A figure as a block with its words and numbers, or nothing where it was not drawn."""
+        if not self.has_figure(name):
+            return []
+        return [Figure(caption, alt, self.figure(name), says, downloads, file=name)]
 
     def flow(self, site: str) -> list[dict[str, Any]]:
         """Steps of the inclusion flow: {"label", "ecgs", "patients"} or {"excluded", "ecgs"}."""
