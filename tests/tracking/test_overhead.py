@@ -1,5 +1,6 @@
 """Seconds of work and of overhead, from records and benchmark files written by hand; imports from modules made slow."""
 
+import gc
 import importlib
 import json
 import sys
@@ -44,6 +45,22 @@ def test_an_import_that_fails_is_timed_and_everything_is_as_before(slow_module):
         import slow_broken  # noqa: F401
     assert 0.1 <= found.seconds < 0.3
     assert __import__ is before
+
+
+def test_the_garbage_collector_rests_during_an_import_alone(slow_module):
+    slow_module("slow_collecting", 0.0, "import gc\nwhile_importing = gc.isenabled()")
+    with timed_imports():
+        import slow_collecting
+
+        assert gc.isenabled()
+    assert not slow_collecting.while_importing
+    gc.disable()
+    try:
+        with timed_imports():
+            import json.tool  # noqa: F401
+        assert not gc.isenabled(), "who had switched it off finds it so"
+    finally:
+        gc.enable()
 
 
 def test_other_threads_do_not_count(slow_module):

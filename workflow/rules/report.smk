@@ -11,6 +11,7 @@ rule build_report:
             caption="../report/page.rst",
             category="report",
         ),
+        time_used="results/{study}/tables/time_used.csv",
         record="results/{study}/records/build_report/report.json",
     log:
         "results/{study}/logs/build_report/report.log",

@@ -1,6 +1,6 @@
 """Where the jobs' time goes: work, imports, and all else that running it as a job costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +10,7 @@ from ecg_ccta.files import read_json
 COLUMNS = ["rule", "jobs", "wall_seconds", "work_seconds", "import_seconds", "other_seconds", "overhead"]
 
 
-def job_times(records: Sequence[Path]) -> pd.DataFrame:
+def job_times(records: Iterable[Path]) -> pd.DataFrame:
     """One row per job whose record and benchmark file exist, in the order of their start.
 
     `wall_seconds` is what Snakemake's benchmark measured around the whole process. `import_seconds` are those of import
