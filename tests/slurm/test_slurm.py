@@ -105,7 +105,8 @@ def test_a_cancelled_training_is_submitted_again_and_ends_with_the_same_weights(
         )
     try:
         deadline = time.monotonic() + 120
-        while "epoch" not in (log.read_text() if log.exists() else ""):
+        # Its state is on disk for certain once the next epoch has ended too.
+        while "epoch 3/30" not in (log.read_text() if log.exists() else ""):
             assert process.poll() is None, (tmp_path / "snakemake.log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)
