@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -65,6 +66,18 @@ def system_program(name: str, package: str, folders: str = "/usr/sbin:/sbin") ->
 def system_programs():
     """The function `system_program`."""
     return system_program
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """Function that gives a port of 127.0.0.1 that nobody uses."""
+
+    def find() -> int:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            return listener.getsockname()[1]
+
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -183,9 +196,10 @@ class Workflow:
         *targets: str,
         options: Sequence[str] = (),
         check: bool = True,
+        tracking_uri: str = "",
         environment: Mapping[str, str] = os.environ,
     ) -> subprocess.CompletedProcess:
-        environment = {name: value for name, value in environment.items() if name != "MLFLOW_TRACKING_URI"}
+        environment = {**environment, "MLFLOW_TRACKING_URI": tracking_uri}
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "snakemake", "--cores", "2"),

@@ -310,7 +310,7 @@ def jobs_of(study):
         jobs += [("recalibrate", site) for site in validated_external_sites(study)]
         jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
         jobs += [("attribute_waveforms", study.development_site)]
-        jobs += [("plan_sample_size", "sample_size")]
+        jobs += [("plan_sample_size", "sample_size"), ("package_ensemble", "ensemble")]
         if study.random_start:
             jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
             jobs += [("compare_starts", "starts")]
@@ -346,15 +346,7 @@ def control_records(wildcards):
     return []
 
 
-def control_tracking(wildcards):
-    """The negative control is tracked first, so that two jobs never create the tracking database at once."""
-    if wildcards.study == STUDY.study and CONTROL:
-        return [f"results/{CONTROL.study}/tracking.json"]
-    return []
-
-
-def report_record_of(wildcards):
-    """The record of the report; the negative control has no report of its own."""
-    if is_main(study_of(wildcards)):
-        return [f"results/{wildcards.study}/records/build_report/report.json"]
-    return []
+def tracking_of(wildcards):
+    """Where the runs of the study are, and of the negative control that the report shows."""
+    studies = [study_of(wildcards)] + [CONTROL] * bool(CONTROL)
+    return [f"results/{study.study}/tracking.json" for study in studies]

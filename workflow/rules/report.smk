@@ -1,10 +1,37 @@
-"""The report, and the records' way to MLflow."""
+"""The records' way to MLflow, and the report, which names each figure's run there."""
+
+
+rule log_study:
+    input:
+        records=records_of,
+    output:
+        tracking="results/{study}/tracking.json",
+        config="results/{study}/config.json",
+    log:
+        "results/{study}/logs/log_study/study.log",
+    benchmark:
+        "results/{study}/benchmarks/log_study/study.tsv"
+    group:
+        "report_{study}"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
+    message:
+        "Sending the records of study {wildcards.study} to MLflow"
+    script:
+        "../scripts/log_study.py"
 
 
 rule build_report:
     input:
         records=records_of,
         control=control_records,
+        tracking=tracking_of,
     output:
         page=report(
             "results/{study}/report/index.html",
@@ -34,18 +61,18 @@ rule build_report:
         "../scripts/build_report.py"
 
 
-rule log_study:
+rule log_report:
     input:
         records=records_of,
-        report=report_record_of,
-        control=control_tracking,
-    output:
+        report="results/{study}/records/build_report/report.json",
         tracking="results/{study}/tracking.json",
         config="results/{study}/config.json",
+    output:
+        tracking="results/{study}/report_tracking.json",
     log:
-        "results/{study}/logs/log_study/study.log",
+        "results/{study}/logs/log_report/report.log",
     benchmark:
-        "results/{study}/benchmarks/log_study/study.tsv"
+        "results/{study}/benchmarks/log_report/report.tsv"
     group:
         "report_{study}"
     conda:
@@ -54,9 +81,7 @@ rule log_study:
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-    params:
-        study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
     message:
-        "Sending the records of study {wildcards.study} to MLflow"
+        "Sending the report of study {wildcards.study} to MLflow"
     script:
-        "../scripts/log_study.py"
+        "../scripts/log_report.py"

@@ -22,11 +22,22 @@ _KEPT = " !$&()*+,-./:;=?@[]^_`{|}~"
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a table or figure comes from: `page` is its run's page in MLflow, None where it is not sent yet."""
+
+    rule: str
+    job: str
+    record: str
+    page: str | None
+
+
+@dataclass(frozen=True)
 class Download:
-    """A table's file: `uri` is None where the file is too large to embed."""
+    """A table's file: `uri` is None where the file is too large to embed, `source` where no job recorded it."""
 
     name: str
     uri: str | None
+    source: Source | None = None
 
 
 def image_uri(svg: Path) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ecg_ccta.explanation.planted_hazards import MODEL, ORACLE, TOGETHER
+from ecg_ccta.explanation.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -42,7 +42,7 @@ def _site(results: ResultsFolder, site: str) -> list:
             f"Hazard ratios of true findings, {title}",
             ["Severe or complete stenosis", "Planted", "Cox regression", "Planted ratio within"],
             groups,
-            hazard_sentence(hazards),
+            alone_sentence(hazards),
             downloads=[results.download("planted_hazards", site)],
             notes=[
                 "Patients with a finding in every vessel. Planted were the ratios of all findings at once; of one "
@@ -82,12 +82,24 @@ def hazard_sentence(hazards: pd.DataFrame) -> str:
     rows = hazards[hazards["regression"] == TOGETHER]
     if rows["estimate"].isna().any():
         return f"No estimate: {rows['note'].iloc[0]}."
-    inside = int(rows["inside"].astype(str).eq("True").sum())
+    inside = _inside(rows)
     p = p_value(rows["p_planted"].iloc[0])
     return (
         f"With all findings in one Cox regression, {inside} of {len(rows)} intervals hold the planted hazard ratio; "
         f"test that all planted ratios are the true ones: p {p if p[0] == '<' else f'= {p}'}."
     )
+
+
+def alone_sentence(hazards: pd.DataFrame) -> str:
+    rows = hazards[(hazards["regression"] == ALONE) & hazards["estimate"].notna()]
+    if rows.empty:
+        return ""
+    return f"One finding alone: {_inside(rows)} of {len(rows)} intervals hold the ratio of the mean planted hazards."
+
+
+def _inside(rows: pd.DataFrame) -> int:
+    # A column with a missing value is read as words.
+    return int(rows["inside"].astype(str).eq("True").sum())
 
 
 def separation_sentence(separated: pd.DataFrame) -> str:

@@ -105,14 +105,25 @@ def _one(
     if ecg.shape[1] < round(SECONDS * rate):
         return "too short", None, None, "", rate
     raw = resample(ecg, rate, SAMPLING_RATE)[:, :SAMPLES]
+    reason, microvolts, noisy_leads = clean_or_refuse(raw, quality)
+    if microvolts is None:
+        return reason, None, None, noisy_leads, rate
+    raw_bytes = np.ascontiguousarray(np.rint(raw * 1000), dtype="<i2").tobytes()
+    return None, microvolts, hashlib.sha256(raw_bytes).hexdigest(), noisy_leads, rate
+
+
+def clean_or_refuse(raw: np.ndarray, quality: Quality) -> tuple[str | None, np.ndarray | None, str]:
+    """What becomes of a raw ECG (12, 5000) in mV at 500 Hz: the reason to exclude it, or int16 microvolts (12, 5000).
+
+    The third is the leads that are noisy, saturated or flat, as `quality.assess` names them.
+    """
     reason, noisy_leads = assess(raw, quality)
     if reason is not None:
-        return reason, None, None, noisy_leads, rate
+        return reason, None, noisy_leads
     microvolts = np.rint(clean(raw, SAMPLING_RATE) * 1000)
     if np.abs(microvolts).max() > LARGEST_MICROVOLTS:
-        return "amplitude out of range", None, None, noisy_leads, rate
-    raw_bytes = np.ascontiguousarray(np.rint(raw * 1000), dtype="<i2").tobytes()
-    return None, microvolts.astype(np.int16), hashlib.sha256(raw_bytes).hexdigest(), noisy_leads, rate
+        return "amplitude out of range", None, noisy_leads
+    return None, microvolts.astype(np.int16), noisy_leads
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

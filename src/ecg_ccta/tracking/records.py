@@ -51,6 +51,7 @@ class Job(Protocol):
     params: Any
     log: Any
     threads: int
+    scriptdir: str
 
 
 class Record:
@@ -141,16 +142,17 @@ def _content(job: Job, record: Record, started: datetime, finished: datetime, im
         "parameters_sha256": sha256_json(parameters),
         "metrics": record.metric_values,
         "series": record.series_values,
-        "inputs": {str(path): _input_hash(Path(path)) for path in job.input},
+        "inputs": {str(path): input_hash(Path(path)) for path in job.input},
         "outputs": {str(path): sha256(path) for path in outputs},
         "git_commit": git_commit(),
+        "code": (Path(job.scriptdir) / f"{job.rule}.py").read_text(encoding="utf-8"),
         "versions": versions(),
         "host": socket.gethostname(),
         "log": str(job.log[0]),
     }
 
 
-def _input_hash(path: Path) -> str | None:
+def input_hash(path: Path) -> str | None:
     """Hash of an input file, of the tables at the top of a raw export, or of a fine-tuned fold's folder.
 
     The recordings of an export are not read again: each one's own hash stands in its shard table.
