@@ -244,7 +244,7 @@ def test_a_study_of_real_hospitals_without_follow_up_leaves_those_sections_out(c
     rest = page.words.replace(study.title, "").replace(study.foundation.name, "")
     assert "simulated" not in rest.lower()
     assert "cumulative-events" not in page.ids
-    assert "Follow-up." not in page.words
+    assert "Follow-up Kaplan-Meier" not in page.words
 
 
 def test_a_missing_table_or_column_is_named(study, results):
@@ -269,7 +269,7 @@ def test_methods_follow_the_configuration(changed, results):
     study = changed({"training": {"folds": 7}, "follow_up": {"landmark_days": 14}, "evaluation": {"level": 0.9}})
     page = Page(build_report(study, results))
     assert "split into 7 folds" in page.words
-    assert "from day 14 after the CCTA" in page.words
+    assert "Follow-up Kaplan-Meier estimates from day 14 after the CCTA" in page.words
     assert page.headline[0][3] == "AUC (90 % interval)"
 
 

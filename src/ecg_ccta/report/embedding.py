@@ -14,8 +14,8 @@ LARGEST_SVG = 1_000_000
 LARGEST_PLAIN_CSV = 100_000
 """Bytes above which a table goes in as gzip."""
 
-LARGEST_GZIP = 200_000
-"""Bytes of gzip above which a table is named rather than embedded."""
+LARGEST_CSV, LARGEST_GZIP = 2_000_000, 200_000
+"""Bytes, plain or as gzip, above which a table is named rather than embedded."""
 
 _KEPT = " !$&()*+,-./:;=?@[]^_`{|}~"
 """Characters that a data URI needs no code for. Text is a quarter shorter this way than as base64."""
@@ -65,8 +65,8 @@ def download(csv: Path) -> Download:
     if len(content) <= LARGEST_PLAIN_CSV:
         return Download(csv.name, text_uri("text/csv;charset=utf-8", content))
     # Without a date, so that the same results give the same page.
-    packed = gzip.compress(content, mtime=0)
-    if len(packed) > LARGEST_GZIP:
+    packed = gzip.compress(content, compresslevel=6, mtime=0) if len(content) <= LARGEST_CSV else None
+    if packed is None or len(packed) > LARGEST_GZIP:
         return Download(f"{csv.parent.name}/{csv.name}", None)
     return Download(f"{csv.name}.gz", base64_uri("application/gzip", packed))
 

@@ -17,6 +17,7 @@ from ecg_ccta.report.events import cumulative_events
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
 from ecg_ccta.report.leakage import leakage
+from ecg_ccta.report.limits import limits
 from ecg_ccta.report.logits import logits
 from ecg_ccta.report.methods import methods
 from ecg_ccta.report.normal_ecg import normal_ecg
@@ -75,7 +76,7 @@ def build_report(
         starts(results),
         methods(study),
         leakage(results),
-        analyses.limits(results),
+        limits(results),
         provenance(results),
     ]
     found = [section for section in sections if section is not None]
