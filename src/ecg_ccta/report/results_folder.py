@@ -79,6 +79,9 @@ class ResultsFolder:
         """File, relative to the study's folder, -> the job that made it."""
         tracking, found = self.tracking, {}
         for record in self.records():
+            if record["rule"] == "build_report":
+                # Of an earlier report; this one's own record comes after it.
+                continue
             run_id = tracking.get("runs", {}).get(record.get("job"))
             page = page_of_run(tracking, run_id) if run_id else None
             source = Source(str(record["rule"]), str(record.get("job")), sha256_json(record), page)
