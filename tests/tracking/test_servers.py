@@ -63,7 +63,7 @@ def assert_exactly_once(uri: str, studies: list[str]) -> None:
         linked = run.data.tags["ecg_ccta.upstream"].split() + run.data.tags["ecg_ccta.downstream"].split()
         assert set(linked) <= {other.info.run_id for other in children}, "no link to a run that is gone"
         names = {item.path for item in client.list_artifacts(run.info.run_id)}
-        assert {"record.json", "code"} <= names
+        assert {"record.json", f"{run.data.tags['rule']}.py"} <= names
 
 
 @pytest.fixture

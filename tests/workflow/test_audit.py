@@ -104,7 +104,7 @@ def test_every_input_of_every_run_leads_to_the_run_that_made_it(audited, client)
             kind, _, path = name.partition("/")
             if kind == "input" and made.get(f"output/{path}") != digest:
                 unmade.add(path)
-        assert [item.path for item in client.list_artifacts(run_id, "code")] == [f"code/{run.data.tags['rule']}.py"]
+        assert f"{run.data.tags['rule']}.py" in {item.path for item in client.list_artifacts(run_id)}
     # Records and tracking are no job's outputs, and of an export the tables alone are an input.
     assert {
         path for path in unmade if "/records/" not in path and not path.endswith(("record.json", "tracking.json"))

@@ -228,7 +228,7 @@ def _send(
     log_data_sets(client, run_id, data_sets(content, contents))
     client.log_dict(run_id, content, "record.json")
     if "code" in content:
-        client.log_text(run_id, content["code"], f"code/{content['rule']}.py")
+        client.log_text(run_id, content["code"], f"{content['rule']}.py")
     _log_files(client, run_id, content)
     if Path(content["log"]).exists():
         client.log_artifact(run_id, content["log"])
