@@ -19,7 +19,7 @@ WEIGHTS = f"{TRAINING}/model.safetensors"
 
 
 def overlay(root: Path, folder: Path, **training: int) -> Path:
-    """The small study of its internal hospital alone, whose predictions do not depend on the other; and its training."""
+    """The small study with its internal hospital alone, whose predictions do not depend on the other."""
     values = yaml.safe_load((root / "tests/workflow/small.yaml").read_text())
     values["sites"]["external"] = None
     values["training"] |= training
