@@ -38,8 +38,11 @@ class ResultsFolder:
 
     def judged_sites_with(self, table: str) -> list[tuple[str, str]]:
         """Those of them that have CCTA findings."""
-        sites = self.study.sites
-        return [(site, title) for site, title in self.sites_with(table) if sites[site].tables.ccta is not None]
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.ccta is not None]
+
+    def followed_sites_with(self, table: str) -> list[tuple[str, str]]:
+        """Those of them whose patients are followed up."""
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.follow_up is not None]
 
     def table(
         self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
