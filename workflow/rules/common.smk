@@ -41,6 +41,29 @@ def settings(section):
     return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json")
 
 
+def growing(amount):
+    """Resource of a job that asks for as much again each time it is tried anew, as a cluster's limits may end it."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def growing_with_input(megabytes):
+    """As `growing`, and room for what is read: signals that fit into the page cache are read from disk only once."""
+    return lambda wildcards, input, attempt: attempt * (megabytes + min(int(input.size_mb), MOST_CACHED_MB))
+
+
+MOST_CACHED_MB = 32_000
+"""Beyond this the signals are read from disk again in each epoch rather than asking for a node that is hard to get."""
+
+
+def training_gpus(wildcards):
+    """GPUs of one fold's training on all of its nodes; Snakemake on one machine does not count them."""
+    return study_of(wildcards).training.gpus * study_of(wildcards).training.nodes
+
+
+def training_nodes(wildcards):
+    return study_of(wildcards).training.nodes
+
+
 def seed(wildcards):
     return study_of(wildcards).seed
 

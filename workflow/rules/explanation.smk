@@ -45,12 +45,14 @@ rule compare_waveforms:
         "results/{study}/logs/compare_waveforms/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_waveforms/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         explanation=settings("explanation"),
         evaluation=settings("evaluation"),
@@ -86,8 +88,8 @@ rule attribute_waveforms:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(120),
     params:
         explanation=settings("explanation"),
     message:
@@ -117,12 +119,14 @@ rule explain_logits:
         "results/{study}/logs/explain_logits/{site}.log",
     benchmark:
         "results/{study}/benchmarks/explain_logits/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -167,12 +171,14 @@ rule compare_with_truth:
         "results/{study}/logs/compare_with_truth/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_with_truth/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         site=site_settings,
         evaluation=settings("evaluation"),

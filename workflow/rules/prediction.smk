@@ -18,8 +18,8 @@ rule predict:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(60),
         gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
     message:
         "Predicting the ECGs of site {wildcards.site}"
@@ -41,8 +41,8 @@ rule package_ensemble:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         quality=settings("quality"),
     message:

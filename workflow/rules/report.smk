@@ -11,12 +11,14 @@ rule log_study:
         "results/{study}/logs/log_study/study.log",
     benchmark:
         "results/{study}/benchmarks/log_study/study.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
     message:
@@ -36,17 +38,20 @@ rule build_report:
             caption="../report/page.rst",
             category="report",
         ),
+        time_used="results/{study}/tables/time_used.csv",
         record="results/{study}/records/build_report/report.json",
     log:
         "results/{study}/logs/build_report/report.log",
     benchmark:
         "results/{study}/benchmarks/build_report/report.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
         control=CONTROL.model_dump(mode="json") if CONTROL else None,
@@ -68,12 +73,14 @@ rule log_report:
         "results/{study}/logs/log_report/report.log",
     benchmark:
         "results/{study}/benchmarks/log_report/report.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     message:
         "Sending the report of study {wildcards.study} to MLflow"
     script:
