@@ -113,6 +113,10 @@ class ResultsFolder:
         return read_json(path)["steps"]
 
     def records(self) -> list[dict[str, Any]]:
-        """What every job noted, in the order of their start."""
-        found = [read_json(path) for path in sorted((self.folder / "records").glob("*/*.json"))]
+        """What every job noted that the report tells of, in the order of their start.
+
+        The record of an earlier report is none of them: the same results must give the same page.
+        """
+        paths = sorted((self.folder / "records").glob("*/*.json"))
+        found = [read_json(path) for path in paths if path.parent.name != "build_report"]
         return sorted(found, key=lambda record: str(record.get("started_at", "")))
