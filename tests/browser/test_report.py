@@ -293,4 +293,7 @@ def test_print_has_no_controls_and_light_paper(visit):
     page.emulate_media(media="print")
     assert page.locator("nav:visible, button[data-figure]:visible, .bar:visible").count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    # A head that holds a button is not repeated on the pages of a long table.
+    buttons = page.locator("thead button").evaluate_all("all => all.map(one => getComputedStyle(one).display)")
+    assert set(buttons) == {"contents"}
     assert page.pdf(format="A4").startswith(b"%PDF")
