@@ -38,8 +38,11 @@ class ResultsFolder:
 
     def judged_sites_with(self, table: str) -> list[tuple[str, str]]:
         """Those of them that have CCTA findings."""
-        sites = self.study.sites
-        return [(site, title) for site, title in self.sites_with(table) if sites[site].tables.ccta is not None]
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.ccta is not None]
+
+    def followed_sites_with(self, table: str) -> list[tuple[str, str]]:
+        """Those of them whose patients are followed up."""
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.follow_up is not None]
 
     def table(
         self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
@@ -125,6 +128,10 @@ class ResultsFolder:
         return f"cohort/{site}.flow.json", "admit_ecgs"
 
     def records(self) -> list[dict[str, Any]]:
-        """What every job noted, in the order of their start."""
-        found = [read_json(path) for path in sorted((self.folder / "records").glob("*/*.json"))]
+        """What every job noted that the report tells of, in the order of their start.
+
+        The record of an earlier report is none of them: the same results must give the same page.
+        """
+        paths = sorted((self.folder / "records").glob("*/*.json"))
+        found = [read_json(path) for path in paths if path.parent.name != "build_report"]
         return sorted(found, key=lambda record: str(record.get("started_at", "")))
