@@ -48,7 +48,7 @@ def test_a_figure_a_table_and_a_flow_link_to_their_run(study, results, record):
     )
     figure = page[page.index("roc_internal.svg") :]
     assert sources(figure)[0].startswith(made)
-    assert sum(link.format("run-a") in text for text in sources(page)) == 1
+    assert sum(link.format("run-a") in text for text in sources(page)) == 2, "the diagram and its table"
     assert "Runs in MLflow" in page
     assert "https://mlflow.example.org/#/experiments/4/runs/all" in page
 
