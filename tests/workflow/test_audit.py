@@ -67,7 +67,7 @@ def test_one_byte_of_any_artefact_is_found(audited):
     assert len(chosen) > 30
     missed = []
     for path in chosen + recordings + sorted((audited / "small/sites").rglob("*.csv")):
-        before = path.read_bytes()
+        before, times = path.read_bytes(), path.stat()
         flipped = bytearray(before)
         flipped[len(before) // 2] ^= 1
         path.write_bytes(flipped)
@@ -79,6 +79,8 @@ def test_one_byte_of_any_artefact_is_found(audited):
             # What verification itself rests on.
             missed += [] if path.name in str(error) else [path]
         path.write_bytes(before)
+        # Snakemake goes by times, and other tests look at this study too.
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert missed == []
 
 
