@@ -56,3 +56,17 @@ def save(figure: Figure, svg: str | Path) -> None:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
         with replacing(svg.with_suffix(".png")) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+PAGE_SUFFIXES = (".pdf", ".svg", ".png")
+
+
+def save_page(figure: Figure, path: str | Path) -> None:
+    """Write one file in the format of its suffix, one of PAGE_SUFFIXES (.png: 300 dpi), without date and program."""
+    metadata = {
+        ".svg": {"Date": None, "Creator": None},
+        ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+        ".png": {"Software": None},
+    }[Path(path).suffix]
+    with mpl.rc_context(STYLE), replacing(path) as temporary:
+        figure.savefig(temporary, metadata=metadata)

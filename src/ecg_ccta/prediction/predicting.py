@@ -48,6 +48,11 @@ def predict_ensemble(models: Sequence[FoldModel], store: Store, cohort: pd.DataF
     _require_one_per_fold(models)
     rows = np.arange(len(cohort))
     logits = np.mean([_calibrated_logits(model, store, rows) for model in models], axis=0)
+    return ensemble_table(cohort, logits)
+
+
+def ensemble_table(cohort: pd.DataFrame, logits: np.ndarray) -> pd.DataFrame:
+    """tables.PREDICTIONS with fold -1 of the mean calibrated logits (n, 4) of n ECGs with ecg_id and patient_id."""
     return _long(cohort, logits, np.full(len(cohort), ENSEMBLE))
 
 

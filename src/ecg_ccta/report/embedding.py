@@ -35,8 +35,13 @@ def image_uri(svg: Path) -> str:
     file = svg if not svg.exists() or svg.stat().st_size <= LARGEST_SVG else svg.with_suffix(".png")
     if not file.exists():
         raise StudyError(f"{file}: the report needs this figure; run the rule that draws it")
-    kind = "image/svg+xml" if file.suffix == ".svg" else "image/png"
-    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode('ascii')}"
+    return file_uri(file)
+
+
+def file_uri(image: Path) -> str:
+    """An SVG or PNG, whatever its size, as a data URI."""
+    kind = "image/svg+xml" if image.suffix == ".svg" else "image/png"
+    return f"data:{kind};base64,{base64.b64encode(image.read_bytes()).decode('ascii')}"
 
 
 def download(csv: Path) -> Download:

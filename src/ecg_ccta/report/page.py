@@ -13,6 +13,7 @@ from ecg_ccta.report.events import cumulative_events
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
+from ecg_ccta.report.individual import individual
 from ecg_ccta.report.leakage import leakage
 from ecg_ccta.report.logits import logits
 from ecg_ccta.report.methods import methods
@@ -64,6 +65,7 @@ def build_report(
         cumulative_events(results),
         waveforms(results),
         analyses.attribution(results),
+        individual(results),
         logits(results),
         analyses.planted(results),
         sample_size(results),
