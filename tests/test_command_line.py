@@ -80,7 +80,7 @@ def ours(project) -> Path:
 
 def test_help_teaches_the_three_commands_and_the_way_to_a_study():
     text = words(ecg_ccta("--help").output)
-    for part in ("snakemake --cores all", "check", "sync", "pseudonym", "before anything runs"):
+    for part in ("snakemake --cores all", "check", "sync", "pseudonym", "explain", "before anything runs"):
         assert part in text
 
 
@@ -90,6 +90,10 @@ def test_help_teaches_the_three_commands_and_the_way_to_a_study():
         ("check", ("negative control", "hospital export", "studies/hospital.yaml")),
         ("sync", ("MLflow", "nothing is sent twice", "MLFLOW_TRACKING_URI", "results/mlflow.db")),
         ("pseudonym", ("pseudonym", "secret key", "patient or ecg")),
+        (
+            "explain",
+            ("WFDB", "any hospital", "to scale when printed", "refused with the reason", "research only", ".pdf"),
+        ),
     ],
 )
 def test_help_of_a_command(command, parts):
@@ -259,3 +263,12 @@ def test_sync_of_a_study_that_did_not_run(project):
     result = ecg_ccta("sync", "mine")
     assert result.exit_code == 1
     assert "results/mine/tracking.json: missing; run the study to its end first" in result.stderr
+
+
+def test_explain_says_what_is_missing_of_a_study():
+    result = ecg_ccta("explain", "nothing")
+    assert result.exit_code == 1
+    assert "results/default/config.json: missing; run the study default to its end first" in result.stderr
+    result = ecg_ccta("explain", "nothing", "--output", "page.doc")
+    assert result.exit_code == 1
+    assert "ends with .pdf, .svg, .png" in result.stderr

@@ -122,7 +122,7 @@ def predictions_of(signals: np.ndarray, models: list[FoldModel], folds: list[int
 
 
 def test_only_the_network_that_never_saw_the_patient_explains_or_all_where_none_did(make_ecg):
-    signals = np.stack([make_ecg(st_v2=0.3, seed=i) for i in range(4)])
+    signals = np.stack([make_ecg(st_v2=0.5 * (i < 2), seed=i) for i in range(4)])
     models = [model(0, 1.0), model(1, -1.0)]
     cohort = cohort_of(signals)
     chosen = pd.DataFrame({"ecg_id": ["e0", "e1"], "vessel": "LAD"})
