@@ -30,4 +30,4 @@ rule all:
     default_target: True
     input:
         f"results/{STUDY.study}/report/index.html",
-        f"results/{STUDY.study}/tracking.json",
+        f"results/{STUDY.study}/report_tracking.json",

@@ -59,7 +59,10 @@ def finished(tmp_path, study, make_ecg):
 @pytest.fixture
 def write(tmp_path, make_ecg):
     def write(name: str = "Smith-John-4711", leads: tuple = LEADS, seconds: float = 10) -> str:
-        ecg = make_ecg(st_v2=0.3, seed=7)[: len(leads), : round(500 * seconds)].T / 1000
+        ecg = make_ecg(st_v2=0.3, seed=7) / 1000
+        one, two = ecg[:2].copy()
+        ecg[2:6] = two - one, -(one + two) / 2, one - two / 2, two - one / 2
+        ecg = ecg[: len(leads), : round(500 * seconds)].T
         wfdb.wrsamp(name, 500, ["mV"] * len(leads), list(leads), ecg, fmt=["16"] * len(leads), write_dir=str(tmp_path),
                     comments=["Patient: John Smith"])  # fmt: skip
         return tmp_path / name

@@ -45,12 +45,14 @@ rule compare_waveforms:
         "results/{study}/logs/compare_waveforms/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_waveforms/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         explanation=settings("explanation"),
         evaluation=settings("evaluation"),
@@ -86,8 +88,8 @@ rule attribute_waveforms:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(120),
     params:
         explanation=settings("explanation"),
     message:
@@ -116,8 +118,8 @@ rule explain_ecgs:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing(3000),
+        runtime=growing(120),
     params:
         site=site_settings,
         title=title_of,
@@ -152,12 +154,14 @@ rule explain_logits:
         "results/{study}/logs/explain_logits/{site}.log",
     benchmark:
         "results/{study}/benchmarks/explain_logits/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -171,6 +175,7 @@ rule compare_with_truth:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
+        follow_up="results/{study}/cohort/{site}.follow_up.parquet",
         truth_table="results/{study}/truth/{site}.parquet",
         truth_json="results/{study}/truth/{site}.json",
         curves=waveform_curves_of,
@@ -180,6 +185,8 @@ rule compare_with_truth:
         recovery="results/{study}/tables/recovery_{site}.csv",
         planted_regions="results/{study}/tables/planted_regions_{site}.csv",
         planted="results/{study}/tables/planted_{site}.csv",
+        hazards="results/{study}/tables/planted_hazards_{site}.csv",
+        separation="results/{study}/tables/oracle_separation_{site}.csv",
         figure_svg=report(
             "results/{study}/figures/planted_{site}.svg",
             caption="../report/planted.rst",
@@ -187,20 +194,30 @@ rule compare_with_truth:
             subcategory="figures",
         ),
         figure_png="results/{study}/figures/planted_{site}.png",
+        hazards_svg=report(
+            "results/{study}/figures/planted_hazards_{site}.svg",
+            caption="../report/planted_hazards.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        hazards_png="results/{study}/figures/planted_hazards_{site}.png",
         record="results/{study}/records/compare_with_truth/{site}.json",
     log:
         "results/{study}/logs/compare_with_truth/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_with_truth/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         site=site_settings,
         evaluation=settings("evaluation"),
+        follow_up=settings("follow_up"),
         seed=seed,
     message:
         "Comparing site {wildcards.site} with what was planted"

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ecg_ccta.explanation.logit_figure import strongest
 from ecg_ccta.explanation.logits import BLOCKS, BOTH, FOLDS, MEASUREMENTS, REFITS
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 
@@ -14,25 +14,19 @@ STRONGEST = 5
 
 def logits(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site in results.study.sites:
-        if not results.has("logit_r2", site):
-            continue
-        title = results.title(site)
+    for site, title in results.sites_with("logit_r2"):
         r2 = results.table("logit_r2", site, ("vessel", "predictors", "r2", "lower", "upper", "patients", "note"))
         groups = results.table("logit_groups", site, ("vessel", "group", "r2_lost", "lower", "upper", "note"))
         coefficients = results.table(
             "logit_coefficients", site, ("vessel", "label", "coefficient", "lower", "upper", "selected", "note")
         )
-        if results.has_figure(f"logits_{site}"):
-            blocks.append(
-                Figure(
-                    f"Measurements that explain the logits, {title}",
-                    "Bars per vessel: the largest standardised coefficients, and the R² lost without a group.",
-                    results.figure(f"logits_{site}"),
-                    sentence(r2, groups, coefficients),
-                    [results.download("logit_coefficients", site), results.download("logit_groups", site)],
-                )
-            )
+        blocks += results.drawn(
+            f"logits_{site}",
+            f"Measurements that explain the logits, {title}",
+            "Bars per vessel: the largest standardised coefficients, and the R² lost without a group.",
+            sentence(r2, groups, coefficients),
+            [results.download("logit_coefficients", site), results.download("logit_groups", site)],
+        )
         blocks += [_explained(results, site, r2), _strongest(results, site, coefficients)]
     return Section("logits", "What measurements explain", blocks) if blocks else None
 

@@ -1,5 +1,7 @@
 """Reading a study's results: which files the report needs, and which are there."""
 
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,11 @@ import pandas as pd
 
 from ecg_ccta.config import Study
 from ecg_ccta.errors import StudyError
-from ecg_ccta.files import read_json
-from ecg_ccta.report.embedding import Download, download, image_uri
+from ecg_ccta.files import read_json, sha256_json
+from ecg_ccta.report.blocks import Figure
+from ecg_ccta.report.embedding import Download, Source, download, image_uri
+from ecg_ccta.tracking.sent import read_tracking
+from ecg_ccta.tracking.store import page_of_run
 
 
 class ResultsFolder:
@@ -26,6 +31,15 @@ class ResultsFolder:
 
     def has(self, table: str, site: str | None = None) -> bool:
         return self.path(table, site).exists()
+
+    def sites_with(self, table: str) -> list[tuple[str, str]]:
+        """(key, title) of the sites that have a table, in the study's order."""
+        return [(site, self.title(site)) for site in self.study.sites if self.has(table, site)]
+
+    def judged_sites_with(self, table: str) -> list[tuple[str, str]]:
+        """Those of them that have CCTA findings."""
+        sites = self.study.sites
+        return [(site, title) for site, title in self.sites_with(table) if sites[site].tables.ccta is not None]
 
     def table(
         self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
@@ -51,7 +65,22 @@ class ResultsFolder:
         return found.assign(note=found["note"].fillna("").astype(str)) if "note" in found and not words else found
 
     def download(self, table: str, site: str | None = None) -> Download:
-        return download(self.path(table, site))
+        path = self.path(table, site)
+        return replace(download(path), source=self.sources.get(path.relative_to(self.folder).as_posix()))
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """File, relative to the study's folder, -> the job that made it."""
+        path = self.folder / "tracking.json"
+        tracking = read_tracking(path) if path.exists() else {}
+        found = {}
+        for record in self.records():
+            run_id = tracking.get("runs", {}).get(record.get("job"))
+            page = page_of_run(tracking, run_id) if run_id else None
+            source = Source(str(record["rule"]), str(record.get("job")), sha256_json(record), page)
+            prefix = f"results/{self.study.study}/"
+            found |= {name.removeprefix(prefix): source for name in record.get("outputs") or {}}
+        return found
 
     def first_download(self, site: str, *names: str) -> list[Download]:
         """The first of the tables that exists: a figure's own numbers, or else the summary they are part of."""
@@ -63,6 +92,13 @@ class ResultsFolder:
     def figure(self, name: str) -> str:
         """A figure as data URI."""
         return image_uri(self.folder / "figures" / f"{name}.svg")
+
+    def drawn(self, name: str, caption: str, alt: str, says: str, downloads: list[Download]) -> list[Figure]:
+        """A figure as a block with its words and numbers, or nothing where it was not drawn."""
+        if not self.has_figure(name):
+            return []
+        source = self.sources.get(f"figures/{name}.svg")
+        return [Figure(caption, alt, self.figure(name), says, downloads, file=name, source=source)]
 
     def flow(self, site: str) -> list[dict[str, Any]]:
         """Steps of the inclusion flow: {"label", "ecgs", "patients"} or {"excluded", "ecgs"}."""

@@ -5,7 +5,7 @@ import pandas as pd
 from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, DELONG, rows_of
 from ecg_ccta.evaluation.recalibration import AS_PREDICTED, INTERCEPT, LOGISTIC
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Heading, Section, Table
+from ecg_ccta.report.blocks import Heading, Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
@@ -26,16 +26,13 @@ def _discrimination(results: ResultsFolder, site: str) -> list:
     title = results.title(site)
     found = results.table("discrimination", site, ("vessel", *COLUMNS))
     blocks: list = []
-    if results.has_figure(f"roc_{site}"):
-        blocks.append(
-            Figure(
-                f"Receiver operating characteristic curves, {title}",
-                f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
-                results.figure(f"roc_{site}"),
-                sentences.auc_range(rows_of(found, "AUC", CLUSTERED)),
-                results.first_download(site, "roc", "discrimination"),
-            )
-        )
+    blocks += results.drawn(
+        f"roc_{site}",
+        f"Receiver operating characteristic curves, {title}",
+        f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
+        sentences.auc_range(rows_of(found, "AUC", CLUSTERED)),
+        results.first_download(site, "roc", "discrimination"),
+    )
     rows = []
     for vessel, cells in found.groupby("vessel", sort=False):
         first = cells.iloc[0]
@@ -72,19 +69,16 @@ def _calibration(results: ResultsFolder, site: str) -> list:
     title = results.title(site)
     summary = results.table("calibration_summary", site, ("vessel", *COLUMNS))
     blocks: list = []
-    if results.has_figure(f"calibration_{site}"):
-        blocks.append(
-            Figure(
-                f"Calibration, {title}",
-                f"Observed share of events against predicted probability, by vessel, in {title}.",
-                results.figure(f"calibration_{site}"),
-                sentences.calibration(rows_of(summary, "slope")),
-                [
-                    *results.first_download(site, "calibration_curve"),
-                    *results.first_download(site, "calibration", "calibration_summary"),
-                ],
-            )
-        )
+    blocks += results.drawn(
+        f"calibration_{site}",
+        f"Calibration, {title}",
+        f"Observed share of events against predicted probability, by vessel, in {title}.",
+        sentences.calibration(rows_of(summary, "slope")),
+        [
+            *results.first_download(site, "calibration_curve"),
+            *results.first_download(site, "calibration", "calibration_summary"),
+        ],
+    )
     measures = {"intercept": 2, "slope": 2, "Brier": 4, "scaled Brier": 3, "ICI": 3, "E50": 3, "E90": 3}
     rows = []
     for vessel, cells in summary.groupby("vessel", sort=False):
@@ -115,15 +109,15 @@ def _calibration(results: ResultsFolder, site: str) -> list:
 
 
 def _recalibration(results: ResultsFolder, site: str) -> list:
-    if not (results.has("recalibrated_summary", site) and results.has_figure(f"recalibrated_{site}")):
+    if not results.has("recalibrated_summary", site):
         return []
     title = results.title(site)
     summary = results.table("recalibrated_summary", site, ("vessel", "predictions", *COLUMNS))
     return [
-        Figure(
+        *results.drawn(
+            f"recalibrated_{site}",
             f"Recalibrated, cross-fitted, {title}",
             f"Calibration curves as predicted and after two kinds of recalibration, by vessel, in {title}.",
-            results.figure(f"recalibrated_{site}"),
             _recalibrated_sentence(rows_of(summary, "ICI")),
             [
                 results.download("recalibrated_summary", site),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
@@ -14,10 +14,7 @@ STRONGEST = 5
 
 def waveforms(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site in results.study.sites:
-        if not results.has("waveforms", site):
-            continue
-        title = results.title(site)
+    for site, title in results.sites_with("waveforms"):
         found = results.table(
             "waveforms", site, ("vessel", "lead", "segment", "difference_mv", "lower", "upper", "t", "q_value", "note")
         )
@@ -27,18 +24,13 @@ def waveforms(results: ResultsFolder) -> Section | None:
             ("vessel", "lead", "from_ms", "to_ms", "mass", "difference_mv", "p_value", "permutations", "note"),
         )
         for vessel in VESSELS:
-            if results.has_figure(f"waveforms_{vessel}_{site}"):
-                blocks.append(
-                    Figure(
-                        f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
-                        f"Twelve panels, one per lead: mean beat of high-risk and low-risk ECGs for {vessel}.",
-                        results.figure(f"waveforms_{vessel}_{site}"),
-                        sentences.waveform(
-                            vessel, found[found["vessel"] == vessel], clusters[clusters["vessel"] == vessel]
-                        ),
-                        results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
-                    )
-                )
+            blocks += results.drawn(
+                f"waveforms_{vessel}_{site}",
+                f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
+                f"Twelve panels, one per lead: mean beat of high-risk and low-risk ECGs for {vessel}.",
+                sentences.waveform(vessel, found[found["vessel"] == vessel], clusters[clusters["vessel"] == vessel]),
+                results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
+            )
         blocks.append(_clusters(results, site, clusters))
         groups = []
         for vessel, cells in found.groupby("vessel", sort=False):

@@ -46,10 +46,19 @@ def clean_recording(path: Path | None, quality: Quality, folder: str | Path | No
     if ecg.shape[1] < round(SECONDS * rate):
         return CleanRecording("too short", source_rate=rate)
     raw = resample(ecg, rate, SAMPLING_RATE)[:, :SAMPLES]
+    reason, microvolts, noisy_leads = clean_or_refuse(raw, quality)
+    return CleanRecording(reason, None if microvolts is None else raw, microvolts, noisy_leads, rate)
+
+
+def clean_or_refuse(raw: np.ndarray, quality: Quality) -> tuple[str | None, np.ndarray | None, str]:
+    """What becomes of a raw ECG (12, 5000) in mV at 500 Hz: the reason to exclude it, or int16 microvolts (12, 5000).
+
+    The third is the leads that are noisy, saturated or flat, as `quality.assess` names them.
+    """
     reason, noisy_leads = assess(raw, quality)
     if reason is not None:
-        return CleanRecording(reason, noisy_leads=noisy_leads, source_rate=rate)
+        return reason, None, noisy_leads
     microvolts = np.rint(clean(raw, SAMPLING_RATE) * 1000)
     if np.abs(microvolts).max() > LARGEST_MICROVOLTS:
-        return CleanRecording("amplitude out of range", noisy_leads=noisy_leads, source_rate=rate)
-    return CleanRecording(None, raw, microvolts.astype(np.int16), noisy_leads, rate)
+        return "amplitude out of range", None, noisy_leads
+    return None, microvolts.astype(np.int16), noisy_leads
