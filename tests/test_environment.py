@@ -116,8 +116,8 @@ def test_every_figure_has_a_caption_and_its_png(name):
 def test_memory_and_run_time_grow_on_retry(name):
     """A cluster ends a job at its limits; the next attempt must ask for more."""
     resources = dict(re.findall(r"(\w+)=(.+?),\n", RULES[name]["resources"] + "\n"))
-    assert re.fullmatch(r"growing(_with_input)?\(\d+\)", resources["mem_mb"])
-    assert re.fullmatch(r"growing\(\d+\)", resources["runtime"])
+    assert re.fullmatch(r"growing(_with_input)?\(\d+\)", resources["mem_mb"]), "write mem_mb=growing(MEGABYTES)"
+    assert re.fullmatch(r"growing\(\d+\)", resources["runtime"]), "write runtime=growing(MINUTES)"
 
 
 def test_what_trains_or_predicts_asks_for_its_gpus():

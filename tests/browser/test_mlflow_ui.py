@@ -121,7 +121,10 @@ def test_a_figure_is_seen(run_page):
 
 
 def test_the_code_of_a_run_is_read(run_page):
-    page = run_page("validate ours", "/artifacts/code/validate.py")
+    page = run_page("validate ours")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="workflow/scripts/validate.py").click()
+    page = opened.value
     expect(page.get_by_text("the code of validate")).to_be_visible(timeout=PATIENCE)
 
 

@@ -298,7 +298,10 @@ def test_calibration_of_normal_ecgs_is_told_by_the_slope_alone(page):
 
 
 def test_the_same_results_give_the_same_page(study, results):
-    assert build_report(study, results) == build_report(study, results)
+    first = build_report(study, results)
+    own = results / "records/build_report/report.json"
+    write_json(own, {"rule": "build_report", "job": "build_report", "seconds": 3.0, "outputs": {}})
+    assert build_report(study, results) == first
 
 
 def test_every_vessel_is_in_the_waveform_section(page):

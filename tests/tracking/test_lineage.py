@@ -33,7 +33,10 @@ def test_tags_name_run_ids_in_both_directions(contents):
     assert tags["split a"]["ecg_ccta.downstream"] == "id-t id-p"
     assert tags["validate a"]["ecg_ccta.upstream"] == ""
     note = tags["predict a"]["mlflow.note.content"]
-    assert note.startswith("Made from [train a](#/experiments/1/runs/id-t), [split a](#/experiments/1/runs/id-s).")
+    assert note.startswith(
+        "Made by [workflow/scripts/predict.py](#/experiments/1/runs/id-p/artifacts/predict.py) from "
+        "[train a](#/experiments/1/runs/id-t), [split a](#/experiments/1/runs/id-s).\n"
+    )
     assert "| `m` | `2` | [train a](#/experiments/1/runs/id-t) |" in note
     assert "| `gone` | `missing` |  |" in note
     assert "[the study](#/experiments/1/runs/parent)" in note

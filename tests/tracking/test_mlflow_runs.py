@@ -81,12 +81,11 @@ def assert_complete(sent: Tracking, records: list[Path], uri: str) -> None:
     loss = client.get_metric_history(sent.facts["runs"]["finetune fold0"], "loss")
     assert sorted((metric.step, metric.value) for metric in loss) == [(0, 0.7), (1, 0.5), (2, 0.4)]
     expected = {
-        "admit_ecgs ours": {"record.json", "ours.log", "ours.flow.json", "table1_ours.csv"},
-        "finetune fold0": {"record.json", "fold0.log"},
-        "validate ours": {"record.json", "ours.log", "roc.csv", "roc.svg", "roc.png"},
+        "admit_ecgs ours": {"record.json", "admit_ecgs.py", "ours.log", "ours.flow.json", "table1_ours.csv"},
+        "finetune fold0": {"record.json", "finetune.py", "fold0.log"},
+        "validate ours": {"record.json", "validate.py", "ours.log", "roc.csv", "roc.svg", "roc.png"},
     }
-    assert {job: artefacts(run_id, uri) - {"code"} for job, run_id in sent.facts["runs"].items()} == expected
-    assert artefacts(sent.facts["runs"]["validate ours"], uri, "code") == {"code/validate.py"}
+    assert {job: artefacts(run_id, uri) for job, run_id in sent.facts["runs"].items()} == expected
 
 
 def test_one_parent_and_one_child_per_record(study):
@@ -171,7 +170,7 @@ def test_a_study_may_have_the_name_of_a_folder_with_patients(study):
         output.write_text("x")
     path.write_text(json.dumps({**content, "outputs": {str(output): "0" for output in outputs}}))
     sent = send_records({**STUDY, "study": "risk"}, [path], RESULTS.resolve())
-    assert artefacts(sent.facts["runs"]["validate ours"]) == {"record.json", "ours.log", "auc.csv", "code"}
+    assert artefacts(sent.facts["runs"]["validate ours"]) == {"record.json", "ours.log", "auc.csv", "validate.py"}
 
 
 def test_a_result_that_is_gone_is_said(study, caplog):

@@ -4,6 +4,7 @@ The processes are `ecg-ccta sync`, as a user starts it.
 """
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -62,7 +63,7 @@ def assert_exactly_once(uri: str, studies: list[str]) -> None:
         linked = run.data.tags["ecg_ccta.upstream"].split() + run.data.tags["ecg_ccta.downstream"].split()
         assert set(linked) <= {other.info.run_id for other in children}, "no link to a run that is gone"
         names = {item.path for item in client.list_artifacts(run.info.run_id)}
-        assert {"record.json", "code"} <= names
+        assert {"record.json", f"{run.data.tags['rule']}.py"} <= names
 
 
 @pytest.fixture
@@ -124,6 +125,16 @@ def test_a_server_that_is_down_costs_seconds_and_gets_everything_later(
         assert_exactly_once(uri, ["default"])
     assert not (results / "mlflow-artifacts").exists(), "the server keeps the artefacts"
     assert list((tmp_path / "artefacts").rglob("roc.svg"))
+
+
+def test_a_server_that_takes_calls_and_never_answers_costs_seconds(study, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:s3cret@127.0.0.1:{mute.getsockname()[1]}")
+        started = time.monotonic()
+        postponed = send_or_postpone({"study": "default"}, study, Path("results").resolve())
+    assert time.monotonic() - started < 15
+    assert "timed out" in postponed.facts["reason"]
+    assert "s3cret" not in str(postponed.facts)
 
 
 def test_a_server_that_dies_while_it_is_sent_to(tmp_path, make_study, log, mlflow_server, free_port):

@@ -60,6 +60,16 @@ def test_one_byte_of_any_file_is_found(results):
     assert verify("default", results).differences == []
 
 
+@pytest.mark.parametrize("damage", ['"oetputs": {', '"outputs": [{', '"outputs": {{'])
+def test_a_record_that_is_none_any_more_is_named(results, damage):
+    record = results / "default/records/validate/ours.json"
+    record.write_text(record.read_text().replace('"outputs": {', damage))
+    differences = verify("default", results).differences
+    assert {"results/default/records/validate/ours.json"} == {
+        item.file for item in differences if item.kind == "changed"
+    }
+
+
 def test_a_difference_names_both_hashes_and_the_rule(results):
     table = results / "default/tables/roc.csv"
     before = sha256(table)

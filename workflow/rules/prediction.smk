@@ -37,6 +37,8 @@ rule package_ensemble:
         "results/{study}/logs/package_ensemble/ensemble.log",
     benchmark:
         "results/{study}/benchmarks/package_ensemble/ensemble.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1

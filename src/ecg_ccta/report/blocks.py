@@ -71,6 +71,7 @@ class Flow:
     height: float
     says: str
     kind: str = "flow"
+    source: Source | None = None
 
 
 @dataclass(frozen=True)

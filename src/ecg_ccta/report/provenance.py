@@ -10,6 +10,7 @@ from ecg_ccta.report.blocks import Code, Folded, Section, Table
 from ecg_ccta.report.formatting import count, listed
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.time_used import time_used
+from ecg_ccta.tracking.store import page_of_run
 
 
 def provenance(results: ResultsFolder) -> Section:
@@ -20,6 +21,7 @@ def provenance(results: ResultsFolder) -> Section:
         ["Study", study.study],
         ["Code (git commit)", listed(commits) or "no job has left a record"],
         ["Configuration (SHA-256)", sha256_json(study.model_dump(mode="json"))],
+        ["Runs in MLflow", _runs(results.tracking)],
         *([f"Seed of {what}", str(seed)] for what, seed in _seeds(study).items()),
     ]
     blocks: list = [
@@ -35,6 +37,12 @@ def provenance(results: ResultsFolder) -> Section:
                 table = Table(f"SHA-256 of {title}", ["File", "SHA-256"], [("", rows)])
                 blocks.append(Folded(f"Hashes of {count(len(rows))} {title}", [table]))
     return Section("provenance", "Provenance", blocks)
+
+
+def _runs(tracking: dict[str, Any]) -> str:
+    if tracking.get("status") != "sent":
+        return "not sent yet: ecg-ccta sync"
+    return page_of_run(tracking, tracking["parent_run_id"]) or tracking["parent_run_id"]
 
 
 def _seeds(study: Study) -> dict[str, int]:

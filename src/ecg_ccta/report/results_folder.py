@@ -38,8 +38,11 @@ class ResultsFolder:
 
     def judged_sites_with(self, table: str) -> list[tuple[str, str]]:
         """Those of them that have CCTA findings."""
-        sites = self.study.sites
-        return [(site, title) for site, title in self.sites_with(table) if sites[site].tables.ccta is not None]
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.ccta is not None]
+
+    def followed_sites_with(self, table: str) -> list[tuple[str, str]]:
+        """Those of them whose patients are followed up."""
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.follow_up is not None]
 
     def table(
         self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
@@ -69,12 +72,19 @@ class ResultsFolder:
         return replace(download(path), source=self.sources.get(path.relative_to(self.folder).as_posix()))
 
     @cached_property
+    def tracking(self) -> dict[str, Any]:
+        """Where the runs are; empty before anything was sent or put off."""
+        path = self.folder / "tracking.json"
+        return read_tracking(path) if path.exists() else {}
+
+    @cached_property
     def sources(self) -> dict[str, Source]:
         """File, relative to the study's folder, -> the job that made it."""
-        path = self.folder / "tracking.json"
-        tracking = read_tracking(path) if path.exists() else {}
-        found = {}
+        tracking, found = self.tracking, {}
         for record in self.records():
+            if record["rule"] == "build_report":
+                # Of an earlier report; this one's own record comes after it.
+                continue
             run_id = tracking.get("runs", {}).get(record.get("job"))
             page = page_of_run(tracking, run_id) if run_id else None
             source = Source(str(record["rule"]), str(record.get("job")), sha256_json(record), page)
@@ -102,14 +112,26 @@ class ResultsFolder:
 
     def flow(self, site: str) -> list[dict[str, Any]]:
         """Steps of the inclusion flow: {"label", "ecgs", "patients"} or {"excluded", "ecgs"}."""
-        path, rule = self.folder / "cohort" / f"{site}.flow.json", "admit_ecgs"
-        if site == self.study.intermediate_site:
-            path, rule = self.folder / "intermediate" / "flow.json", "finetune_intermediate"
+        name, rule = self._flow_file(site)
+        path = self.folder / name
         if not path.exists():
             raise StudyError(f"{path}: the report needs the inclusion flow; run {rule}")
         return read_json(path)["steps"]
 
+    def flow_source(self, site: str) -> Source | None:
+        return self.sources.get(self._flow_file(site)[0])
+
+    def _flow_file(self, site: str) -> tuple[str, str]:
+        """A site's flow, relative to the study's folder, and the rule that makes it."""
+        if site == self.study.intermediate_site:
+            return "intermediate/flow.json", "finetune_intermediate"
+        return f"cohort/{site}.flow.json", "admit_ecgs"
+
     def records(self) -> list[dict[str, Any]]:
-        """What every job noted, in the order of their start."""
-        found = [read_json(path) for path in sorted((self.folder / "records").glob("*/*.json"))]
+        """What every job noted that the report tells of, in the order of their start.
+
+        The record of an earlier report is none of them: the same results must give the same page.
+        """
+        paths = sorted((self.folder / "records").glob("*/*.json"))
+        found = [read_json(path) for path in paths if path.parent.name != "build_report"]
         return sorted(found, key=lambda record: str(record.get("started_at", "")))

@@ -22,7 +22,7 @@ def serve_local(results: Path, port: int) -> subprocess.Popen:
         raise StudyError(f"{results / 'mlflow.db'}: missing; run a study first")
     relocate(results)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", local_uri(results)]
+    command += ["--uvicorn-opts", "--log-level warning", "--backend-store-uri", local_uri(results)]
     command += ["--artifacts-destination", (results / "mlflow-artifacts").as_uri()]
     # Without helper processes for language models it starts sooner; nobody is told of its use.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}

@@ -45,7 +45,8 @@ def lineage_tags(
             after[job].append(content["job"])
         for item in content["inputs"].items():
             users.setdefault(item, []).append(content["job"])
-    links = {job: f"[{job}](#/experiments/{experiment_id}/runs/{run_id})" for job, run_id in runs.items()}
+    pages = {job: f"#/experiments/{experiment_id}/runs/{run_id}" for job, run_id in runs.items()}
+    links = {job: f"[{job}]({page})" for job, page in pages.items()}
     study = f"[the study](#/experiments/{experiment_id}/runs/{parent_id})"
     tags = {}
     for content in contents:
@@ -53,7 +54,7 @@ def lineage_tags(
         tags[job] = {
             "ecg_ccta.upstream": _ids(before[job], runs),
             "ecg_ccta.downstream": _ids(after[job], runs),
-            "mlflow.note.content": _note(content, before[job], made, users, links, study),
+            "mlflow.note.content": _note(content, pages[job], before[job], made, users, links, study),
         }
     return tags
 
@@ -76,6 +77,7 @@ def _ids(jobs: Sequence[str], runs: Mapping[str, str]) -> str:
 
 def _note(
     content: Mapping[str, Any],
+    page: str,
     before: Sequence[str],
     made: Mapping[tuple[str, str], str],
     users: Mapping[tuple[str, str], list[str]],
@@ -83,11 +85,12 @@ def _note(
     study: str,
 ) -> str:
     # MLflow folds a long description, so what most readers look for comes first.
+    script = f"{content['rule']}.py"
     sources = ", ".join(links[job] for job in before if job in links) or "no other job's results"
     text = (
-        f"Made from {sources}.\n\n"
-        f"Job `{content['job']}` of {study}; code: `workflow/scripts/{content['rule']}.py` (artefact `code`) at commit "
-        f"`{content['git_commit']}`. Full hashes are in the tags and in `record.json`.\n"
+        f"Made by [workflow/scripts/{script}]({page}/artifacts/{script}) from {sources}.\n\n"
+        f"Job `{content['job']}` of {study}, at commit `{content['git_commit']}`. Full hashes are in the tags and in "
+        "`record.json`.\n"
     )
     inputs = [(path, digest, [made[path, digest]] if (path, digest) in made else []) for path, digest in
               content["inputs"].items()]  # fmt: skip

@@ -21,7 +21,7 @@ from ecg_ccta.tracking.sent import Tracking
 from ecg_ccta.tracking.store import connect, experiment_of, sending, tracking_uri, without_password
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run, RunTag
     from mlflow.tracking import MlflowClient
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def _finish_parent(client: "MlflowClient", parent_id: str, parameters: dict, con
     run = client.get_run(parent_id)
     finished = max(_milliseconds(content["finished_at"]) for content in contents)
     if "ecg_ccta.described" not in run.data.tags:
-        _log_parameters(client, parent_id, parameters)
+        _log_values(client, parent_id, parameters)
         client.log_dict(parent_id, parameters, "config.json")
         client.set_tag(parent_id, "ecg_ccta.described", "true")
     for content in contents:
@@ -216,19 +216,15 @@ def _send(
     run = client.create_run(experiment_id, start_time=_milliseconds(content["started_at"]), tags=tags)
     run_id = run.info.run_id
     hashes = [RunTag(re.sub(r"[^\w\-. /]", "_", name), value) for name, value in hash_tags(content).items()]
-    for i in range(0, len(hashes), 100):
-        client.log_batch(run_id, tags=hashes[i : i + 100])
-    _log_parameters(client, run_id, content["parameters"])
     at = _milliseconds(content["finished_at"])
     values = {**content["metrics"], "seconds": content["seconds"]}
     metrics = [Metric(name, value, at, 0) for name, value in values.items()]
     metrics += [Metric(name, value, at, step) for name, steps in content["series"].items() for step, value in steps]
-    for i in range(0, len(metrics), 1000):
-        client.log_batch(run_id, metrics=metrics[i : i + 1000])
+    _log_values(client, run_id, content["parameters"], hashes, metrics)
     log_data_sets(client, run_id, data_sets(content, contents))
     client.log_dict(run_id, content, "record.json")
     if "code" in content:
-        client.log_text(run_id, content["code"], f"code/{content['rule']}.py")
+        client.log_text(run_id, content["code"], f"{content['rule']}.py")
     _log_files(client, run_id, content)
     if Path(content["log"]).exists():
         client.log_artifact(run_id, content["log"])
@@ -255,12 +251,20 @@ def _is_result(path: Path) -> bool:
     return path.name.endswith(".flow.json") or not PATIENT_LEVEL & set(path.parts[2:])
 
 
-def _log_parameters(client: "MlflowClient", run_id: str, parameters: dict[str, Any]) -> None:
+def _log_values(
+    client: "MlflowClient",
+    run_id: str,
+    parameters: dict[str, Any],
+    tags: Sequence["RunTag"] = (),
+    metrics: Sequence["Metric"] = (),
+) -> None:
+    """In as few calls as MLflow allows, because each waits for the disk."""
     from mlflow.entities import Param
 
     flat = [Param(name, str(value)[:6000]) for name, value in _flattened(parameters)]
-    for i in range(0, len(flat), 100):
-        client.log_batch(run_id, params=flat[i : i + 100])
+    for i in range(max(-(-len(flat) // 100), -(-len(tags) // 100), -(-len(metrics) // 800))):
+        some, many = slice(100 * i, 100 * (i + 1)), slice(800 * i, 800 * (i + 1))
+        client.log_batch(run_id, metrics=metrics[many], params=flat[some], tags=tags[some])
 
 
 def _flattened(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -63,4 +63,4 @@ def time_by_rule(jobs: pd.DataFrame) -> pd.DataFrame:
     if len(table):
         table.loc["all"] = table.sum()
     table["overhead"] = 1 - table["work_seconds"] / table["wall_seconds"]
-    return table.astype({"jobs": int}).rename_axis("rule").reset_index()[COLUMNS]
+    return table.astype({"jobs": int}).round(4).rename_axis("rule").reset_index()[COLUMNS]

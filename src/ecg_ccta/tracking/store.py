@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 EXPERIMENT = "ecg-ccta"
 AUDIT_ADDRESS = "http://127.0.0.1:5000"
 """Where `make audit` shows a local database unless told otherwise."""
+PATIENCE = 5
+"""Seconds for a server's first sign of life."""
 FIRST_CONTACTS = 5
 """Attempts to set up the tables of a database server, which fails where another process is doing the same."""
 
@@ -56,7 +58,7 @@ def connect(results: Path) -> "MlflowClient":
 
     Raises
     ------
-    mlflow.exceptions.MlflowException
+    requests.exceptions.RequestException, mlflow.exceptions.MlflowException
         Where the server does not answer: after seconds, not after MLflow's own minutes.
     """
     defaults = {"MAX_RETRIES": "2", "BACKOFF_FACTOR": "1", "TIMEOUT": "20"}
@@ -70,6 +72,8 @@ def connect(results: Path) -> "MlflowClient":
     uri = tracking_uri(results)
     if uri == local_uri(results):
         relocate(results)
+    if uri.startswith("http"):
+        _require_answer(without_password(uri, uri))
     for attempt in range(1, FIRST_CONTACTS + 1):
         try:
             client = MlflowClient(uri)
@@ -81,6 +85,15 @@ def connect(results: Path) -> "MlflowClient":
                 raise
             time.sleep(attempt)
     raise AssertionError("unreachable")
+
+
+def _require_answer(address: str) -> None:
+    """Raise at once where nobody is there, or where a server takes calls and is mute."""
+    import requests
+
+    # Whether it is trusted is a matter of MLflow's own settings: a certificate is an answer.
+    with suppress(requests.exceptions.SSLError):
+        requests.get(f"{address.rstrip('/')}/health", timeout=PATIENCE)
 
 
 def experiment_of(client: "MlflowClient", results: Path) -> str:

@@ -4,6 +4,7 @@ Against accident and carelessness: whoever may change a file may also change its
 copy of the records (`record.json` of each run, and its hash as tag) is the witness against intent.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,12 +103,18 @@ def _records(folder: Path, results: Path) -> tuple[dict, list[Mapping[str, Any]]
         path = results / name
         rule = path.parent.name if path.name != "record.json" else "foundation"
         expected[f"results/{name}", sha256] = (digest, rule)
-        try:
-            contents.append(read_json(path))
-        except (OSError, ValueError):
-            # Named as missing or changed; what it said of its files is lost.
-            continue
+        # One that is missing or damaged is named as such; what it said of its files is lost.
+        with contextlib.suppress(OSError, ValueError):
+            content = read_json(path)
+            if _is_record(content):
+                contents.append(content)
     return expected, contents
+
+
+def _is_record(content: Any) -> bool:
+    return isinstance(content, dict) and all(
+        isinstance(content.get(key), kind) for key, kind in (("rule", str), ("inputs", dict), ("outputs", dict))
+    )
 
 
 def _is_export(results: Path, path: str) -> bool:
