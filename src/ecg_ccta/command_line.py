@@ -1,6 +1,6 @@
 """The command `ecg-ccta`: one verb per wish of a user."""
 
-import contextlib
+import signal
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -125,8 +125,15 @@ def audit(
     except StudyError as error:
         _stop(str(error))
     console.print(f"http://127.0.0.1:{port} shows {results / 'mlflow.db'}; end with Ctrl-C")
-    with server, contextlib.suppress(KeyboardInterrupt):
+    # However this command is ended, the server ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
         server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait()
+    else:
+        _stop(f"MLflow ended; is port {port} taken? Give another with --port")
 
 
 @app.command()
