@@ -81,7 +81,16 @@ def ours(project) -> Path:
 
 def test_help_teaches_the_three_commands_and_the_way_to_a_study():
     text = words(ecg_ccta("--help").output)
-    for part in ("snakemake --cores all", "check", "sync", "verify", "audit", "pseudonym", "before anything runs"):
+    for part in (
+        "snakemake --cores all",
+        "check",
+        "sync",
+        "verify",
+        "audit",
+        "pseudonym",
+        "explain",
+        "before anything",
+    ):
         assert part in text
 
 
@@ -93,6 +102,10 @@ def test_help_teaches_the_three_commands_and_the_way_to_a_study():
         ("verify", ("changed since its job recorded it", "Ends with 1")),
         ("audit", ("results/mlflow.db", "AUDIT_PORT", "this machine alone")),
         ("pseudonym", ("pseudonym", "secret key", "patient or ecg")),
+        (
+            "explain",
+            ("WFDB", "any hospital", "to scale when printed", "refused with the reason", ".pdf"),
+        ),
     ],
 )
 def test_help_of_a_command(command, parts):
@@ -263,6 +276,15 @@ def test_sync_of_a_study_that_did_not_run(project):
     result = ecg_ccta("sync", "mine")
     assert result.exit_code == 1
     assert "results/mine/tracking.json: missing; run the study to its end first" in result.stderr
+
+
+def test_explain_says_what_is_missing_of_a_study():
+    result = ecg_ccta("explain", "nothing")
+    assert result.exit_code == 1
+    assert "results/default/config.json: missing; run the study default to its end first" in result.stderr
+    result = ecg_ccta("explain", "nothing", "--output", "page.doc")
+    assert result.exit_code == 1
+    assert "ends with .pdf, .svg, .png" in result.stderr
 
 
 def test_sync_refuses_what_was_changed_by_hand(ran):

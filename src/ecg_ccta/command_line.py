@@ -157,3 +157,38 @@ def pseudonym(
         _stop(str(error))
     # As the tables are read: without blanks around a cell.
     console.print(pseudonyms.pseudonym(key, kind, identifier.strip()))
+
+
+@app.command()
+def explain(
+    recording: Annotated[Path, typer.Argument(help="WFDB record of 12 leads and 10 s or more, with or without .hea.")],
+    study: Annotated[str, typer.Option(help="Name of the study whose networks score it.")] = "default",
+    vessel: Annotated[
+        str | None, typer.Option(help="RCA, LM, LAD or LCX: whose prediction is coloured; none: that of highest risk.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Heading of the page; nothing else of the file names it.")] = "12-lead ECG",
+    output: Annotated[Path, typer.Option(help="Page to write: .pdf, .svg or .png.")] = Path("ecg.pdf"),
+    results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
+) -> None:
+    """Score one ECG of any hospital by a finished study, and explain it on a page of A4.
+
+    The page has the tracing on ECG paper (to scale when printed at 100 %), the four probabilities with their risk
+    groups among the study's thresholds, and in colour what in the tracing raised or lowered one of them. The recording
+    is cleaned and judged exactly as those of the study; one that the study would exclude is refused with the reason.
+    For research only.
+    """
+    from ecg_ccta.explanation.recording_page import explain_recording
+    from ecg_ccta.figures import PAGE_SUFFIXES, save_page
+
+    try:
+        if output.suffix not in PAGE_SUFFIXES:
+            raise StudyError(f"--output {output}: give a name that ends with {', '.join(PAGE_SUFFIXES)}")
+        risks, page = explain_recording(recording, results / study, vessel, title)
+    except StudyError as error:
+        errors.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    save_page(page, output)
+    for row in risks.itertuples():
+        stratum = f", stratum {row.stratum}" if isinstance(row.stratum, str) else ""
+        console.print(f"{row.vessel}: {100 * row.probability:.1f} %, {row.group} risk{stratum}", highlight=False)
+    console.print(f"wrote {output}", highlight=False)

@@ -302,6 +302,7 @@ def jobs_of(study):
             ]
             jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
             jobs += [("compare_with_guidelines", site), ("compare_waveforms", site), ("explain_logits", site)]
+            jobs += [("explain_ecgs", site)]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
     # The audit needs the thresholds of a negative control too.

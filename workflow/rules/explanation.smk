@@ -98,6 +98,41 @@ rule attribute_waveforms:
         "../scripts/attribute_waveforms.py"
 
 
+rule explain_ecgs:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        signals=signals_of,
+        export=export_tables,
+        predictions="results/{study}/predictions/{site}.parquet",
+        risk="results/{study}/risk/{site}.parquet",
+        thresholds="results/{study}/thresholds.json",
+        models=models_of,
+    output:
+        pages=directory("results/{study}/ecgs/{site}"),
+        record="results/{study}/records/explain_ecgs/{site}.json",
+    log:
+        "results/{study}/logs/explain_ecgs/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/explain_ecgs/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(120),
+    params:
+        site=site_settings,
+        title=title_of,
+        export=export_folder,
+        evaluation=settings("evaluation"),
+        explanation=settings("explanation"),
+        seed=seed,
+    message:
+        "Explaining single ECGs of site {wildcards.site}"
+    script:
+        "../scripts/explain_ecgs.py"
+
+
 rule explain_logits:
     input:
         cohort="results/{study}/cohort/{site}.parquet",

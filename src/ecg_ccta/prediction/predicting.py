@@ -45,7 +45,11 @@ def predict_out_of_fold(
 
 def predict_ensemble(models: Sequence[FoldModel], store: Store, cohort: pd.DataFrame) -> pd.DataFrame:
     """Each ECG scored by the mean of the folds' calibrated logits; tables.PREDICTIONS with fold -1."""
-    logits = ensemble_logits(models, store, len(cohort))
+    return ensemble_table(cohort, ensemble_logits(models, store, len(cohort)))
+
+
+def ensemble_table(cohort: pd.DataFrame, logits: np.ndarray) -> pd.DataFrame:
+    """tables.PREDICTIONS with fold -1 of the mean calibrated logits (n, 4) of n ECGs with ecg_id and patient_id."""
     return _long(cohort, logits, np.full(len(cohort), ENSEMBLE))
 
 

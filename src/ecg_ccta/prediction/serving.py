@@ -25,7 +25,7 @@ from ecg_ccta.config import Quality
 from ecg_ccta.files import read_json, replacing, write_json
 from ecg_ccta.model.fold_models import load_fold
 from ecg_ccta.prediction.predicting import ensemble_logits
-from ecg_ccta.signals.shards import clean_or_refuse
+from ecg_ccta.signals.recording import clean_or_refuse
 from ecg_ccta.vessels import LEADS, SAMPLES, VESSELS
 
 REQUIREMENTS = ["mlflow", "numpy", "pandas", "pandera", "pyarrow", "pydantic", "pyyaml", "safetensors", "scikit-learn",

@@ -54,9 +54,14 @@ def image_uri(svg: Path) -> str:
     file = svg if not svg.exists() or svg.stat().st_size <= LARGEST_SVG else svg.with_suffix(".png")
     if not file.exists():
         raise StudyError(f"{file}: the report needs this figure; run the rule that draws it")
-    if file.suffix == ".svg":
-        return text_uri("image/svg+xml", file.read_bytes())
-    return base64_uri("image/png", file.read_bytes())
+    return file_uri(file)
+
+
+def file_uri(image: Path) -> str:
+    """An SVG or PNG, whatever its size, as a data URI."""
+    if image.suffix == ".svg":
+        return text_uri("image/svg+xml", image.read_bytes())
+    return base64_uri("image/png", image.read_bytes())
 
 
 def download(csv: Path) -> Download:
