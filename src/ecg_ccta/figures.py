@@ -61,6 +61,22 @@ def save(figure: Figure, svg: str | Path) -> None:
             figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
+PAGE_SUFFIXES = (".pdf", ".svg", ".png")
+
+
+def save_page(figure: Figure, path: str | Path) -> None:
+    """Write one file in the format of its suffix, one of PAGE_SUFFIXES (.png: 300 dpi), without date and program."""
+    with mpl.rc_context(STYLE), replacing(path) as temporary:
+        figure.set_layout_engine("none")
+        if temporary.suffix == ".svg":
+            drawn = io.StringIO()
+            figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+            temporary.write_text(compact(drawn.getvalue()), encoding="utf-8")
+        else:
+            unnamed = ("CreationDate", "Creator", "Producer") if temporary.suffix == ".pdf" else ("Software",)
+            figure.savefig(temporary, metadata=dict.fromkeys(unnamed))
+
+
 _PATH = re.compile(r'(?<= d=")[^"]+')
 _POSITION = re.compile(r'(?<= [xy]=")-?\d+\.\d+(?=")')
 _COMMAND = re.compile(r"([MLz])([^A-Za-z]*)")

@@ -20,9 +20,9 @@ def cells():
 
 def test_segments_share_every_sample_of_the_beat_between_them():
     shares = segment_shares(TIMES)
-    inside = (TIMES > SEGMENTS["P"][0] + 0.01) & (TIMES < SEGMENTS["T"][1] - 0.01)
+    inside = (SEGMENTS["P"][0] + 0.01 < TIMES) & (SEGMENTS["T"][1] - 0.01 > TIMES)
     assert np.allclose(shares[:, inside].sum(axis=0), 1)
-    assert (shares[:, (TIMES < SEGMENTS["P"][0] - 0.011) | (TIMES > SEGMENTS["T"][1] + 0.011)] == 0).all()
+    assert (shares[:, (SEGMENTS["P"][0] - 0.011 > TIMES) | (SEGMENTS["T"][1] + 0.011 < TIMES)] == 0).all()
     # Half and half on a border, all of it 10 ms away.
     at = int(np.argmin(np.abs(TIMES - SEGMENTS["ST"][0])))
     names = list(SEGMENTS)

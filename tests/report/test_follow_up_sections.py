@@ -37,7 +37,8 @@ def test_planted_beside_estimated(folder) -> None:
     assert together == "All findings at once (160 events, 1\u202f700 patients)"
     assert rows[0] == ["Any vessel", "2.5", "2.20 (1.40 to 3.10)", "yes"]
     assert alone[2] == ["LM", "2.5", "too few events (3)", "–"]
-    assert "5 of 5 intervals hold the planted hazard ratio" in table.says
+    assert "4 of 4 intervals hold the ratio of the mean planted hazards" in table.says
+    assert "5 of 5 intervals hold the planted hazard ratio" in blocks(section, "Planted and estimated")[0].says
     separated = blocks(section, "Events of high against low risk by the oracle")[0]
     assert [label for label, _ in separated.groups] == ["Oracle", "Model"]
     assert "oracle: hazard ratio 1.70 (1.20 to 2.40), log-rank p = 0.012" in separated.says

@@ -45,12 +45,14 @@ rule compare_waveforms:
         "results/{study}/logs/compare_waveforms/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_waveforms/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         explanation=settings("explanation"),
         evaluation=settings("evaluation"),
@@ -78,8 +80,8 @@ rule attribute_waveforms:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(240),
     params:
         explanation=settings("explanation"),
         seed=seed,
@@ -136,8 +138,8 @@ rule summarise_attribution:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     message:
         "Summarising the attribution of all folds at site {wildcards.site}"
     script:
@@ -188,12 +190,47 @@ rule compare_attribution_with_truth:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     message:
         "Comparing the attribution at site {wildcards.site} with what was planted"
     script:
         "../scripts/compare_attribution_with_truth.py"
+
+
+rule explain_ecgs:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        signals=signals_of,
+        export=export_tables,
+        predictions="results/{study}/predictions/{site}.parquet",
+        risk="results/{study}/risk/{site}.parquet",
+        thresholds="results/{study}/thresholds.json",
+        models=models_of,
+    output:
+        pages=directory("results/{study}/ecgs/{site}"),
+        record="results/{study}/records/explain_ecgs/{site}.json",
+    log:
+        "results/{study}/logs/explain_ecgs/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/explain_ecgs/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(120),
+    params:
+        site=site_settings,
+        title=title_of,
+        export=export_folder,
+        evaluation=settings("evaluation"),
+        explanation=settings("explanation"),
+        seed=seed,
+    message:
+        "Explaining single ECGs of site {wildcards.site}"
+    script:
+        "../scripts/explain_ecgs.py"
 
 
 rule explain_logits:
@@ -217,12 +254,14 @@ rule explain_logits:
         "results/{study}/logs/explain_logits/{site}.log",
     benchmark:
         "results/{study}/benchmarks/explain_logits/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -266,12 +305,14 @@ rule compare_with_truth:
         "results/{study}/logs/compare_with_truth/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_with_truth/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         site=site_settings,
         evaluation=settings("evaluation"),

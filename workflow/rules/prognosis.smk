@@ -40,12 +40,14 @@ rule accumulate_events:
         "results/{study}/logs/accumulate_events/{site}.log",
     benchmark:
         "results/{study}/benchmarks/accumulate_events/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         follow_up=settings("follow_up"),
         evaluation=settings("evaluation"),

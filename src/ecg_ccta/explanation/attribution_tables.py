@@ -145,15 +145,15 @@ def faithfulness_table(folds: Sequence[FoldAttribution], events: Mapping[str, in
         for v, vessel in enumerate(VESSELS):
             for c, curve in enumerate(CURVES):
                 own, chance = areas[:, m, v, c], areas[:, -1, v, c]
-                mean, lower, upper = over_folds(own - chance)
+                mean, lower, upper = map(float, over_folds(own - chance))
                 better = own < chance if curve == "deletion" else own > chance
                 rows.append(
                     {
                         "method": method,
                         "vessel": vessel,
                         "curve": curve,
-                        "area": over_folds(own)[0],
-                        "area_random": over_folds(chance)[0],
+                        "area": float(over_folds(own)[0]),
+                        "area_random": float(over_folds(chance)[0]),
                         "difference": mean,
                         "lower": lower,
                         "upper": upper,

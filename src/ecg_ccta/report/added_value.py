@@ -9,7 +9,7 @@ from ecg_ccta.evaluation.pretest_probability import GUIDELINES
 from ecg_ccta.report.blocks import Folded, Heading, Section, Table, Text
 from ecg_ccta.report.formatting import (
     count,
-    interval,
+    estimate,
     is_missing,
     listed,
     number,
@@ -161,7 +161,7 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
             rows.append(
                 [
                     contrast,
-                    interval(gain["estimate"], gain["lower"], gain["upper"], note=gain["note"]),
+                    estimate(gain),
                     *(_cell(own, measure) for measure in ("IDI", "NRI without categories, events",
                                                           "NRI without categories, non-events")),
                     _p(own, "likelihood ratio p value"),
@@ -221,8 +221,7 @@ def _cell(cells: pd.DataFrame, measure: str, digits: int = 3) -> str:
     found = rows_of(cells, measure)
     if found.empty:
         return ""
-    row = found.iloc[0]
-    return interval(row["estimate"], row["lower"], row["upper"], digits, row["note"])
+    return estimate(found.iloc[0], digits)
 
 
 def _share(cells: pd.DataFrame, measure: str) -> str:

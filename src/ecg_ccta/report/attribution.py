@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number
 from ecg_ccta.report.results_folder import ResultsFolder
 
@@ -28,27 +28,21 @@ def _regions(results: ResultsFolder, site: str) -> list:
     )
     gradients, occluded = (found[found["method"] == name] for name in ("integrated gradients", "occlusion"))
     says = " ".join(sentences.attribution(vessel, cells) for vessel, cells in gradients.groupby("vessel", sort=False))
-    if results.has_figure(f"attribution_{site}"):
-        blocks.append(
-            Figure(
-                f"Attribution over lead and time, {title}",
-                "Heat map per vessel: twelve leads by time within the beat, red where it raises the prediction, blue "
-                "where it lowers it; above it Grad-CAM over time.",
-                results.figure(f"attribution_{site}"),
-                says,
-                results.first_download(site, "attribution_map", "attribution"),
-            )
-        )
-    if results.has_figure(f"attribution_regions_{site}"):
-        blocks.append(
-            Figure(
-                f"Attribution by lead and segment, {title}",
-                "Heat maps of twelve leads by five segments, for each vessel by integrated gradients and by occlusion.",
-                results.figure(f"attribution_regions_{site}"),
-                "Dots: the 95 % interval over folds leaves out zero.",
-                [results.download("attribution", site)],
-            )
-        )
+    blocks += results.drawn(
+        f"attribution_{site}",
+        f"Attribution over lead and time, {title}",
+        "Heat map per vessel: twelve leads by time within the beat, red where it raises the prediction, blue "
+        "where it lowers it; above it Grad-CAM over time.",
+        says,
+        results.first_download(site, "attribution_map", "attribution"),
+    )
+    blocks += results.drawn(
+        f"attribution_regions_{site}",
+        f"Attribution by lead and segment, {title}",
+        "Heat maps of twelve leads by five segments, for each vessel by integrated gradients and by occlusion.",
+        "Dots: the 95 % interval over folds leaves out zero.",
+        [results.download("attribution", site)],
+    )
     groups = []
     for vessel, cells in gradients.groupby("vessel", sort=False):
         top = cells.sort_values("attribution", key=abs, ascending=False).head(STRONGEST)
@@ -94,16 +88,13 @@ def _faithfulness(results: ResultsFolder, site: str) -> list:
          "events", "note"),
     )  # fmt: skip
     says = sentences.deletion(found)
-    if results.has_figure(f"faithfulness_{site}"):
-        blocks.append(
-            Figure(
-                f"Deletion and insertion of regions in the order of their attribution, {title}",
-                "Curves of the logit's rise for each vessel, by method and in random order.",
-                results.figure(f"faithfulness_{site}"),
-                says,
-                results.first_download(site, "faithfulness_curves", "faithfulness"),
-            )
-        )
+    blocks += results.drawn(
+        f"faithfulness_{site}",
+        f"Deletion and insertion of regions in the order of their attribution, {title}",
+        "Curves of the logit's rise for each vessel, by method and in random order.",
+        says,
+        results.first_download(site, "faithfulness_curves", "faithfulness"),
+    )
     groups = [
         (
             f"{vessel} ({count(rows['events'].iloc[0])} events)",
@@ -154,16 +145,13 @@ def _randomisation(results: ResultsFolder, site: str) -> list:
     )
     whole = found[found["drawn_anew"] == found["of_layers"]]
     says = sentences.randomisation(whole)
-    if results.has_figure(f"randomisation_{site}"):
-        blocks.append(
-            Figure(
-                f"What is left of the maps when weights are drawn anew, {title}",
-                "Rank correlation against the layers drawn anew, for each vessel and method.",
-                results.figure(f"randomisation_{site}"),
-                says,
-                [results.download("randomisation", site)],
-            )
-        )
+    blocks += results.drawn(
+        f"randomisation_{site}",
+        f"What is left of the maps when weights are drawn anew, {title}",
+        "Rank correlation against the layers drawn anew, for each vessel and method.",
+        says,
+        [results.download("randomisation", site)],
+    )
     groups = [
         (
             method,
@@ -208,16 +196,13 @@ def _planted_waveforms(results: ResultsFolder, site: str) -> list:
     title, blocks = results.title(site), []
     found = results.table("planted", site, ("vessel", "regions", "planted", "waveform"))
     says = sentences.planted(found)
-    if results.has_figure(f"planted_{site}"):
-        blocks.append(
-            Figure(
-                f"Planted regions and waveform differences, {title}",
-                "Heat maps of lead by segment for each vessel: planted, waveform difference.",
-                results.figure(f"planted_{site}"),
-                says,
-                results.first_download(site, "planted_regions", "planted"),
-            )
-        )
+    blocks += results.drawn(
+        f"planted_{site}",
+        f"Planted regions and waveform differences, {title}",
+        "Heat maps of lead by segment for each vessel: planted, waveform difference.",
+        says,
+        results.first_download(site, "planted_regions", "planted"),
+    )
     rows = [
         [
             row["vessel"],
@@ -245,18 +230,16 @@ _AREA = "Area under the ROC curve over regions (lead and segment): 1 ranks every
 def _planted_attribution(results: ResultsFolder, site: str) -> list:
     title = results.title(site)
     found = results.table("planted_attribution", site, ("measure", "vessel", "auroc", "lower", "upper", "note"))
-    blocks: list = [
-        Figure(
+    blocks: list = []
+    for vessel in found["vessel"].unique():
+        blocks += results.drawn(
+            f"planted_attribution_{vessel}_{site}",
             f"Planted beside recovered, {vessel}, {title}",
             f"Three panels of twelve leads for {vessel}: windows that were planted, integrated gradients and "
             "occlusion over the mean beat.",
-            results.figure(f"planted_attribution_{vessel}_{site}"),
             sentences.recovered(vessel, found[found["vessel"] == vessel]),
             results.first_download(site, "planted_attribution_regions", "planted_attribution"),
         )
-        for vessel in found["vessel"].unique()
-        if results.has_figure(f"planted_attribution_{vessel}_{site}")
-    ]
     vessels = list(found["vessel"].unique())
     rows = []
     for measure, cells in found.groupby("measure", sort=False):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ecg_ccta.report.embedding import Download
+from ecg_ccta.report.embedding import Download, Source
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Figure:
     kind: str = "figure"
     file: str = ""
     """Name under which the reader keeps the figure; from the caption where there is none."""
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Flow:
     height: float
     says: str
     kind: str = "flow"
+    source: Source | None = None
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,30 @@ LARGEST_SVG = 1_000_000
 LARGEST_PLAIN_CSV = 100_000
 """Bytes above which a table goes in as gzip."""
 
-LARGEST_GZIP = 200_000
-"""Bytes of gzip above which a table is named rather than embedded."""
+LARGEST_CSV, LARGEST_GZIP = 2_000_000, 200_000
+"""Bytes, plain or as gzip, above which a table is named rather than embedded."""
 
 _KEPT = " !$&()*+,-./:;=?@[]^_`{|}~"
 """Characters that a data URI needs no code for. Text is a quarter shorter this way than as base64."""
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a table or figure comes from: `page` is its run's page in MLflow, None where it is not sent yet."""
+
+    rule: str
+    job: str
+    record: str
+    page: str | None
+
+
+@dataclass(frozen=True)
 class Download:
-    """A table's file: `uri` is None where the file is too large to embed."""
+    """A table's file: `uri` is None where the file is too large to embed, `source` where no job recorded it."""
 
     name: str
     uri: str | None
+    source: Source | None = None
 
 
 def image_uri(svg: Path) -> str:
@@ -43,9 +54,14 @@ def image_uri(svg: Path) -> str:
     file = svg if not svg.exists() or svg.stat().st_size <= LARGEST_SVG else svg.with_suffix(".png")
     if not file.exists():
         raise StudyError(f"{file}: the report needs this figure; run the rule that draws it")
-    if file.suffix == ".svg":
-        return text_uri("image/svg+xml", file.read_bytes())
-    return base64_uri("image/png", file.read_bytes())
+    return file_uri(file)
+
+
+def file_uri(image: Path) -> str:
+    """An SVG or PNG, whatever its size, as a data URI."""
+    if image.suffix == ".svg":
+        return text_uri("image/svg+xml", image.read_bytes())
+    return base64_uri("image/png", image.read_bytes())
 
 
 def download(csv: Path) -> Download:
@@ -54,8 +70,8 @@ def download(csv: Path) -> Download:
     if len(content) <= LARGEST_PLAIN_CSV:
         return Download(csv.name, text_uri("text/csv;charset=utf-8", content))
     # Without a date, so that the same results give the same page.
-    packed = gzip.compress(content, mtime=0)
-    if len(packed) > LARGEST_GZIP:
+    packed = gzip.compress(content, compresslevel=6, mtime=0) if len(content) <= LARGEST_CSV else None
+    if packed is None or len(packed) > LARGEST_GZIP:
         return Download(f"{csv.parent.name}/{csv.name}", None)
     return Download(f"{csv.name}.gz", base64_uri("application/gzip", packed))
 

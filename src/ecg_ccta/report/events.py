@@ -7,7 +7,7 @@ from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
 from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
+from ecg_ccta.report.formatting import count, estimate, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
 READINGS = (
@@ -20,14 +20,12 @@ COMPARISON = ("vessel", "grouping", "measure", "estimate", "lower", "upper", "me
 
 def cumulative_events(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, settings in results.study.sites.items():
-        if settings.tables.follow_up is not None and results.has("cumulative_events", site):
-            blocks += _site(results, site)
+    for site, title in results.followed_sites_with("cumulative_events"):
+        blocks += _site(results, site, title)
     return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
 
 
-def _site(results: ResultsFolder, site: str) -> list:
-    title = results.title(site)
+def _site(results: ResultsFolder, site: str, title: str) -> list:
     readings = results.table("cumulative_events", site, READINGS)
     comparison = results.table("cumulative_events_comparison", site, COMPARISON)
     curves = results.first_download(site, "cumulative_events_curves", "cumulative_events")
@@ -185,7 +183,7 @@ def _one(rows: pd.DataFrame, measure: str, method: str | None = None) -> pd.Seri
 
 
 def _ratio(row: pd.Series, digits: int = 2) -> str:
-    return interval(row["estimate"], row["lower"], row["upper"], digits, row["note"])
+    return estimate(row, digits)
 
 
 def _reading(day: float, cells: pd.DataFrame) -> list[str]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, rows_of
 from ecg_ccta.report.blocks import Section, Table, Text
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, percent_interval
+from ecg_ccta.report.formatting import count, estimate, interval, is_missing, listed, number, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import PAPER_AUC, PAPER_AUC_LATER, VESSELS
 
@@ -33,7 +33,7 @@ def first_results(results: ResultsFolder, control: ResultsFolder | None) -> Sect
         rows = []
         for vessel in VESSELS:
             row = _row(found, vessel)
-            auc = interval(row["estimate"], row["lower"], row["upper"], note=row["note"])
+            auc = estimate(row)
             cells = [vessel, count(row["n"]), count(row["events"]), auc]
             if known_oracle:
                 cells.append(number(oracle.get(vessel), note=NOT_PLANTED))
@@ -192,7 +192,7 @@ def _control(control: ResultsFolder | None) -> list:
     rows = []
     for vessel in (*VESSELS, "macro"):
         row = _row(found, vessel)
-        auc = interval(row["estimate"], row["lower"], row["upper"], note=row["note"])
+        auc = estimate(row)
         rows.append(["Mean" if vessel == "macro" else vessel, count(row["n"]), count(row["events"], note=""), auc])
     rows[-1][2] = ""
     numbers = control.download("discrimination", site)

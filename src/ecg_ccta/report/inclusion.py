@@ -2,10 +2,11 @@
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 from ecg_ccta.report.blocks import Folded, Section, Table
-from ecg_ccta.report.embedding import Download, text_uri
+from ecg_ccta.report.embedding import Download, Source, text_uri
 from ecg_ccta.report.flow_diagram import flow_diagram
 from ecg_ccta.report.formatting import count
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -20,7 +21,9 @@ def inclusion(results: ResultsFolder) -> Section:
         judged = settings.tables.ccta is not None and site != study.intermediate_site
         found = results.table("discrimination", site, ("vessel", "n", "events")) if judged else None
         diagram = flow_diagram(site, title, steps, None if found is None else found.drop_duplicates("vessel"))
-        blocks += [diagram, Folded(f"The flow of {title} as a table", [_flow_table(site, title, steps)])]
+        source = results.flow_source(site)
+        table = _flow_table(site, title, steps, source)
+        blocks += [replace(diagram, source=source), Folded(f"The flow of {title} as a table", [table])]
         # Nor is Table 1 a description of who taught the network there.
         if not results.has("table1", site) or site == study.intermediate_site:
             continue
@@ -36,7 +39,7 @@ def inclusion(results: ResultsFolder) -> Section:
     return Section("inclusion", "Who was included", blocks)
 
 
-def _flow_table(site: str, title: str, steps: list[dict[str, Any]]) -> Table:
+def _flow_table(site: str, title: str, steps: list[dict[str, Any]], source: Source | None) -> Table:
     rows = [
         [f"Excluded: {step['excluded']}", step["ecgs"], ""]
         if "excluded" in step
@@ -50,5 +53,7 @@ def _flow_table(site: str, title: str, steps: list[dict[str, Any]]) -> Table:
         f"Flow of ECGs, {title}, in numbers",
         header,
         [("", [[step, count(ecgs), count(patients) if patients != "" else ""] for step, ecgs, patients in rows])],
-        downloads=[Download(f"flow_{site}.csv", text_uri("text/csv;charset=utf-8", written.getvalue().encode()))],
+        downloads=[
+            Download(f"flow_{site}.csv", text_uri("text/csv;charset=utf-8", written.getvalue().encode()), source)
+        ],
     )

@@ -7,7 +7,7 @@ from ecg_ccta.evaluation.heterogeneity import WALD
 from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, interval, listed, number, p_value
+from ecg_ccta.report.formatting import count, estimate, interval, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
@@ -115,7 +115,7 @@ def _row(vessel: str, compared: pd.DataFrame) -> list[str]:
         row = rows_of(of_vessel[of_vessel["ecgs"] == side], "AUC", CLUSTERED).iloc[0]
         cells += [
             f"{count(row['events'])} / {count(row['n'])}",
-            interval(row["estimate"], row["lower"], row["upper"], note=row["note"]),
+            estimate(row),
         ]
     difference = rows_of(of_vessel, "AUC difference", CLUSTERED).iloc[0]
     cells.append(interval(difference["estimate"], difference["lower"], difference["upper"], note="none"))

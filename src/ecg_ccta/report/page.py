@@ -16,6 +16,7 @@ from ecg_ccta.report.decisions import decisions
 from ecg_ccta.report.events import cumulative_events
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
+from ecg_ccta.report.individual import individual
 from ecg_ccta.report.leakage import leakage
 from ecg_ccta.report.limits import limits
 from ecg_ccta.report.logits import logits
@@ -69,6 +70,7 @@ def build_report(
         cumulative_events(results),
         waveforms(results),
         attribution(results),
+        individual(results),
         logits(results),
         planted(results),
         planted_hazards(results),

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ecg_ccta.explanation.planted_hazards import MODEL, ORACLE, TOGETHER
+from ecg_ccta.explanation.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
+from ecg_ccta.report.formatting import count, estimate, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
 HAZARDS = ("regression", "finding", "planted", "estimate", "lower", "upper", "inside", "p_planted", "patients",
@@ -15,18 +15,15 @@ SEPARATION = ("source", "vessel", "patients_high", "events_high", "patients_low"
 
 def planted_hazards(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, settings in results.study.sites.items():
-        if settings.tables.follow_up is not None and results.has("planted_hazards", site):
-            blocks += _site(results, site)
+    for site, title in results.followed_sites_with("planted_hazards"):
+        blocks += _site(results, site, title)
     return Section("planted-hazards", "Planted and recovered hazards", blocks) if blocks else None
 
 
-def _site(results: ResultsFolder, site: str) -> list:
-    title = results.title(site)
+def _site(results: ResultsFolder, site: str, title: str) -> list:
     hazards = results.table("planted_hazards", site, HAZARDS)
     separated = results.table("oracle_separation", site, SEPARATION)
-    blocks: list = []
-    blocks += results.drawn(
+    blocks: list = results.drawn(
         f"planted_hazards_{site}",
         f"Planted and estimated hazard ratios, {title}",
         "Estimates with intervals and planted hazard ratios, for any vessel and for each vessel.",
@@ -42,7 +39,7 @@ def _site(results: ResultsFolder, site: str) -> list:
             f"Hazard ratios of true findings, {title}",
             ["Severe or complete stenosis", "Planted", "Cox regression", "Planted ratio within"],
             groups,
-            hazard_sentence(hazards),
+            alone_sentence(hazards),
             downloads=[results.download("planted_hazards", site)],
             notes=[
                 "Patients with a finding in every vessel. Planted were the ratios of all findings at once; of one "
@@ -82,12 +79,24 @@ def hazard_sentence(hazards: pd.DataFrame) -> str:
     rows = hazards[hazards["regression"] == TOGETHER]
     if rows["estimate"].isna().any():
         return f"No estimate: {rows['note'].iloc[0]}."
-    inside = int(rows["inside"].astype(str).eq("True").sum())
+    inside = _inside(rows)
     p = p_value(rows["p_planted"].iloc[0])
     return (
         f"With all findings in one Cox regression, {inside} of {len(rows)} intervals hold the planted hazard ratio; "
         f"test that all planted ratios are the true ones: p {p if p[0] == '<' else f'= {p}'}."
     )
+
+
+def alone_sentence(hazards: pd.DataFrame) -> str:
+    rows = hazards[(hazards["regression"] == ALONE) & hazards["estimate"].notna()]
+    if rows.empty:
+        return ""
+    return f"One finding alone: {_inside(rows)} of {len(rows)} intervals hold the ratio of the mean planted hazards."
+
+
+def _inside(rows: pd.DataFrame) -> int:
+    # A column with a missing value is read as words.
+    return int(rows["inside"].astype(str).eq("True").sum())
 
 
 def separation_sentence(separated: pd.DataFrame) -> str:
@@ -110,7 +119,7 @@ def _hazard(row: pd.Series) -> list[str]:
     return [
         _label(row["finding"]),
         number(row["planted"], 1),
-        interval(row["estimate"], row["lower"], row["upper"], 2, row["note"]),
+        estimate(row, 2),
         "–" if is_missing(row["inside"]) else "yes" if str(row["inside"]) == "True" else "no",
     ]
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from ecg_ccta.config import Study
 from ecg_ccta.files import sha256_json
 from ecg_ccta.report.blocks import Code, Folded, Section, Table
-from ecg_ccta.report.formatting import count, listed, number
+from ecg_ccta.report.formatting import count, listed
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.time_used import time_used
+from ecg_ccta.tracking.store import page_of_run
 
 
 def provenance(results: ResultsFolder) -> Section:
@@ -20,6 +21,7 @@ def provenance(results: ResultsFolder) -> Section:
         ["Study", study.study],
         ["Code (git commit)", listed(commits) or "no job has left a record"],
         ["Configuration (SHA-256)", sha256_json(study.model_dump(mode="json"))],
+        ["Runs in MLflow", _runs(results.tracking)],
         *([f"Seed of {what}", str(seed)] for what, seed in _seeds(study).items()),
     ]
     blocks: list = [
@@ -27,13 +29,20 @@ def provenance(results: ResultsFolder) -> Section:
         Folded("The whole configuration", [Code(_configuration(study), "Configuration")]),
     ]
     if records:
-        blocks += [_times(records), Folded("Library versions", [_versions(records)])]
+        blocks += [time_used(results)] if results.has("time_used") else []
+        blocks += [Folded("Library versions", [_versions(records)])]
         inputs, outputs = _inputs(records), _outputs(records, f"results/{study.study}/")
         for title, rows in (("inputs from outside the study", inputs), ("result files", outputs)):
             if rows:
                 table = Table(f"SHA-256 of {title}", ["File", "SHA-256"], [("", rows)])
                 blocks.append(Folded(f"Hashes of {count(len(rows))} {title}", [table]))
     return Section("provenance", "Provenance", blocks)
+
+
+def _runs(tracking: dict[str, Any]) -> str:
+    if tracking.get("status") != "sent":
+        return "not sent yet: ecg-ccta sync"
+    return page_of_run(tracking, tracking["parent_run_id"]) or tracking["parent_run_id"]
 
 
 def _seeds(study: Study) -> dict[str, int]:
@@ -52,20 +61,6 @@ def _configuration(study: Study) -> str:
     if settings["foundation"].get("weights"):
         settings["foundation"]["weights"]["local"] = "(left out)"
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _times(records: list[dict[str, Any]]) -> Table:
-    jobs = pd.DataFrame([{"rule": str(record["rule"]), "seconds": float(record["seconds"])} for record in records])
-    by_rule = jobs.groupby("rule", sort=False)["seconds"].agg(["size", "sum", "max"])
-    rows = [
-        [rule, count(row["size"]), number(row["sum"], 1), number(row["max"], 1)] for rule, row in by_rule.iterrows()
-    ]
-    return Table(
-        "Time per stage",
-        ["Stage", "Jobs", "Seconds, all jobs", "Longest job"],
-        [("", rows)],
-        says=f"{count(len(jobs))} jobs took {number(jobs['seconds'].sum() / 60, 1)} minutes of job time in all.",
-    )
 
 
 def _versions(records: list[dict[str, Any]]) -> Table:

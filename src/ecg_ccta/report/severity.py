@@ -4,7 +4,7 @@ import pandas as pd
 
 from ecg_ccta.evaluation.estimates import COLUMNS, rows_of
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, interval, listed, number, p_value
+from ecg_ccta.report.formatting import count, estimate, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
 
@@ -29,7 +29,7 @@ def severity(results: ResultsFolder) -> Section | None:
                 [
                     vessel,
                     count(spearman["n"]),
-                    interval(spearman["estimate"], spearman["lower"], spearman["upper"], 2, spearman["note"]),
+                    estimate(spearman, 2),
                     count(z["patients"]),
                     number(z["estimate"], 1, z["note"]),
                     p_value(p["estimate"], p["note"]),

@@ -6,7 +6,7 @@ from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, DELONG, rows_of
 from ecg_ccta.evaluation.recalibration import AS_PREDICTED, INTERCEPT, LOGISTIC
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Heading, Section, Table
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value
+from ecg_ccta.report.formatting import count, estimate, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
@@ -25,8 +25,7 @@ def validation(results: ResultsFolder) -> Section:
 def _discrimination(results: ResultsFolder, site: str) -> list:
     title = results.title(site)
     found = results.table("discrimination", site, ("vessel", *COLUMNS))
-    blocks: list = []
-    blocks += results.drawn(
+    blocks: list = results.drawn(
         f"roc_{site}",
         f"Receiver operating characteristic curves, {title}",
         f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
@@ -46,7 +45,7 @@ def _discrimination(results: ResultsFolder, site: str) -> list:
                 _NAMES.get(vessel, vessel),
                 count(first["n"]),
                 count(first["events"], note="–"),
-                *(_cell(part.iloc[0]) if len(part) else "–" for part in chosen.values()),
+                *(estimate(part.iloc[0]) if len(part) else "–" for part in chosen.values()),
             ]
         )
     blocks.append(
@@ -68,8 +67,7 @@ def _discrimination(results: ResultsFolder, site: str) -> list:
 def _calibration(results: ResultsFolder, site: str) -> list:
     title = results.title(site)
     summary = results.table("calibration_summary", site, ("vessel", *COLUMNS))
-    blocks: list = []
-    blocks += results.drawn(
+    blocks: list = results.drawn(
         f"calibration_{site}",
         f"Calibration, {title}",
         f"Observed share of events against predicted probability, by vessel, in {title}.",
@@ -89,7 +87,7 @@ def _calibration(results: ResultsFolder, site: str) -> list:
                 vessel,
                 count(first["n"]),
                 count(first["events"]),
-                *(_cell(by_measure.loc[measure], digits) for measure, digits in measures.items()),
+                *(estimate(by_measure.loc[measure], digits) for measure, digits in measures.items()),
             ]
         )
     blocks.append(
@@ -161,10 +159,10 @@ def _comparison(results: ResultsFolder) -> list:
             rows.append(
                 [
                     _NAMES.get(vessel, vessel),
-                    _cell(auc),
-                    _cell(delong.iloc[0]) if len(delong) else "–",
+                    estimate(auc),
+                    estimate(delong.iloc[0]) if len(delong) else "–",
                     p_value(p.iloc[0]["estimate"], p.iloc[0]["note"]) if len(p) else "–",
-                    _cell(rows_of(cells, "PR-AUC difference").iloc[0]),
+                    estimate(rows_of(cells, "PR-AUC difference").iloc[0]),
                 ]
             )
             if vessel in VESSELS and not is_missing(auc["lower"]) and (auc["lower"] > 0 or auc["upper"] < 0):
@@ -187,7 +185,3 @@ def _comparison(results: ResultsFolder) -> list:
             notes=["PR-AUC depends on the share of events, which may differ between sites."],
         )
     ]
-
-
-def _cell(row: pd.Series, digits: int = 3) -> str:
-    return interval(row["estimate"], row["lower"], row["upper"], digits, row["note"])
