@@ -106,26 +106,22 @@ def test_the_truth_of_another_export_or_key_is_an_error_without_identifiers(site
         compare_with_truth(cohort, predictions, truth.drop(columns="oracle_LM"), KEY, normal, SETTINGS, 1)
 
 
-def maps(vessel: str, lead: str, start: float, end: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Curve and attribution tables in which one vessel stands out in one lead and stretch, and T peaks at 0.3 s."""
+def curves_of(vessel: str, lead: str, start: float, end: float) -> pd.DataFrame:
+    """A table of curves in which one vessel stands out in one lead and stretch, and T peaks at 0.3 s."""
     index = [(v, lead_, t) for v in VESSELS for lead_ in LEADS for t in TIMES]
     table = pd.DataFrame(index, columns=["vessel", "lead", "time"])
     table["low_mv"] = np.exp(-((table["time"] - 0.30) ** 2) / (2 * 0.03**2))
     hit = (table["vessel"] == vessel) & (table["lead"] == lead) & table["time"].between(start, end)
-    curves = table.assign(t=np.where(hit, -8.0, 0.3))
-    return curves, table.rename(columns={"low_mv": "beat_mv"}).assign(density=np.where(hit, 6.0, 0.8))
+    return table.assign(t=np.where(hit, -8.0, 0.3))
 
 
 def test_regions_follow_the_simulators_own_mask_and_windows():
     truth = planted_truth(1.0)
-    curves, attribution = maps("LAD", "V3", 0.115, 0.155)
-    regions = planted_regions(truth, curves, attribution)
+    regions = planted_regions(truth, curves_of("LAD", "V3", 0.115, 0.155))
     assert len(regions) == 4 * 12 * len(truth["segments"])
     lad = regions[(regions["vessel"] == "LAD")].set_index(["lead", "segment"])
     assert set(lad[lad["planted"]].index) == {("V2", "late ST"), ("V3", "late ST"), ("V4", "late ST")}
     assert lad["waveform"].idxmax() == ("V3", "late ST")
-    assert lad["attribution"].idxmax() == ("V3", "late ST")
-    assert lad["contrast"].idxmax() == ("V3", "late ST")
     agreement = region_agreement(regions).set_index("vessel")
     assert agreement.loc["LAD", "planted"] == 3
     assert agreement.loc["LAD", "waveform"] > 0.6
@@ -133,27 +129,25 @@ def test_regions_follow_the_simulators_own_mask_and_windows():
 
 
 def test_the_t_peak_window_moves_with_the_t_peak():
-    curves, attribution = maps("RCA", "II", 0.28, 0.32)
-    regions = planted_regions(planted_truth(1.0), curves, attribution)
+    regions = planted_regions(planted_truth(1.0), curves_of("RCA", "II", 0.28, 0.32))
     rca = regions[regions["vessel"] == "RCA"].set_index(["lead", "segment"])
     assert rca["waveform"].idxmax() == ("II", "T peak")
-    assert rca["attribution"].idxmax() == ("II", "T peak")
 
 
-def test_without_maps_or_without_a_planted_effect_there_is_no_agreement():
-    regions = planted_regions(planted_truth(1.0), None, None)
-    assert region_agreement(regions)[["waveform", "attribution", "contrast"]].isna().all().all()
-    nothing = planted_regions(planted_truth(0.0), *maps("LAD", "V3", 0.1, 0.15))
+def test_without_curves_or_without_a_planted_effect_there_is_no_agreement():
+    regions = planted_regions(planted_truth(1.0), None)
+    assert region_agreement(regions)["waveform"].isna().all()
+    nothing = planted_regions(planted_truth(0.0), curves_of("LAD", "V3", 0.1, 0.15))
     assert not nothing["planted"].any()
-    assert region_agreement(nothing)[["waveform", "attribution"]].isna().all().all()
+    assert region_agreement(nothing)["waveform"].isna().all()
 
 
 def test_the_figure_outlines_what_was_planted():
     truth = planted_truth(1.0)
-    regions = planted_regions(truth, *maps("LAD", "V3", 0.115, 0.155))
+    regions = planted_regions(truth, curves_of("LAD", "V3", 0.115, 0.155))
     figure = draw_planted(regions, truth)
-    panel = next(axis for axis in figure.axes if axis.get_title(loc="left") == "LAD: attribution density")
+    panel = next(axis for axis in figure.axes if axis.get_title(loc="left") == "LAD: waveform difference |t|")
     assert len(panel.patches) == 3
-    empty = draw_planted(planted_regions(truth, None, None), truth)
-    panel = next(axis for axis in empty.axes if axis.get_title(loc="left") == "LAD: attribution density")
+    empty = draw_planted(planted_regions(truth, None), truth)
+    panel = next(axis for axis in empty.axes if axis.get_title(loc="left") == "LAD: waveform difference |t|")
     assert [text.get_text() for text in panel.texts] == ["not estimated"]
