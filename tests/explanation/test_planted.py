@@ -110,10 +110,10 @@ def maps(vessel: str, lead: str, start: float, end: float) -> tuple[pd.DataFrame
     """Curve and attribution tables in which one vessel stands out in one lead and stretch, and T peaks at 0.3 s."""
     index = [(v, lead_, t) for v in VESSELS for lead_ in LEADS for t in TIMES]
     table = pd.DataFrame(index, columns=["vessel", "lead", "time"])
-    table["low_mv"] = np.exp(-((table["time"] - 0.30) ** 2) / (2 * 0.03**2))
+    table["low"] = np.exp(-((table["time"] - 0.30) ** 2) / (2 * 0.03**2))
     hit = (table["vessel"] == vessel) & (table["lead"] == lead) & table["time"].between(start, end)
     curves = table.assign(t=np.where(hit, -8.0, 0.3))
-    return curves, table.rename(columns={"low_mv": "beat_mv"}).assign(density=np.where(hit, 6.0, 0.8))
+    return curves, table.rename(columns={"low": "beat_mv"}).assign(density=np.where(hit, 6.0, 0.8))
 
 
 def test_regions_follow_the_simulators_own_mask_and_windows():

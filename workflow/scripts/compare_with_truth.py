@@ -9,6 +9,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.cohort.pseudonyms import site_key
     from ecg_ccta.config import Evaluation, Site
     from ecg_ccta.evaluation.normality import clinically_normal
+    from ecg_ccta.explanation import comparisons
     from ecg_ccta.explanation.planted import compare_with_truth, draw_planted, planted_regions, region_agreement
     from ecg_ccta.files import read_json
 
@@ -29,6 +30,8 @@ with recorded_job(snakemake) as record:
     curves, attribution = (
         pd.read_csv(snakemake.input[name]) if snakemake.input[name] else None for name in ("curves", "attribution")
     )
+    if curves is not None:
+        curves = comparisons.rows_of(curves, comparisons.ALL)
     regions = planted_regions(planted, curves, attribution)
     agreement = region_agreement(regions)
     tables.write_csv(recovery, snakemake.output.recovery)

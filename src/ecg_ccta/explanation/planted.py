@@ -191,7 +191,7 @@ def planted_regions(
 
 def _t_peak(curves: pd.DataFrame | None, attribution: pd.DataFrame | None) -> float:
     """Seconds from R to the largest root mean square over leads within the T segment."""
-    for table, column in ((curves, "low_mv"), (attribution, "beat_mv")):
+    for table, column in ((curves, "low"), (attribution, "beat_mv")):
         if table is not None and table[column].notna().any():
             inside = table[table["time"].between(*SEGMENTS["T"])]
             return float((inside[column] ** 2).groupby(inside["time"]).mean().idxmax())

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import neurokit2 as nk
 import numpy as np
+from joblib import Parallel, delayed
 
+from ecg_ccta.signals.store import SignalStore
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE
 
 MINIMUM_BEATS = 3
@@ -99,6 +101,19 @@ def median_beats(
         if len(peaks) >= MINIMUM_BEATS:
             beats[index] = np.median(windows(ecg, peaks, before, after), axis=0)
     return beats, r_count, r_count >= MINIMUM_BEATS
+
+
+def stored_median_beats(
+    store: SignalStore, before_s: float, after_s: float, jobs: int = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`median_beats` of all ECGs of a store, in its order; `jobs` : processes."""
+    chunks = np.array_split(np.arange(len(store)), max(1, len(store) // 200))
+    found = Parallel(n_jobs=jobs)(delayed(_batch_beats)(store, rows, before_s, after_s) for rows in chunks)
+    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+
+def _batch_beats(store: SignalStore, rows: np.ndarray, before_s: float, after_s: float):
+    return median_beats(store.batch(rows), before_s, after_s)
 
 
 def find_beats(ecg: np.ndarray, before: int, after: int) -> Beats:

@@ -91,6 +91,8 @@ def _draw_strip(axis, ecg: np.ndarray, beats: Beats, label: str) -> None:
     time = np.arange(len(trace)) / SAMPLING_RATE
     axis.plot(time, trace, color="black", lw=0.35)
     low, high = np.quantile(trace, [0.001, 0.999])
+    # A flat lead has no range of its own.
+    high = max(high, low + 0.01)
     height = high + 0.16 * (high - low)
     distance = np.abs(beats.detected[:, None] - beats.usable[None, :]).min(axis=1, initial=len(trace))
     left_out = beats.detected[distance > SAME_BEAT_S * SAMPLING_RATE]
