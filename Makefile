@@ -1,13 +1,15 @@
 # make study   install and run the default study, ending with results/default/report/index.html
 # make test    install and run the tests
+# make audit   show every run of the studies made here: MLflow on 127.0.0.1, port AUDIT_PORT
 # make docs    the documentation as a website, in site/
 # make check   formatting and lint of Python and Snakemake code
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
+AUDIT_PORT ?= 5000
 BIN := $(VENV)/bin
 
-.PHONY: study test docs check clean
+.PHONY: study test audit docs check clean
 
 study: $(VENV)/study.stamp
 	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
@@ -15,6 +17,9 @@ study: $(VENV)/study.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/pytest -n 2 --dist loadfile
+
+audit: $(VENV)/study.stamp
+	$(BIN)/ecg-ccta audit --port $(AUDIT_PORT)
 
 docs: $(VENV)/test.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -31,3 +31,4 @@ rule all:
     input:
         f"results/{STUDY.study}/report/index.html",
         f"results/{STUDY.study}/tracking.json",
+        f"results/{STUDY.study}/report_tracking.json",

@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from ecg_ccta.cohort.pseudonyms import pseudonym, site_key
 from ecg_ccta.command_line import app
 from ecg_ccta.config import load
-from ecg_ccta.files import sha256_json
+from ecg_ccta.files import sha256, sha256_json
+from ecg_ccta.tracking.sent import Tracking, write_tracking
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -80,7 +81,16 @@ def ours(project) -> Path:
 
 def test_help_teaches_the_three_commands_and_the_way_to_a_study():
     text = words(ecg_ccta("--help").output)
-    for part in ("snakemake --cores all", "check", "sync", "pseudonym", "before anything runs"):
+    for part in (
+        "snakemake --cores all",
+        "check",
+        "sync",
+        "verify",
+        "audit",
+        "pseudonym",
+        "explain",
+        "before anything",
+    ):
         assert part in text
 
 
@@ -89,7 +99,13 @@ def test_help_teaches_the_three_commands_and_the_way_to_a_study():
     [
         ("check", ("negative control", "hospital export", "studies/hospital.yaml")),
         ("sync", ("MLflow", "nothing is sent twice", "MLFLOW_TRACKING_URI", "results/mlflow.db")),
+        ("verify", ("changed since its job recorded it", "Ends with 1")),
+        ("audit", ("results/mlflow.db", "AUDIT_PORT", "this machine alone")),
         ("pseudonym", ("pseudonym", "secret key", "patient or ecg")),
+        (
+            "explain",
+            ("WFDB", "any hospital", "to scale when printed", "refused with the reason", ".pdf"),
+        ),
     ],
 )
 def test_help_of_a_command(command, parts):
@@ -213,6 +229,7 @@ def ran(project, empty_mlflow_database) -> Path:
         "parameters_sha256": "0" * 64,
         "metrics": {"auc.LM": 0.8},
         "series": {},
+        "inputs": {},
         "outputs": {},
         "git_commit": "a" * 40,
         "host": "here",
@@ -222,8 +239,8 @@ def ran(project, empty_mlflow_database) -> Path:
     stale = folder / "records" / "validate" / "site-of-an-earlier-configuration.json"
     stale.write_text(json.dumps({**content, "job": "validate earlier"}))
     (folder / "config.json").write_text(json.dumps({"study": "default", "seed": 7}))
-    pending = {"status": "pending", "reason": "no answer", "records": ["default/records/validate/ours.json"]}
-    (folder / "tracking.json").write_text(json.dumps(pending))
+    pending = Tracking.of([record], project / "results", {"status": "pending", "reason": "no answer"}, 0)
+    write_tracking(pending, folder / "tracking.json")
     return folder
 
 
@@ -259,3 +276,50 @@ def test_sync_of_a_study_that_did_not_run(project):
     result = ecg_ccta("sync", "mine")
     assert result.exit_code == 1
     assert "results/mine/tracking.json: missing; run the study to its end first" in result.stderr
+
+
+def test_explain_says_what_is_missing_of_a_study():
+    result = ecg_ccta("explain", "nothing")
+    assert result.exit_code == 1
+    assert "results/default/config.json: missing; run the study default to its end first" in result.stderr
+    result = ecg_ccta("explain", "nothing", "--output", "page.doc")
+    assert result.exit_code == 1
+    assert "ends with .pdf, .svg, .png" in result.stderr
+
+
+def test_sync_refuses_what_was_changed_by_hand(ran):
+    tracking = ran / "tracking.json"
+    tracking.write_text(tracking.read_text().replace("pending", "sent"))
+    result = ecg_ccta("sync")
+    assert result.exit_code == 1
+    assert "tracking.json: was changed after it was written" in result.stderr
+
+
+def test_verify_names_a_changed_file_its_hashes_and_its_rule(ran):
+    table = ran / "tables" / "auc.csv"
+    table.parent.mkdir()
+    table.write_text("auc\n0.8\n")
+    record = ran / "records" / "validate" / "ours.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({**content, "outputs": {"results/default/tables/auc.csv": sha256(table)}}))
+    facts = {"status": "pending", "reason": "no answer"}
+    write_tracking(Tracking.of([record], Path("results"), facts, 0), ran / "tracking.json")
+    result = ecg_ccta("verify", "default")
+    assert result.exit_code == 0, result.output
+    assert "default: 3 recorded files and folders, nothing changed" in result.output
+    before = sha256(table)
+    table.write_text("auc\n0.9\n")
+    result = ecg_ccta("verify", "default")
+    assert result.exit_code == 1
+    line = f"changed: results/default/tables/auc.csv: expected {before}, found {sha256(table)}, recorded by validate"
+    assert line in result.stdout
+    assert "default: 1 difference(s) in 3 recorded files" in result.stderr
+
+
+def test_verify_and_audit_of_a_study_that_did_not_run(project):
+    result = ecg_ccta("verify", "mine")
+    assert result.exit_code == 1
+    assert "results/mine/tracking.json: missing; run the study to its end first" in result.stderr
+    result = ecg_ccta("audit")
+    assert result.exit_code == 1
+    assert "results/mlflow.db: missing; run a study first" in result.stderr

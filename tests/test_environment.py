@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PER_RULE = ("output", "log", "benchmark", "message", "threads", "resources", "conda", "script")
@@ -95,7 +97,7 @@ def test_every_script_has_its_rule():
     assert {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")} == set(RULES)
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name != "log_study"])
+@pytest.mark.parametrize("name", [name for name in RULES if not name.startswith("log_")])
 def test_every_job_leaves_a_record(name):
     assert "record=" in RULES[name]["output"]
 
@@ -108,3 +110,52 @@ def test_every_figure_has_a_caption_and_its_png(name):
     captions = re.findall(r'caption="\.\./(report/\w+\.rst)"', output)
     assert len(captions) >= len(figures)
     assert [caption for caption in captions if not (ROOT / "workflow" / caption).is_file()] == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_memory_and_run_time_grow_on_retry(name):
+    """A cluster ends a job at its limits; the next attempt must ask for more."""
+    resources = dict(re.findall(r"(\w+)=(.+?),\n", RULES[name]["resources"] + "\n"))
+    assert re.fullmatch(r"growing(_with_input)?\(\d+\)", resources["mem_mb"]), "write mem_mb=growing(MEGABYTES)"
+    assert re.fullmatch(r"growing\(\d+\)", resources["runtime"]), "write runtime=growing(MINUTES)"
+
+
+def test_what_trains_or_predicts_asks_for_its_gpus():
+    for name in ("finetune", "finetune_intermediate", "finetune_random", "predict"):
+        assert re.search(r"\bgpu=(training_gpus|lambda wildcards: .*training\.gpus)", RULES[name]["resources"]), name
+
+
+PROFILE = ROOT / "workflow" / "profiles" / "slurm"
+
+
+def test_the_cluster_profile_knows_every_rule_and_group_that_it_names():
+    profile = yaml.safe_load((PROFILE / "config.yaml").read_text())
+    groups = {rule["group"].strip('"') for rule in RULES.values() if "group" in rule}
+    # The members of the group of the risk groups need each other, so they are one job without being told.
+    assert groups - {"risk_{study}"} == set(profile["group-components"])
+    arrays = {name.strip() for name in profile["slurm-array-jobs"].split(",")}
+    assert arrays == {name for name, rule in RULES.items() if "{shard}" in rule["output"]}
+    assert not [name for name in arrays if "group" in RULES[name]], "a group cannot be an array's task"
+    assert (PROFILE / profile["slurm-partition-config"]).is_file()
+
+
+def installed_requirements(names: set[str]) -> set[str]:
+    """The packages of this environment that these need, and what those need in turn."""
+    found, waiting = set(), {canonical(name) for name in names}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        for line in metadata.requires(name) or []:
+            requirement = Requirement(line)
+            needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if needed and canonical(requirement.name) not in found:
+                waiting.add(canonical(requirement.name))
+    return found
+
+
+def test_the_rules_environment_pins_what_its_packages_need():
+    """Else an environment made next year would differ from this year's below the surface."""
+    environment = yaml.safe_load((ROOT / "envs" / "study.yaml").read_text())
+    packages = pins(next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict)))
+    needed = installed_requirements(direct_dependencies()) - {"pip", "setuptools"}
+    assert packages.keys() >= needed, needed - packages.keys()

@@ -1,6 +1,9 @@
 """Saving figures: both formats, the same bytes at every run, no trace in matplotlib's settings."""
 
+import re
+
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
@@ -74,3 +77,45 @@ def test_every_vessel_and_group_has_a_colour_that_shows_on_white():
     for colour in [*figures.VESSEL_COLOURS.values(), *figures.GROUP_COLOURS.values(), figures.GREY]:
         # Success criterion 1.4.11 asks for 3:1; the palette's reddish purple has 2.7:1 and is drawn as lines only.
         assert 1.05 / (luminance(colour) + 0.05) > 2.5
+
+
+def positions(path: str) -> list[tuple[float, float]]:
+    """Where the pen goes, by SVG's rules for M, L, l and z: after z it is where the part began."""
+    visited, begun = [], (0.0, 0.0)
+    for command, numbers in re.findall(r"([MLlz])([^A-Za-z]*)", path):
+        if command == "z":
+            visited.append(begun)
+            continue
+        x, y = map(float, re.findall(r"-?[\d.]+", numbers))
+        if command == "l":
+            x, y = visited[-1][0] + x, visited[-1][1] + y
+        if command == "M":
+            begun = (x, y)
+        visited.append((x, y))
+    return visited
+
+
+def test_a_compact_drawing_goes_through_the_same_points():
+    rng = np.random.default_rng(5)
+    points = rng.uniform(-300, 300, (500, 2))
+    # Steps far below the precision: their rounding errors must not add up.
+    points[250:] = 10 + np.cumsum(np.full((250, 2), 0.0037), axis=0)
+    path = "M" + " L".join(f" {x:.6f} {y:.6f} \n" for x, y in points) + "z\nM 1.5 2 \nL 3 4 \nz\nL 5.555 6 \n"
+    short = figures.compact(f'<path d="{path}"/>')
+    drawn = positions(re.search('d="([^"]*)"', short)[1])
+    wanted = positions(path)
+    assert len(drawn) == len(wanted) == 505
+    np.testing.assert_allclose(drawn, wanted, atol=0.005 + 1e-9)
+    assert len(short) < 0.7 * len(path)
+
+
+def test_compacting_leaves_curves_styles_and_images_alone():
+    rest = 'style="stroke-width: 0.123456"/>'
+    image = '<image xlink:href="data:,d=1.234567"/>'
+    svg = f'<path d="M 10 0.5 \nQ 1.123456 2 3 4 \nz\n" {rest}\n   {image}'
+    assert figures.compact(svg) == f'<path d="M 10 0.5 Q 1.123456 2 3 4 z" {rest}\n{image}'
+
+
+def test_a_saved_figure_is_compact(tmp_path):
+    figures.save(make_figure(), tmp_path / "f.svg")
+    assert not re.search(r' (d|x|y)="[^"QC]*\.\d{3}', (tmp_path / "f.svg").read_text())

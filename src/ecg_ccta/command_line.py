@@ -1,7 +1,8 @@
 """The command `ecg-ccta`: one verb per wish of a user."""
 
+import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,6 +26,11 @@ Overlay = Annotated[
 ]
 
 
+def _stop(message: str) -> NoReturn:
+    errors.print(message, style="red", markup=False)
+    raise typer.Exit(1) from None
+
+
 @app.command()
 def check(overlay: Overlay = None) -> None:
     """Check a study's configuration, its negative control's, and the tables of every hospital export it names, before
@@ -41,36 +47,93 @@ def check(overlay: Overlay = None) -> None:
                 labels = study.intermediate.labels if study.intermediate and name == study.intermediate_site else []
                 read_site_tables(name, site, site.export, labels)
     except StudyError as error:
-        errors.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
+        _stop(str(error))
     console.print(f"{study.study}: {len(study.sites)} site(s), {study.training.folds} folds; nothing wrong found")
 
 
+StudyName = Annotated[str, typer.Argument(help="Name of the study, a folder below results.")]
+Results = Annotated[Path, typer.Option(help="Folder of all results.")]
+
+
 @app.command()
-def sync(
-    study: Annotated[str, typer.Argument(help="Name of the study, a folder below results.")] = "default",
-    results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
-) -> None:
+def sync(study: StudyName = "default", results: Results = Path("results")) -> None:
     """Send to MLflow what a study's jobs recorded and MLflow does not hold yet; nothing is sent twice.
 
-    MLFLOW_TRACKING_URI names the server; without it the runs go to the database results/mlflow.db.
+    MLFLOW_TRACKING_URI names the server; without it the runs go to the database results/mlflow.db. `snakemake` then
+    puts the runs' addresses into the report.
     """
-    from ecg_ccta.files import read_json, write_json
+    from ecg_ccta.files import read_json
     from ecg_ccta.tracking.mlflow_runs import send_or_postpone
+    from ecg_ccta.tracking.sent import read_tracking, write_tracking
 
     tracking, parameters = results / study / "tracking.json", results / study / "config.json"
+    report = tracking.with_name("report_tracking.json")
     missing = [path for path in (tracking, parameters) if not path.exists()]
     if missing:
-        errors.print(f"{missing[0]}: missing; run the study to its end first", style="red", markup=False)
-        raise typer.Exit(1)
-    records = [results / path for path in read_json(tracking)["records"]]
-    sent = send_or_postpone(read_json(parameters), records, results)
-    if sent["status"] != "sent":
-        message = f"{sent['tracking_uri']}: {sent['reason']}; nothing is lost, try again later"
-        errors.print(message, style="red", markup=False)
-        raise typer.Exit(1)
-    write_json(tracking, sent)
-    console.print(f"sent {sent['sent']} run(s) to {sent['tracking_uri']}")
+        _stop(f"{missing[0]}: missing; run the study to its end first")
+    try:
+        noted = {path: read_tracking(path)["records"] for path in (tracking, report) if path.exists()}
+    except StudyError as error:
+        _stop(str(error))
+    total = 0
+    for path, names in noted.items():
+        sent = send_or_postpone(read_json(parameters), [results / name for name in names], results)
+        if not sent.is_sent:
+            _stop(f"{sent.facts['tracking_uri']}: {sent.facts['reason']}; nothing is lost, try again later")
+        write_tracking(sent, path)
+        total += sent.sent
+    console.print(f"sent {total} run(s) to {sent.facts['tracking_uri']}")
+
+
+@app.command()
+def verify(study: StudyName = "default", results: Results = Path("results")) -> None:
+    """Hash every file of a study again and name what changed since its job recorded it: inputs, outputs, records.
+
+    Also named are files that are gone, and files among the results that no job recorded. Ends with 1 where there are
+    any.
+    """
+    from rich.progress import track
+
+    from ecg_ccta.tracking.verification import verify as compare
+
+    def progress(names: list[str]):
+        return track(names, "Hashing", console=errors, transient=True)
+
+    try:
+        found = compare(study, results, progress)
+    except StudyError as error:
+        _stop(str(error))
+    for difference in found.differences:
+        rule = f", recorded by {difference.rule}" if difference.rule else ""
+        hashes = f"expected {difference.expected or 'no such file'}, found {difference.found or 'no file'}"
+        console.print(f"{difference.kind}: {difference.file}: {hashes}{rule}", markup=False, highlight=False)
+    if found.differences:
+        _stop(f"{study}: {len(found.differences)} difference(s) in {found.files} recorded files")
+    console.print(f"{study}: {found.files} recorded files and folders, nothing changed")
+
+
+@app.command()
+def audit(
+    port: Annotated[int, typer.Option(envvar="AUDIT_PORT", help="Port on this machine, 127.0.0.1.")] = 5000,
+    results: Results = Path("results"),
+) -> None:
+    """Show the runs of the local database results/mlflow.db in a browser, to this machine alone, until interrupted."""
+    from ecg_ccta.tracking.auditing import serve_local
+
+    try:
+        server = serve_local(results, port)
+    except StudyError as error:
+        _stop(str(error))
+    console.print(f"http://127.0.0.1:{port} shows {results / 'mlflow.db'}; end with Ctrl-C")
+    # However this command is ended, the server ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait()
+    else:
+        _stop(f"MLflow ended; is port {port} taken? Give another with --port")
 
 
 @app.command()
@@ -91,7 +154,41 @@ def pseudonym(
             raise StudyError(f"--kind {kind}: give patient or ecg")
         key = pseudonyms.site_key(site, study.sites[site], study.seed)
     except StudyError as error:
-        errors.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
+        _stop(str(error))
     # As the tables are read: without blanks around a cell.
     console.print(pseudonyms.pseudonym(key, kind, identifier.strip()))
+
+
+@app.command()
+def explain(
+    recording: Annotated[Path, typer.Argument(help="WFDB record of 12 leads and 10 s or more, with or without .hea.")],
+    study: Annotated[str, typer.Option(help="Name of the study whose networks score it.")] = "default",
+    vessel: Annotated[
+        str | None, typer.Option(help="RCA, LM, LAD or LCX: whose prediction is coloured; none: that of highest risk.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Heading of the page; nothing else of the file names it.")] = "12-lead ECG",
+    output: Annotated[Path, typer.Option(help="Page to write: .pdf, .svg or .png.")] = Path("ecg.pdf"),
+    results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
+) -> None:
+    """Score one ECG of any hospital by a finished study, and explain it on a page of A4.
+
+    The page has the tracing on ECG paper (to scale when printed at 100 %), the four probabilities with their risk
+    groups among the study's thresholds, and in colour what in the tracing raised or lowered one of them. The recording
+    is cleaned and judged exactly as those of the study; one that the study would exclude is refused with the reason.
+    For research only.
+    """
+    from ecg_ccta.explanation.recording_page import explain_recording
+    from ecg_ccta.figures import PAGE_SUFFIXES, save_page
+
+    try:
+        if output.suffix not in PAGE_SUFFIXES:
+            raise StudyError(f"--output {output}: give a name that ends with {', '.join(PAGE_SUFFIXES)}")
+        risks, page = explain_recording(recording, results / study, vessel, title)
+    except StudyError as error:
+        errors.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    save_page(page, output)
+    for row in risks.itertuples():
+        stratum = f", stratum {row.stratum}" if isinstance(row.stratum, str) else ""
+        console.print(f"{row.vessel}: {100 * row.probability:.1f} %, {row.group} risk{stratum}", highlight=False)
+    console.print(f"wrote {output}", highlight=False)

@@ -321,6 +321,13 @@ class Explanation(Section):
     seconds_before_r: float = Field(0.25, gt=0)
     seconds_after_r: float = Field(0.65, gt=0)
     attributed_ecgs: int = Field(64, gt=0, description="Highest-risk ECGs per fold and vessel that are attributed.")
+    explained_ecgs: list[Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]] = Field(
+        default_factory=list,
+        description="ECGs, by pseudonym, that are explained one by one; none: chosen by `explained_per_outcome`.",
+    )
+    explained_per_outcome: int = Field(
+        1, ge=0, description="ECGs per vessel that are explained: true and false positives and negatives, each so many."
+    )
 
 
 class Study(Section):

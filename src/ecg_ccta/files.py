@@ -58,14 +58,15 @@ def sha256(path: str | Path) -> str:
     """SHA-256 of a file, or of a folder's sorted relative names and contents.
 
     Hidden files are left out: they are the notes of tools (Snakemake puts a timestamp into each folder that a job made,
-    after the job), so that a folder has one hash as output of a job and as input of the next.
+    after the job), so that a folder has one hash as output of a job and as input of the next. So is what Python leaves
+    beside code that it ran.
     """
     path = Path(path)
     if path.is_dir():
         digest = hashlib.sha256()
         names = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
         for name in names:
-            if not any(part.startswith(".") for part in name.parts):
+            if not any(part.startswith(".") or part == "__pycache__" for part in name.parts):
                 digest.update(f"{name.as_posix()}\0{sha256(path / name)}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as stream:

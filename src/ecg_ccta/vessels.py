@@ -43,3 +43,10 @@ PAPER_AUC: Final = {
     "normal ECG": {"RCA": 0.793, "LM": 0.896, "LAD": 0.707, "LCX": 0.765},
 }
 """AUCs of arXiv 2512.05136v1, shown beside this study's own."""
+
+PAPER_AUC_LATER: Final = {
+    "internal": {"RCA": 0.744, "LM": 0.706, "LAD": 0.716, "LCX": 0.736},
+    "external": {"RCA": 0.714, "LM": 0.713, "LAD": 0.700, "LCX": 0.673},
+    "normal ECG": {"RCA": 0.693, "LM": 0.659, "LAD": 0.673, "LCX": 0.716},
+}
+"""AUCs of the paper's later release, other data and a new training."""

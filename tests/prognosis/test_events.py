@@ -11,9 +11,11 @@ from scipy import stats
 from ecg_ccta.config import FollowUp
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.estimates import rows_of
-from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, RISK_GROUP, RISK_STRATUM, accumulate, patient_risk
-from ecg_ccta.prognosis.figures import cumulative_events_figure, strata_events_figure
-from ecg_ccta.prognosis.incidence import KAPLAN_MEIER, METHODS
+from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE
+from ecg_ccta.prognosis.events import accumulate
+from ecg_ccta.prognosis.figures import cumulative_events_figure, event_rates_figure, strata_events_figure
+from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, KAPLAN_MEIER, METHODS
+from ecg_ccta.prognosis.patients import RISK_GROUP, RISK_STRATUM, patient_risk
 from ecg_ccta.vessels import VESSELS
 
 # Freireich et al., Blood 21:699-716, 1963: weeks in remission, negative where censored.
@@ -78,13 +80,16 @@ def test_published_kaplan_meier(remission: dict) -> None:
 
 
 def test_published_log_rank_and_hazard_ratio(remission: dict) -> None:
-    """Log-rank chi-squared 16.79; Cox with Efron's ties 1.572 (standard error 0.412)."""
-    assert compared(remission, "RCA", "chi-squared", "log-rank")["estimate"] == pytest.approx(16.79, abs=0.005)
+    """Log-rank chi-squared 16.79, as in Kleinbaum and Klein, Survival Analysis, chapter 2; all to more digits by R's
+    survdiff, coxph (Efron's ties: 1.572, standard error 0.412) and cox.zph on MASS::gehan."""
+    assert compared(remission, "RCA", "chi-squared", "log-rank")["estimate"] == pytest.approx(16.792941, abs=5e-7)
     row = compared(remission, "RCA", "hazard ratio", CRUDE)
-    assert np.log(row["estimate"]) == pytest.approx(1.572, abs=0.001)
+    assert np.log(row["estimate"]) == pytest.approx(1.57212515, abs=5e-7)
     error = (np.log(row["upper"]) - np.log(row["lower"])) / (2 * stats.norm.ppf(0.975))
-    assert error == pytest.approx(0.412, abs=0.001)
+    assert error == pytest.approx(0.412396718, abs=5e-7)
     assert (row["patients"], row["events"]) == (42, 30)
+    proportional = compared(remission, "RCA", "proportional hazards p", CRUDE)
+    assert proportional["estimate"] == pytest.approx(0.879812895, abs=5e-6)
 
 
 def simulated(patients: int = 600, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -109,8 +114,8 @@ def test_landmark_and_horizon() -> None:
     assert flow["event by day 28"] == flow["death by day 28"] == flow["follow-up ended by day 28"] == 1
     assert flow["analysed"] == 5
     rows = tables["at_risk"].query("vessel == 'any' and grouping == 'risk group' and group == 'low'").set_index("day")
-    # The event on day 700 counts, the one on day 701 does not.
-    assert rows.loc[700, ["at_risk", "events", "deaths", "censored"]].tolist() == [3, 1, 1, 2]
+    # The event on day 700 counts, the one on day 701 does not; the study's end on day 700 censors nobody early.
+    assert rows.loc[700, ["at_risk", "events", "deaths", "censored"]].tolist() == [3, 1, 1, 0]
     assert rows.loc[28, ["at_risk", "events"]].tolist() == [4, 0]
 
 
@@ -209,7 +214,12 @@ def test_too_little_follow_up_gives_notes_and_no_numbers(change, note: str, tmp_
     assert tables["curves"].empty
     figure = cumulative_events_figure(tables)
     strata_events_figure(tables)
-    assert [text.get_text() for text in figure.findobj(Text)].count(note) == 5
+    bars = event_rates_figure(tables)
+    for drawn in (figure, bars):
+        assert [text.get_text() for text in drawn.findobj(Text)].count(note) == 5
+    assert set(tables["auc"]["note"]) == {note}
+    assert tables["auc"]["estimate"].isna().all()
+    bars.savefig(tmp_path / "bars.png", dpi=50)
     figure.savefig(tmp_path / "events.png", dpi=50)
 
 
@@ -251,3 +261,52 @@ def test_figure_shows_the_numbers_at_risk() -> None:
         assert str(count) in shown
     row = compared(tables, "RCA", "hazard ratio", CRUDE)
     assert any(f"HR {row['estimate']:.2f}" in text for text in shown)
+
+
+def test_event_rates_respect_censoring_and_death(tmp_path) -> None:
+    """Heights are the cumulative incidence, not events over group size, and the figure draws the table."""
+    tables = accumulate(*simulated(), FollowUp())
+    rates = tables["rates"]
+    assert set(rates["method"]) == {AALEN_JOHANSEN}
+    row = rates.query("vessel == 'RCA' and group == 'high' and day == 300").iloc[0]
+    same = read(tables, AALEN_JOHANSEN).query("vessel == 'RCA' and group == 'high' and day == 300").iloc[0]
+    assert row[["percent", "lower", "upper"]].tolist() == same[["percent", "lower", "upper"]].tolist()
+    members = tables["at_risk"].query("vessel == 'RCA' and grouping == 'risk group' and group == 'high' and day == 28")
+    raw = 100 * row["events"] / members["at_risk"].iloc[0]
+    assert row["percent"] > raw + 0.5
+    figure = event_rates_figure(tables)
+    heights = [bar.get_height() for bar in figure.axes[1].patches]
+    drawn = rates[rates["vessel"] == "RCA"]
+    assert heights == pytest.approx(
+        [percent for group in ("low", "high") for percent in drawn.loc[drawn["group"] == group, "percent"]]
+    )
+    shown = [text.get_text() for text in figure.findobj(Text)]
+    for count in (*rates["at_risk"], *(rates["censored"] + rates["deaths"])):
+        assert str(count) in shown
+    figure.savefig(tmp_path / "rates.png", dpi=50)
+    cohort, groups, follow_up = simulated()
+    alive = follow_up.assign(event=follow_up["event"].replace("death", "censored"))
+    assert set(accumulate(cohort, groups, alive, FollowUp())["rates"]["method"]) == {KAPLAN_MEIER}
+
+
+def test_auc_at_the_reading_days_and_the_horizon() -> None:
+    cohort, groups, follow_up = simulated()
+    high = groups["vessel"].eq("RCA") & groups["group"].eq("high")
+    groups = groups.assign(probability=groups["probability"].mask(high, 0.4))
+    settings = FollowUp(reading_days=[10, 30, 100, 300])
+    table = accumulate(cohort, groups, follow_up, settings, replicates=100)["auc"].set_index(["vessel", "day"])
+    # A reading day before the landmark has no AUC, the horizon has one.
+    assert table.loc["RCA"].index.tolist() == [30, 100, 300, 700]
+    assert table.loc[("RCA", 30), "note"].startswith("too few events (")
+    assert np.isnan(table.loc[("RCA", 30), "estimate"])
+    reached = follow_up[(follow_up["days"] > 28) & (follow_up["days"] <= 300)]
+    assert table.loc[("RCA", 300), "events"] == (reached["event"] == "event").sum()
+    row = table.loc[("RCA", 700)]
+    assert 0.55 < row["lower"] < row["estimate"] < row["upper"]
+    assert table.loc[("any", 700), "estimate"] == pytest.approx(row["estimate"])
+    assert table.loc[("LAD", 700), "estimate"] == pytest.approx(0.5)
+    ended = follow_up.assign(days=follow_up["days"].clip(upper=700))
+    row = (
+        accumulate(cohort, groups, ended, settings, replicates=10)["auc"].set_index(["vessel", "day"]).loc[("RCA", 700)]
+    )
+    assert row["note"] == "nobody is followed up for longer"

@@ -15,10 +15,13 @@ from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.evaluation.heterogeneity import WALD
 from ecg_ccta.evaluation.recalibration import KINDS
 from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
+from ecg_ccta.explanation.logits import BLOCKS
+from ecg_ccta.explanation.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 from ecg_ccta.explanation.segments import SEGMENTS
 from ecg_ccta.files import write_json
-from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, GROUPINGS, PROBABILITY, RANK, TREND
-from ecg_ccta.prognosis.incidence import METHODS
+from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
+from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, METHODS
+from ecg_ccta.prognosis.patients import GROUPINGS, PROBABILITY
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +47,10 @@ def changed():
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The results of the default study, made once."""
-    folder = tmp_path_factory.mktemp("finished")
+    return write_study(tmp_path_factory.mktemp("finished"))
+
+
+def write_study(folder: Path) -> Path:
     for site in ("internal", "external"):
         write_site(folder, site)
     comparison = [
@@ -218,6 +224,42 @@ def write_site(folder: Path, site: str) -> None:
         ["vessel", "grouping"],
     ))  # fmt: skip
     put(
+        "event_rates",
+        [
+            {"vessel": v, "grouping": "risk group", "group": g, "method": AALEN_JOHANSEN, "day": d, "at_risk": 800 - d,
+             "events": d // 50, "deaths": 0, "censored": d // 3}
+            | ({"note": "too few events (3)"} if v == "LM" else
+               {"percent": 1 + d / 60 if g == "high" else d / 150, "lower": 0.5, "upper": 9.0, "note": ""})
+            for v in ("any", *VESSELS) for g in ("low", "high") for d in (30, 100, 200, 300)
+        ],
+    )  # fmt: skip
+    put("time_dependent_auc", estimate_table(
+        [
+            {"vessel": v, "day": d, "measure": "AUC", "events": d // 10, "patients": 800}
+            | ({"note": "too few events (3)"} if d == 30 else {"estimate": 0.63, "lower": 0.56, "upper": 0.7})
+            for v in ("any", *VESSELS) for d in (30, 300, 700)
+        ],
+        ["vessel", "day"],
+    ))  # fmt: skip
+    put(
+        "planted_hazards",
+        [
+            {"regression": regression, "finding": v, "planted": 2.5, "level": 0.95, "patients": 1700, "events": 160}
+            | ({"note": "too few events (3)"} if v == "LM" and regression == ALONE else
+               {"estimate": 2.2, "lower": 1.4, "upper": 3.1, "inside": True, "p_planted": 0.41, "note": ""})
+            for regression in (TOGETHER, ALONE) for v in ("any", *VESSELS)
+        ],
+    )  # fmt: skip
+    put(
+        "oracle_separation",
+        [
+            {"source": source, "vessel": v, "patients_high": 900, "events_high": 90, "patients_low": 800,
+             "events_low": 60, "log_rank_p": 0.012, "hazard_ratio": 1.7, "lower": 1.2, "upper": 2.4, "per_sd": 1.3,
+             "per_sd_lower": 1.1, "per_sd_upper": 1.5, "note": ""}
+            for source in (ORACLE, MODEL) for v in ("any", *VESSELS)
+        ],
+    )  # fmt: skip
+    put(
         "waveforms",
         [
             {"comparison": "all", "scale": "mV", "vessel": v, "lead": lead, "segment": s, "low": 0.1,
@@ -249,6 +291,24 @@ def write_site(folder: Path, site: str) -> None:
             for m, lead, unit in (("QRS duration", "", "ms"), ("ST at J+60 ms", "V5", "mV"))
         ],
     )  # fmt: skip
+    short = {"note": "too few patients (31)"}
+    put("logit_r2", [
+        {"vessel": v, "predictors": block, "patients": 1910} | (
+            short if v == "LM" else {"r2": 0.42, "lower": 0.38, "upper": 0.46, "note": ""})
+        for v in VESSELS for block in BLOCKS
+    ])  # fmt: skip
+    put("logit_groups", [
+        {"vessel": v, "group": group, "measurements": 12} | (
+            short if v == "LM" else {"r2_lost": lost, "lower": 0.0, "upper": lost + 0.1, "note": ""})
+        for v in VESSELS for group, lost in (("T", 0.01), ("ST", 0.3))
+    ])  # fmt: skip
+    put("logit_coefficients", [
+        {"vessel": v, "measurement": name, "group": "ST", "label": label} | (
+            short if v == "LM" else {"coefficient": value, "lower": value - 0.1, "upper": value + 0.1,
+                                     "selected": 0.9, "missing": 0.0, "note": ""})
+        for v in VESSELS for name, label, value in (("qrs_ms", "QRS duration", 0.1),
+                                                    ("st60_mv_V3", "ST at J+60 ms, V3", -0.5))
+    ])  # fmt: skip
     put(
         "matching",
         [{"vessel": v, "pairs": 190, "in_both": 4, "without_age_or_sex": 2, "smd_age": 0.31, "smd_age_matched": 0.01,
@@ -282,16 +342,8 @@ def write_site(folder: Path, site: str) -> None:
                    {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
     names = ["recalibrated"] * (site != "internal")
-    names += [
-        "roc",
-        "calibration",
-        "grades",
-        "cumulative_events",
-        "cumulative_events_strata",
-        "attribution",
-        "planted",
-        "beats",
-    ]
+    names += ["roc", "calibration", "grades", "cumulative_events", "cumulative_events_strata", "attribution", "planted"]
+    names += ["event_rates", "planted_hazards", "logits", "beats"]
     names += [f"normal_ecg_{name}" for name in ("roc", "calibration", "comparison")]
     names += [f"subgroups_{vessel}" for vessel in VESSELS]
     draw_toy(folder / "figures" / "toy.svg")
@@ -320,6 +372,12 @@ def write_leakage(folder: Path) -> None:
 
 
 def write_records(folder: Path) -> None:
+    (folder / "tables/time_used.csv").write_text(
+        "rule,jobs,wall_seconds,work_seconds,import_seconds,other_seconds,overhead\n"
+        "simulate_site,1,66.0,60.0,4.5,1.5,0.0909\n"
+        "clean_signals,2,120.0,90.0,20.0,10.0,0.25\n"
+        "all,3,186.0,150.0,24.5,11.5,0.1935\n"
+    )
     for number, rule in enumerate(("simulate_site", "clean_signals", "finetune")):
         write_json(
             folder / "records" / rule / "internal.json",

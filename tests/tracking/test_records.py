@@ -55,6 +55,8 @@ def job(tmp_path, monkeypatch) -> SimpleNamespace:
         Path(name).write_text(name)
     Path("models/fold0").mkdir(parents=True)
     Path("models/fold0/model.json").write_text("{}")
+    Path("scripts").mkdir()
+    Path("scripts/finetune.py").write_text("fine_tune()\n")
     Path("export/records").mkdir(parents=True)
     Path("export/ccta.csv").write_text("patient_id\n")
     Path("export/records/1.dat").write_text("ecg")
@@ -68,6 +70,7 @@ def job(tmp_path, monkeypatch) -> SimpleNamespace:
         params=named(Params, seed=7, training={"epochs": 8, "folder": Path("x")}, days=[30, 100]),
         log=Log(["logs/finetune/fold2.log"]),
         threads=1,
+        scriptdir="scripts",
     )
 
 
@@ -105,6 +108,7 @@ def test_a_record_tells_all_of_a_job(job):
     assert content["parameters"] == {"seed": 7, "training": {"epochs": 8, "folder": "x"}, "days": [30, 100]}
     assert content["parameters_sha256"] == sha256_json(content["parameters"])
     assert content["log"] == "logs/finetune/fold2.log"
+    assert content["code"] == "fine_tune()\n"
     assert {"python", "numpy", "torch", "mlflow", "pandas"} <= content["versions"].keys()
     assert content["versions"]["numpy"] == np.__version__
     started, finished = (datetime.fromisoformat(content[name]) for name in ("started_at", "finished_at"))

@@ -162,4 +162,4 @@ def test_a_random_start_of_a_finished_study_adds_only_its_own_jobs(make_workflow
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned, flags=re.MULTILINE))
     # The audit is one of its own: the models from random weights must not have seen whom they are scored on either.
     own = {"finetune_random": "2", "compare_starts": "1", "audit_leakage": "1"}
-    assert jobs == own | {"build_report": "1", "log_study": "1", "all": "1", "total": "7"}
+    assert jobs == own | {"build_report": "1", "log_study": "1", "log_report": "1", "all": "1", "total": "8"}

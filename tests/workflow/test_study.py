@@ -112,6 +112,16 @@ def test_mlflow_holds_one_parent_and_one_child_per_job(small_study):
     assert {"roc_internal.svg", "roc_internal.png", "discrimination_internal.csv", "record.json"} <= artifacts
 
 
+def test_the_time_of_every_job_is_divided_into_work_and_overhead(small_study):
+    table = pd.read_csv(small_study.results / "small/tables/time_used.csv").set_index("rule")
+    records = [*small_study.results.glob("small/records/*/*.json"), small_study.results / "foundation/tiny/record.json"]
+    expected = pd.Series([read_json(path)["rule"] for path in records]).value_counts()
+    # The report is being written while it counts.
+    assert table["jobs"].drop("all").to_dict() == expected.drop("build_report").to_dict()
+    assert (table[["work_seconds", "import_seconds"]] > 0).all(axis=None)
+    assert table["overhead"].between(0, 1, inclusive="neither").all()
+
+
 @pytest.mark.parametrize("rule", ["simulate_site", "clean_signals", "finetune", "validate", "build_report"])
 def test_no_job_takes_more_than_3_gb(small_study, rule):
     for path in small_study.results.glob(f"small/benchmarks/{rule}/*.tsv"):

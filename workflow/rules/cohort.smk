@@ -14,12 +14,14 @@ rule build_cohort:
         "results/{study}/logs/build_cohort/{site}.log",
     benchmark:
         "results/{study}/benchmarks/build_cohort/{site}.tsv"
+    group:
+        "export_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         site=site_settings,
         cohort=settings("cohort"),
@@ -46,12 +48,14 @@ rule admit_ecgs:
         "results/{study}/logs/admit_ecgs/{site}.log",
     benchmark:
         "results/{study}/benchmarks/admit_ecgs/{site}.tsv"
+    group:
+        "cohort_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=15,
+        mem_mb=growing(1500),
+        runtime=growing(15),
     params:
         title=title_of,
     message:

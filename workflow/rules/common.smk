@@ -41,6 +41,29 @@ def settings(section):
     return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json")
 
 
+def growing(amount):
+    """Resource of a job that asks for as much again each time it is tried anew, as a cluster's limits may end it."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def growing_with_input(megabytes):
+    """As `growing`, and room for what is read: signals that fit into the page cache are read from disk only once."""
+    return lambda wildcards, input, attempt: attempt * (megabytes + min(int(input.size_mb), MOST_CACHED_MB))
+
+
+MOST_CACHED_MB = 32_000
+"""Beyond this the signals are read from disk again in each epoch rather than asking for a node that is hard to get."""
+
+
+def training_gpus(wildcards):
+    """GPUs of one fold's training on all of its nodes; Snakemake on one machine does not count them."""
+    return study_of(wildcards).training.gpus * study_of(wildcards).training.nodes
+
+
+def training_nodes(wildcards):
+    return study_of(wildcards).training.nodes
+
+
 def seed(wildcards):
     return study_of(wildcards).seed
 
@@ -278,7 +301,8 @@ def jobs_of(study):
                 for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk", "analyse_severity")
             ]
             jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
-            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site)]
+            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site), ("explain_logits", site)]
+            jobs += [("explain_ecgs", site)]
             if study.sites[site].tables.follow_up is not None:
                 jobs += [("accumulate_events", site)]
     # The audit needs the thresholds of a negative control too.
@@ -287,7 +311,7 @@ def jobs_of(study):
         jobs += [("recalibrate", site) for site in validated_external_sites(study)]
         jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
         jobs += [("attribute_waveforms", study.development_site)]
-        jobs += [("plan_sample_size", "sample_size")]
+        jobs += [("plan_sample_size", "sample_size"), ("package_ensemble", "ensemble")]
         if study.random_start:
             jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
             jobs += [("compare_starts", "starts")]
@@ -323,15 +347,7 @@ def control_records(wildcards):
     return []
 
 
-def control_tracking(wildcards):
-    """The negative control is tracked first, so that two jobs never create the tracking database at once."""
-    if wildcards.study == STUDY.study and CONTROL:
-        return [f"results/{CONTROL.study}/tracking.json"]
-    return []
-
-
-def report_record_of(wildcards):
-    """The record of the report; the negative control has no report of its own."""
-    if is_main(study_of(wildcards)):
-        return [f"results/{wildcards.study}/records/build_report/report.json"]
-    return []
+def tracking_of(wildcards):
+    """Where the runs of the study are, and of the negative control that the report shows."""
+    studies = [study_of(wildcards)] + [CONTROL] * bool(CONTROL)
+    return [f"results/{study.study}/tracking.json" for study in studies]

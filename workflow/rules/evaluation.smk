@@ -31,12 +31,14 @@ rule validate:
         "results/{study}/logs/validate/{site}.log",
     benchmark:
         "results/{study}/benchmarks/validate/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -67,12 +69,14 @@ rule recalibrate:
         "results/{study}/logs/recalibrate/{site}.log",
     benchmark:
         "results/{study}/benchmarks/recalibrate/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -99,12 +103,14 @@ rule compare_sites:
         "results/{study}/logs/compare_sites/external.log",
     benchmark:
         "results/{study}/benchmarks/compare_sites/external.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -132,12 +138,14 @@ rule analyse_severity:
         "results/{study}/logs/analyse_severity/{site}.log",
     benchmark:
         "results/{study}/benchmarks/analyse_severity/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -188,12 +196,14 @@ rule analyse_normal_ecg:
         "results/{study}/logs/analyse_normal_ecg/{site}.log",
     benchmark:
         "results/{study}/benchmarks/analyse_normal_ecg/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -242,12 +252,14 @@ rule analyse_subgroups:
         "results/{study}/logs/analyse_subgroups/{site}.log",
     benchmark:
         "results/{study}/benchmarks/analyse_subgroups/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -268,12 +280,14 @@ rule choose_thresholds:
         "results/{study}/logs/choose_thresholds/thresholds.log",
     benchmark:
         "results/{study}/benchmarks/choose_thresholds/thresholds.tsv"
+    group:
+        "risk_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         site=lambda wildcards: study_of(wildcards).development_site,
         evaluation=settings("evaluation"),
@@ -303,12 +317,14 @@ rule evaluate_thresholds:
         "results/{study}/logs/evaluate_thresholds/{site}.log",
     benchmark:
         "results/{study}/benchmarks/evaluate_thresholds/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -336,12 +352,14 @@ rule analyse_decisions:
         "results/{study}/logs/analyse_decisions/{site}.log",
     benchmark:
         "results/{study}/benchmarks/analyse_decisions/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
         seed=seed,
@@ -362,12 +380,14 @@ rule plan_sample_size:
         "results/{study}/logs/plan_sample_size/sample_size.log",
     benchmark:
         "results/{study}/benchmarks/plan_sample_size/sample_size.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
     message:
@@ -387,12 +407,14 @@ rule stratify_risk:
         "results/{study}/logs/stratify_risk/{site}.log",
     benchmark:
         "results/{study}/benchmarks/stratify_risk/{site}.tsv"
+    group:
+        "risk_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         evaluation=settings("evaluation"),
     message:
@@ -427,8 +449,8 @@ rule compare_starts:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(60),
         gpu=0,
     params:
         evaluation=settings("evaluation"),

@@ -82,12 +82,14 @@ rule compare_waveforms:
         "results/{study}/logs/compare_waveforms/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_waveforms/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         explanation=settings("explanation"),
         evaluation=settings("evaluation"),
@@ -124,8 +126,8 @@ rule attribute_waveforms:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(120),
     params:
         explanation=settings("explanation"),
     message:
@@ -134,10 +136,84 @@ rule attribute_waveforms:
         "../scripts/attribute_waveforms.py"
 
 
+rule explain_ecgs:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        signals=signals_of,
+        export=export_tables,
+        predictions="results/{study}/predictions/{site}.parquet",
+        risk="results/{study}/risk/{site}.parquet",
+        thresholds="results/{study}/thresholds.json",
+        models=models_of,
+    output:
+        pages=directory("results/{study}/ecgs/{site}"),
+        record="results/{study}/records/explain_ecgs/{site}.json",
+    log:
+        "results/{study}/logs/explain_ecgs/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/explain_ecgs/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(120),
+    params:
+        site=site_settings,
+        title=title_of,
+        export=export_folder,
+        evaluation=settings("evaluation"),
+        explanation=settings("explanation"),
+        seed=seed,
+    message:
+        "Explaining single ECGs of site {wildcards.site}"
+    script:
+        "../scripts/explain_ecgs.py"
+
+
+rule explain_logits:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+        measurements=all_measurements_of,
+    output:
+        r2="results/{study}/tables/logit_r2_{site}.csv",
+        groups="results/{study}/tables/logit_groups_{site}.csv",
+        coefficients="results/{study}/tables/logit_coefficients_{site}.csv",
+        figure_svg=report(
+            "results/{study}/figures/logits_{site}.svg",
+            caption="../report/logits.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        figure_png="results/{study}/figures/logits_{site}.png",
+        record="results/{study}/records/explain_logits/{site}.json",
+    log:
+        "results/{study}/logs/explain_logits/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/explain_logits/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        evaluation=settings("evaluation"),
+        seed=seed,
+    message:
+        "Explaining the logits of site {wildcards.site} by measurements"
+    script:
+        "../scripts/explain_logits.py"
+
+
 rule compare_with_truth:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
+        follow_up="results/{study}/cohort/{site}.follow_up.parquet",
         truth_table="results/{study}/truth/{site}.parquet",
         truth_json="results/{study}/truth/{site}.json",
         curves=waveform_curves_of,
@@ -147,6 +223,8 @@ rule compare_with_truth:
         recovery="results/{study}/tables/recovery_{site}.csv",
         planted_regions="results/{study}/tables/planted_regions_{site}.csv",
         planted="results/{study}/tables/planted_{site}.csv",
+        hazards="results/{study}/tables/planted_hazards_{site}.csv",
+        separation="results/{study}/tables/oracle_separation_{site}.csv",
         figure_svg=report(
             "results/{study}/figures/planted_{site}.svg",
             caption="../report/planted.rst",
@@ -154,20 +232,30 @@ rule compare_with_truth:
             subcategory="figures",
         ),
         figure_png="results/{study}/figures/planted_{site}.png",
+        hazards_svg=report(
+            "results/{study}/figures/planted_hazards_{site}.svg",
+            caption="../report/planted_hazards.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        hazards_png="results/{study}/figures/planted_hazards_{site}.png",
         record="results/{study}/records/compare_with_truth/{site}.json",
     log:
         "results/{study}/logs/compare_with_truth/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_with_truth/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         site=site_settings,
         evaluation=settings("evaluation"),
+        follow_up=settings("follow_up"),
         seed=seed,
     message:
         "Comparing site {wildcards.site} with what was planted"

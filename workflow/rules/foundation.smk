@@ -18,8 +18,8 @@ rule pretrain_foundation:
         "../../envs/study.yaml"
     threads: lambda wildcards: FOUNDATIONS[wildcards.foundation].pretraining.threads
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing(3000),
+        runtime=growing(120),
         gpu=0,
     params:
         pretraining=foundation_settings("pretraining"),
@@ -48,8 +48,8 @@ rule fetch_foundation:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
         gpu=0,
     params:
         # Where a copy of the file lies changes nothing of it, so a move must not start every training anew.

@@ -34,12 +34,14 @@ rule compare_with_guidelines:
         "results/{study}/logs/compare_with_guidelines/{site}.log",
     benchmark:
         "results/{study}/benchmarks/compare_with_guidelines/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         evaluation=settings("evaluation"),
         seed=seed,

@@ -22,8 +22,8 @@ rule audit_leakage:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing_with_input(4000),
+        runtime=growing(60),
     params:
         study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
         seed=seed,

@@ -1,4 +1,4 @@
-"""Predictions: out of fold at the development site, by the ensemble of folds elsewhere."""
+"""Predictions: out of fold at the development site, by the ensemble of folds elsewhere; and the ensemble to be served."""
 
 
 rule predict:
@@ -18,10 +18,36 @@ rule predict:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(60),
         gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
     message:
         "Predicting the ECGs of site {wildcards.site}"
     script:
         "../scripts/predict.py"
+
+
+rule package_ensemble:
+    input:
+        models=models_of,
+    output:
+        ensemble=directory("results/{study}/ensemble"),
+        record="results/{study}/records/package_ensemble/ensemble.json",
+    log:
+        "results/{study}/logs/package_ensemble/ensemble.log",
+    benchmark:
+        "results/{study}/benchmarks/package_ensemble/ensemble.tsv"
+    group:
+        "report_{study}"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(30),
+    params:
+        quality=settings("quality"),
+    message:
+        "Packaging the models of study {wildcards.study} to be served"
+    script:
+        "../scripts/package_ensemble.py"

@@ -12,6 +12,8 @@ rule accumulate_events:
         curves="results/{study}/tables/cumulative_events_curves_{site}.csv",
         at_risk="results/{study}/tables/cumulative_events_at_risk_{site}.csv",
         flow="results/{study}/tables/cumulative_events_flow_{site}.csv",
+        rates="results/{study}/tables/event_rates_{site}.csv",
+        auc="results/{study}/tables/time_dependent_auc_{site}.csv",
         figure_svg=report(
             "results/{study}/figures/cumulative_events_{site}.svg",
             caption="../report/cumulative_events.rst",
@@ -26,17 +28,26 @@ rule accumulate_events:
             subcategory="figures",
         ),
         strata_png="results/{study}/figures/cumulative_events_strata_{site}.png",
+        rates_svg=report(
+            "results/{study}/figures/event_rates_{site}.svg",
+            caption="../report/event_rates.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        rates_png="results/{study}/figures/event_rates_{site}.png",
         record="results/{study}/records/accumulate_events/{site}.json",
     log:
         "results/{study}/logs/accumulate_events/{site}.log",
     benchmark:
         "results/{study}/benchmarks/accumulate_events/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         follow_up=settings("follow_up"),
         evaluation=settings("evaluation"),

@@ -1,27 +1,57 @@
-"""The report, and the records' way to MLflow."""
+"""The records' way to MLflow, and the report, which names each figure's run there."""
+
+
+rule log_study:
+    input:
+        records=records_of,
+    output:
+        tracking="results/{study}/tracking.json",
+        config="results/{study}/config.json",
+    log:
+        "results/{study}/logs/log_study/study.log",
+    benchmark:
+        "results/{study}/benchmarks/log_study/study.tsv"
+    group:
+        "report_{study}"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
+    message:
+        "Sending the records of study {wildcards.study} to MLflow"
+    script:
+        "../scripts/log_study.py"
 
 
 rule build_report:
     input:
         records=records_of,
         control=control_records,
+        tracking=tracking_of,
     output:
         page=report(
             "results/{study}/report/index.html",
             caption="../report/page.rst",
             category="report",
         ),
+        time_used="results/{study}/tables/time_used.csv",
         record="results/{study}/records/build_report/report.json",
     log:
         "results/{study}/logs/build_report/report.log",
     benchmark:
         "results/{study}/benchmarks/build_report/report.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
         control=CONTROL.model_dump(mode="json") if CONTROL else None,
@@ -31,27 +61,27 @@ rule build_report:
         "../scripts/build_report.py"
 
 
-rule log_study:
+rule log_report:
     input:
         records=records_of,
-        report=report_record_of,
-        control=control_tracking,
-    output:
+        report="results/{study}/records/build_report/report.json",
         tracking="results/{study}/tracking.json",
         config="results/{study}/config.json",
+    output:
+        tracking="results/{study}/report_tracking.json",
     log:
-        "results/{study}/logs/log_study/study.log",
+        "results/{study}/logs/log_report/report.log",
     benchmark:
-        "results/{study}/benchmarks/log_study/study.tsv"
+        "results/{study}/benchmarks/log_report/report.tsv"
+    group:
+        "report_{study}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
+        mem_mb=growing(2000),
+        runtime=growing(30),
     message:
-        "Sending the records of study {wildcards.study} to MLflow"
+        "Sending the report of study {wildcards.study} to MLflow"
     script:
-        "../scripts/log_study.py"
+        "../scripts/log_report.py"

@@ -17,8 +17,8 @@ rule clean_signals:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         site=site_settings,
         quality=quality_of,
@@ -46,8 +46,8 @@ rule measure_ecgs:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         site=site_settings,
         export=export_folder,

@@ -11,12 +11,14 @@ rule simulate_site:
         "results/{study}/logs/simulate_site/{site}.log",
     benchmark:
         "results/{study}/benchmarks/simulate_site/{site}.tsv"
+    group:
+        "export_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         simulation=lambda wildcards: site_of(wildcards).simulation.model_dump(mode="json"),
         seed=seed,

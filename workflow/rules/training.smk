@@ -11,12 +11,14 @@ rule split_patients:
         "results/{study}/logs/split_patients/{site}.log",
     benchmark:
         "results/{study}/benchmarks/split_patients/{site}.tsv"
+    group:
+        "cohort_{study}_{site}"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=15,
+        mem_mb=growing(1500),
+        runtime=growing(15),
     params:
         folds=lambda wildcards: study_of(wildcards).training.folds,
         seed=seed,
@@ -48,9 +50,9 @@ rule finetune_intermediate:
         "../../envs/study.yaml"
     threads: STUDY.intermediate.training.threads if STUDY.intermediate else 1
     resources:
-        mem_mb=3000,
-        runtime=720,
-        gpu=1,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(720),
+        gpu=lambda wildcards: study_of(wildcards).intermediate.training.gpus,
     params:
         intermediate=settings("intermediate"),
         architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
@@ -79,9 +81,10 @@ rule finetune:
         "../../envs/study.yaml"
     threads: STUDY.training.threads
     resources:
-        mem_mb=3000,
-        runtime=720,
-        gpu=lambda wildcards: study_of(wildcards).training.gpus,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(720),
+        gpu=training_gpus,
+        nodes=training_nodes,
     params:
         training=settings("training"),
         architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
@@ -108,9 +111,10 @@ rule finetune_random:
         "../../envs/study.yaml"
     threads: STUDY.training.threads
     resources:
-        mem_mb=3000,
-        runtime=720,
-        gpu=lambda wildcards: study_of(wildcards).training.gpus,
+        mem_mb=growing_with_input(3000),
+        runtime=growing(720),
+        gpu=training_gpus,
+        nodes=training_nodes,
     params:
         training=random_start_training_of,
         architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),

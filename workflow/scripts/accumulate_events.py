@@ -6,8 +6,10 @@ with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation, FollowUp
     from ecg_ccta.evaluation.estimates import rows_of
-    from ecg_ccta.prognosis.events import CRUDE, RISK_GROUP, accumulate
-    from ecg_ccta.prognosis.figures import cumulative_events_figure, strata_events_figure
+    from ecg_ccta.prognosis.comparison import CRUDE
+    from ecg_ccta.prognosis.events import accumulate
+    from ecg_ccta.prognosis.figures import cumulative_events_figure, event_rates_figure, strata_events_figure
+    from ecg_ccta.prognosis.patients import RISK_GROUP
 
     evaluation = Evaluation(**snakemake.params.evaluation)
     results = accumulate(
@@ -25,8 +27,11 @@ with recorded_job(snakemake) as record:
     tables.write_csv(results["curves"], snakemake.output.curves)
     tables.write_csv(results["at_risk"], snakemake.output.at_risk)
     tables.write_csv(results["flow"], snakemake.output.flow)
+    tables.write_csv(results["rates"], snakemake.output.rates)
+    tables.write_csv(results["auc"], snakemake.output.auc)
     figures.save(cumulative_events_figure(results), snakemake.output.figure_svg)
     figures.save(strata_events_figure(results), snakemake.output.strata_svg)
+    figures.save(event_rates_figure(results), snakemake.output.rates_svg)
     ratios = rows_of(results["comparison"], "hazard ratio", CRUDE)
     ratios = ratios[ratios["grouping"] == RISK_GROUP].set_index("vessel")["estimate"]
     record.metrics({"hazard_ratio": ratios.to_dict()})

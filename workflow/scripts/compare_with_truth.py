@@ -7,26 +7,31 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.cohort.pseudonyms import site_key
-    from ecg_ccta.config import Evaluation, Site
+    from ecg_ccta.config import Evaluation, FollowUp, Site
     from ecg_ccta.evaluation.normality import clinically_normal
     from ecg_ccta.explanation import comparisons
     from ecg_ccta.explanation.planted import compare_with_truth, draw_planted, planted_regions, region_agreement
+    from ecg_ccta.explanation.planted_hazards import draw_planted_hazards, recovered_hazards, separation
     from ecg_ccta.files import read_json
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
     site = Site(role="external", **snakemake.params.site)
     settings = Evaluation(**snakemake.params.evaluation)
+    predictions = tables.read(tables.PREDICTIONS, snakemake.input.predictions)
+    truth = pd.read_parquet(snakemake.input.truth_table)
+    key = site_key(snakemake.wildcards.site, site, snakemake.params.seed)
     measured = [tables.read(tables.MEASUREMENTS, path) for path in snakemake.input.measurements]
     recovery = compare_with_truth(
         cohort,
-        tables.read(tables.PREDICTIONS, snakemake.input.predictions),
-        pd.read_parquet(snakemake.input.truth_table),
-        site_key(snakemake.wildcards.site, site, snakemake.params.seed),
+        predictions,
+        truth,
+        key,
         clinically_normal(cohort, settings, pd.concat(measured) if measured else None),
         settings,
         snakemake.params.seed,
     )
-    planted = read_json(snakemake.input.truth_json)["planted"]
+    record_of_truth = read_json(snakemake.input.truth_json)
+    planted = record_of_truth["planted"]
     curves, attribution = (
         pd.read_csv(snakemake.input[name]) if snakemake.input[name] else None for name in ("curves", "attribution")
     )
@@ -34,9 +39,18 @@ with recorded_job(snakemake) as record:
         curves = comparisons.rows_of(curves, comparisons.ALL)
     regions = planted_regions(planted, curves, attribution)
     agreement = region_agreement(regions)
+    follow_up, observed = (
+        tables.read(tables.FOLLOW_UP, snakemake.input.follow_up),
+        FollowUp(**snakemake.params.follow_up),
+    )
+    hazards = recovered_hazards(cohort, follow_up, record_of_truth["follow_up"], observed, settings)
+    separated = separation(cohort, predictions, follow_up, truth, key, observed, settings)
     tables.write_csv(recovery, snakemake.output.recovery)
     tables.write_csv(regions, snakemake.output.planted_regions)
     tables.write_csv(agreement, snakemake.output.planted)
+    tables.write_csv(hazards, snakemake.output.hazards)
+    tables.write_csv(separated, snakemake.output.separation)
     figures.save(draw_planted(regions, planted), snakemake.output.figure_svg)
+    figures.save(draw_planted_hazards(hazards), snakemake.output.hazards_svg)
     of_all = recovery[recovery["stratum"] == "all"].set_index("vessel")
     record.metrics({"recovered": of_all["recovered"].to_dict(), "oracle_auc": of_all["oracle_auc"].to_dict()})

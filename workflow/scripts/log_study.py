@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ecg_ccta.files import write_json
 from ecg_ccta.tracking.mlflow_runs import send_or_postpone
+from ecg_ccta.tracking.sent import write_tracking
 
 logging.basicConfig(filename=snakemake.log[0], filemode="w", level=logging.INFO, format="%(asctime)s %(message)s")
-tracking = Path(snakemake.output.tracking)
-records = [Path(path) for path in [*snakemake.input.records, *snakemake.input.report]]
+path = Path(snakemake.output.tracking)
 write_json(snakemake.output.config, snakemake.params.study)
-write_json(tracking, send_or_postpone(snakemake.params.study, records, results=tracking.parents[1]))
+write_tracking(send_or_postpone(snakemake.params.study, snakemake.input.records, path.parents[1]), path)

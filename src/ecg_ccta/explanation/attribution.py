@@ -16,17 +16,19 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from ecg_ccta.errors import StudyError
+from ecg_ccta.explanation.integrated_gradients import (
+    STEPS,
+    attribute_ecgs,
+    completeness_error,
+    device_of,
+    logits_of,
+)
 from ecg_ccta.explanation.segments import SEGMENTS, beat_times, segment_mask
 from ecg_ccta.figures import PAGE, STYLE
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
-
-STEPS = 12
-"""Points of the path integral (Gauss-Legendre)."""
-
-_ECGS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -154,21 +156,11 @@ def _integrated_gradients(
     network: nn.Module, signals: np.ndarray, rows: list[int], output: int, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Attributions (len(rows), 12, samples) and what they miss of completeness, relative, (len(rows),)."""
-    # captum costs a second to import.
-    from captum.attr import IntegratedGradients
-
-    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    method = IntegratedGradients(network)
-    maps, missed = [], []
-    for start in range(0, len(rows), _ECGS_AT_ONCE):
-        stored = np.stack([signals[row] for row in rows[start : start + _ECGS_AT_ONCE]])
-        inputs = standardise(torch.from_numpy(stored).to(device))
-        values = method.attribute(inputs, target=output, n_steps=steps)
-        with torch.no_grad():
-            rise = (network(inputs) - network(torch.zeros_like(inputs)))[:, output]
-        missed.append(((values.sum(dim=(1, 2)) - rise).abs() / rise.abs().clamp_min(1e-6)).cpu().numpy())
-        maps.append(values.detach().float().cpu().numpy())
-    return np.concatenate(maps), np.concatenate(missed)
+    stored = np.stack([signals[row] for row in rows])
+    inputs = standardise(torch.from_numpy(stored).to(device_of(network)))
+    maps = attribute_ecgs(network, inputs, VESSELS[output], steps=steps)
+    rise = (logits_of(network, inputs) - logits_of(network, torch.zeros_like(inputs)))[:, output]
+    return maps, completeness_error(maps, rise)
 
 
 def region_table(attribution: AttributionMap) -> pd.DataFrame:

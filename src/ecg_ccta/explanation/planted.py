@@ -65,7 +65,7 @@ def compare_with_truth(
     StudyError
         Where an ECG of the cohort has no truth: the truth is of another export.
     """
-    oracle = _pseudonymous(truth, key)
+    oracle = oracle_by_ecg(truth, key)
     absent = ~cohort["ecg_id"].isin(oracle.index)
     if absent.any():
         raise StudyError(
@@ -84,7 +84,7 @@ def compare_with_truth(
     return pd.DataFrame(rows).reindex(columns=_RECOVERY)
 
 
-def _pseudonymous(truth: pd.DataFrame, key: bytes) -> pd.DataFrame:
+def oracle_by_ecg(truth: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """Oracle probabilities, one column per vessel, by the cohort's pseudonym of each ECG."""
     lacking = [name for name in ("ecg_id", *(f"oracle_{vessel}" for vessel in VESSELS)) if name not in truth]
     if lacking:

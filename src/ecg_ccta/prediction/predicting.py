@@ -45,10 +45,18 @@ def predict_out_of_fold(
 
 def predict_ensemble(models: Sequence[FoldModel], store: Store, cohort: pd.DataFrame) -> pd.DataFrame:
     """Each ECG scored by the mean of the folds' calibrated logits; tables.PREDICTIONS with fold -1."""
-    _require_one_per_fold(models)
-    rows = np.arange(len(cohort))
-    logits = np.mean([_calibrated_logits(model, store, rows) for model in models], axis=0)
+    return ensemble_table(cohort, ensemble_logits(models, store, len(cohort)))
+
+
+def ensemble_table(cohort: pd.DataFrame, logits: np.ndarray) -> pd.DataFrame:
+    """tables.PREDICTIONS with fold -1 of the mean calibrated logits (n, 4) of n ECGs with ecg_id and patient_id."""
     return _long(cohort, logits, np.full(len(cohort), ENSEMBLE))
+
+
+def ensemble_logits(models: Sequence[FoldModel], store: Store, ecgs: int) -> np.ndarray:
+    """Mean (ecgs, 4) of the folds' calibrated logits for the first `ecgs` ECGs of the store."""
+    _require_one_per_fold(models)
+    return np.mean([_calibrated_logits(model, store, np.arange(ecgs)) for model in models], axis=0)
 
 
 def _calibrated_logits(model: FoldModel, store: Store, rows: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """How strongly a risk group goes with events: tests, hazard ratios, event-free time and concordance.
 
 Sources: log-rank test and its trend, Tarone, Biometrika 62:679-682, 1975; Cox, J R Stat Soc B 34:187-220, 1972, with
-Efron's ties; proportional hazards, Grambsch and Therneau, Biometrika 81:515-526, 1994; restricted mean, Royston and
-Parmar, BMC Med Res Methodol 13:152, 2013; concordance, Harrell et al., JAMA 247:2543-2546, 1982.
+Efron's ties; proportional hazards, score test of Grambsch and Therneau's time-weighted coefficient, Biometrika
+81:515-526, 1994, as R's survival has made it since version 3; restricted mean, Royston and Parmar, BMC Med
+Res Methodol 13:152, 2013; concordance, Harrell et al., JAMA 247:2543-2546, 1982.
 """
 
 import warnings
@@ -41,6 +42,40 @@ def trend_test(time: np.ndarray, is_event: np.ndarray, score: np.ndarray) -> tup
     return statistic, float(stats.chi2.sf(statistic, 1))
 
 
+def cox_regression(
+    time: np.ndarray, is_event: np.ndarray, covariates: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Cox regression with Efron's ties.
+
+    Parameters
+    ----------
+    time, is_event : (n,)
+    covariates : (n, k) numbers without missing values
+
+    Returns
+    -------
+    coefficients (k,) and their covariance (k, k), in the order of the covariates; or nothing where the regression does
+    not converge
+    """
+    from lifelines import CoxPHFitter
+    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+
+    data = covariates.astype(float).assign(time=np.asarray(time, float), is_event=np.asarray(is_event, int))
+    for step in (0.95, 0.25):
+        # A rare covariate lets full steps overshoot; smaller ones are tried then.
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error", ConvergenceWarning)
+            try:
+                fitter = CoxPHFitter().fit(data, "time", "is_event", fit_options={"step_size": step})
+                break
+            except (ConvergenceWarning, ConvergenceError):
+                continue
+    else:
+        return None
+    names = list(covariates.columns)
+    return fitter.params_.loc[names].to_numpy(), fitter.variance_matrix_.loc[names, names].to_numpy()
+
+
 def hazard_ratio(
     time: np.ndarray, is_event: np.ndarray, covariates: pd.DataFrame, level: float = 0.95
 ) -> dict[str, Any]:
@@ -53,30 +88,67 @@ def hazard_ratio(
 
     Returns
     -------
-    estimate, lower, upper (Wald), p, and proportional_p: p value of the test, on ranks of time, that the ratio is
-    constant; or note where the regression does not converge
+    estimate, lower, upper (Wald), p, and proportional_p: p value of `proportional_hazards_test`; or note where the
+    regression does not converge
     """
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
-    from lifelines.statistics import proportional_hazard_test
-
-    data = covariates.astype(float).assign(time=np.asarray(time, float), is_event=np.asarray(is_event, int))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            fitter = CoxPHFitter(alpha=1 - level).fit(data, duration_col="time", event_col="is_event")
-        except (ConvergenceWarning, ConvergenceError):
-            return {"note": "no hazard ratio: the regression did not converge"}
-    name = covariates.columns[0]
-    lower, upper = np.exp(fitter.confidence_intervals_.loc[name].to_numpy())
-    proportional = proportional_hazard_test(fitter, data, time_transform="rank").summary
+    fitted = cox_regression(time, is_event, covariates)
+    if fitted is None:
+        return {"note": "no hazard ratio: the regression did not converge"}
+    coefficients, covariance = fitted
+    estimate, error = coefficients[0], np.sqrt(covariance[0, 0])
+    half = stats.norm.ppf((1 + level) / 2) * error
+    _, proportional_p = proportional_hazards_test(time, is_event, covariates.to_numpy(dtype=float), coefficients)
     return {
-        "estimate": float(fitter.hazard_ratios_[name]),
-        "lower": float(lower),
-        "upper": float(upper),
-        "p": float(fitter.summary.loc[name, "p"]),
-        "proportional_p": float(proportional.loc[name, "p"]),
+        "estimate": float(np.exp(estimate)),
+        "lower": float(np.exp(estimate - half)),
+        "upper": float(np.exp(estimate + half)),
+        "p": float(2 * stats.norm.sf(abs(estimate) / error)),
+        "proportional_p": proportional_p,
     }
+
+
+def proportional_hazards_test(
+    time: np.ndarray, is_event: np.ndarray, covariates: np.ndarray, coefficients: np.ndarray
+) -> tuple[float, float]:
+    """Score test that the first covariate's coefficient does not change with time, measured by 1 - Kaplan-Meier.
+
+    Parameters
+    ----------
+    time, is_event : (n,)
+    covariates : (n, k) numbers
+    coefficients : (k,) of the Cox regression with Efron's ties
+
+    Returns
+    -------
+    chi-squared with one degree of freedom, and its p value
+    """
+    time, is_event = np.asarray(time, dtype=float), np.asarray(is_event, dtype=bool)
+    covariates = covariates - covariates.mean(axis=0)
+    hazard = np.exp(covariates @ coefficients)
+    days, events_of = np.unique(time[is_event], return_counts=True)
+    surviving = 1 - events_of / np.array([(time >= day).sum() for day in days])
+    clock = 1 - np.concatenate([[1.0], np.cumprod(surviving)[:-1]])
+    clock -= np.average(clock, weights=events_of)
+    k = covariates.shape[1]
+    score, information = 0.0, np.zeros((k + 1, k + 1))
+    for day, tick, events in zip(days, clock, events_of, strict=True):
+        at_risk, now = time >= day, is_event & (time == day)
+        score += tick * covariates[now, 0].sum()
+        for part in np.arange(events) / events:
+            # Efron: of those who have the event at the same time, a growing part has left the risk set.
+            weight = hazard[at_risk] * np.where(now[at_risk], 1 - part, 1.0)
+            weight /= weight.sum()
+            mean = weight @ covariates[at_risk]
+            deviation = covariates[at_risk] - mean
+            variance = (deviation * weight[:, None]).T @ deviation
+            score -= tick * mean[0]
+            information[:k, :k] += variance
+            information[:k, k] += tick * variance[:, 0]
+            information[k, k] += tick**2 * variance[0, 0]
+    information[k, :k] = information[:k, k]
+    left = information[k, k] - information[k, :k] @ np.linalg.solve(information[:k, :k], information[:k, k])
+    statistic = float(score**2 / left)
+    return statistic, float(stats.chi2.sf(statistic, 1))
 
 
 def restricted_mean(time: np.ndarray, is_event: np.ndarray, until: float) -> tuple[float, float]:

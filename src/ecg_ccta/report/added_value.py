@@ -6,10 +6,10 @@ from ecg_ccta.evaluation.added_value import BASES, CLINICAL, MODIFIERS
 from ecg_ccta.evaluation.added_value_figures import shown_modifier
 from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, rows_of
 from ecg_ccta.evaluation.pretest_probability import GUIDELINES
-from ecg_ccta.report.blocks import Figure, Folded, Heading, Section, Table, Text
+from ecg_ccta.report.blocks import Folded, Heading, Section, Table, Text
 from ecg_ccta.report.formatting import (
     count,
-    interval,
+    estimate,
     is_missing,
     listed,
     number,
@@ -24,9 +24,7 @@ _MOVED = ("basis", "modifier", "n", "events")
 
 def added_value(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, settings in results.study.sites.items():
-        if settings.tables.ccta is None or not results.has("added_value", site):
-            continue
+    for site, _ in results.judged_sites_with("added_value"):
         blocks += _site(results, site)
     if not blocks:
         return None
@@ -44,28 +42,22 @@ def _site(results: ResultsFolder, site: str) -> list:
     found = results.table("added_value", site, ("basis", "comparison", *COLUMNS))
     moved = results.table("reclassification", site, _MOVED)
     blocks: list = [Heading(title)]
-    if results.has_figure(f"added_value_roc_{site}"):
-        blocks.append(
-            Figure(
-                f"ROC curves of a clinical model, the ECG and both, {title}",
-                f"Three ROC curves for a severe stenosis of any vessel, {title}.",
-                results.figure(f"added_value_roc_{site}"),
-                model_sentence(found, level),
-                [results.download("added_value_roc", site)],
-            )
-        )
+    blocks += results.drawn(
+        f"added_value_roc_{site}",
+        f"ROC curves of a clinical model, the ECG and both, {title}",
+        f"Three ROC curves for a severe stenosis of any vessel, {title}.",
+        model_sentence(found, level),
+        [results.download("added_value_roc", site)],
+    )
     blocks.append(_models(results, site, found))
     modifier = shown_modifier(moved)
-    if results.has_figure(f"reclassification_{site}"):
-        blocks.append(
-            Figure(
-                f"Categories of pre-test probability before and after the ECG, {title}",
-                "Stacked bars of the guidelines' categories, joined by bands of the patients that the ECG moves.",
-                results.figure(f"reclassification_{site}"),
-                " ".join(strategy_sentence(found, guideline, modifier) for guideline in GUIDELINES.values()),
-                [results.download("reclassification", site)],
-            )
-        )
+    blocks += results.drawn(
+        f"reclassification_{site}",
+        f"Categories of pre-test probability before and after the ECG, {title}",
+        "Stacked bars of the guidelines' categories, joined by bands of the patients that the ECG moves.",
+        " ".join(strategy_sentence(found, guideline, modifier) for guideline in GUIDELINES.values()),
+        [results.download("reclassification", site)],
+    )
     blocks.append(_strategies(results, site, found, modifier))
     patients = results.table("guideline_patients", site, ("basis", "reason", "patients"))
     rows = [(basis, [[row["reason"], count(row["patients"])] for _, row in cells.iterrows()])
@@ -169,7 +161,7 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
             rows.append(
                 [
                     contrast,
-                    interval(gain["estimate"], gain["lower"], gain["upper"], note=gain["note"]),
+                    estimate(gain),
                     *(_cell(own, measure) for measure in ("IDI", "NRI without categories, events",
                                                           "NRI without categories, non-events")),
                     _p(own, "likelihood ratio p value"),
@@ -229,8 +221,7 @@ def _cell(cells: pd.DataFrame, measure: str, digits: int = 3) -> str:
     found = rows_of(cells, measure)
     if found.empty:
         return ""
-    row = found.iloc[0]
-    return interval(row["estimate"], row["lower"], row["upper"], digits, row["note"])
+    return estimate(found.iloc[0], digits)
 
 
 def _share(cells: pd.DataFrame, measure: str) -> str:

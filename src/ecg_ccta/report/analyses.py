@@ -1,8 +1,8 @@
 """The sections of the analyses: each figure and table with one plain sentence made from its numbers."""
 
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Section, Table, Text
-from ecg_ccta.report.formatting import count, listed, number
+from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.formatting import count, number
 from ecg_ccta.report.results_folder import ResultsFolder
 
 STRONGEST = 5
@@ -11,24 +11,18 @@ STRONGEST = 5
 
 def attribution(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site in results.study.sites:
-        if not results.has("attribution", site):
-            continue
-        title = results.title(site)
+    for site, title in results.sites_with("attribution"):
         found = results.table(
             "attribution", site, ("vessel", "lead", "segment", "density", "density_sd", "contrast", "ecgs", "note")
         )
         says = " ".join(sentences.attribution(vessel, cells) for vessel, cells in found.groupby("vessel", sort=False))
-        if results.has_figure(f"attribution_{site}"):
-            blocks.append(
-                Figure(
-                    f"Attribution over lead and time, {title}",
-                    "Heat map per vessel: twelve leads by time within the beat, darker where it matters more.",
-                    results.figure(f"attribution_{site}"),
-                    says,
-                    results.first_download(site, "attribution") + results.first_download(site, "attribution_map"),
-                )
-            )
+        blocks += results.drawn(
+            f"attribution_{site}",
+            f"Attribution over lead and time, {title}",
+            "Heat map per vessel: twelve leads by time within the beat, darker where it matters more.",
+            says,
+            results.first_download(site, "attribution") + results.first_download(site, "attribution_map"),
+        )
         groups = []
         for vessel, cells in found.groupby("vessel", sort=False):
             top = cells.sort_values("density", ascending=False).head(STRONGEST)
@@ -61,22 +55,16 @@ def attribution(results: ResultsFolder) -> Section | None:
 
 def planted(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site in results.study.sites:
-        if not results.has("planted", site):
-            continue
-        title = results.title(site)
+    for site, title in results.sites_with("planted"):
         found = results.table("planted", site, ("vessel", "regions", "planted", "waveform", "attribution", "contrast"))
         says = sentences.planted(found)
-        if results.has_figure(f"planted_{site}"):
-            blocks.append(
-                Figure(
-                    f"Planted and recovered regions, {title}",
-                    "Heat maps of lead by segment for each vessel: planted, waveform difference, attribution.",
-                    results.figure(f"planted_{site}"),
-                    says,
-                    results.first_download(site, "planted_regions", "planted"),
-                )
-            )
+        blocks += results.drawn(
+            f"planted_{site}",
+            f"Planted and recovered regions, {title}",
+            "Heat maps of lead by segment for each vessel: planted, waveform difference, attribution.",
+            says,
+            results.first_download(site, "planted_regions", "planted"),
+        )
         rows = [
             [row["vessel"], count(row["planted"]), count(row["regions"])]
             + [number(row[name], 2, "nothing planted, or no map") for name in ("waveform", "attribution", "contrast")]
@@ -102,37 +90,3 @@ def planted(results: ResultsFolder) -> Section | None:
             )
         )
     return Section("planted", "Planted and recovered regions", blocks) if blocks else None
-
-
-def limits(results: ResultsFolder) -> Section:
-    study = results.study
-    simulated = [results.title(site) for site, settings in study.sites.items() if settings.simulation is not None]
-    blocks = []
-    if simulated:
-        blocks.append(
-            Text(
-                f"{listed(simulated)}: simulated. The figures show that the method finds what is there and "
-                "nothing where "
-                "nothing is; they say nothing about patients."
-            )
-        )
-    found = results.table("discrimination", study.development_site)
-    left_main = found[found["vessel"] == "LM"]
-    events = count(left_main["events"].iloc[0]) if len(left_main) else "no"
-    blocks += [
-        Text(f"Left main disease is rare ({events} events at the development site): its figures are unstable."),
-        Text(
-            "Patients in a CCTA registry were referred for it. Discrimination and calibration need not carry over to "
-            "people who were not."
-        ),
-        Text(
-            "Attribution maps and waveform differences describe the model. A region that stands out need not be "
-            "a cause "
-            "of disease or of the prediction."
-        ),
-    ]
-    return Section("limits", "Limits", blocks)
-
-
-def _validated(results: ResultsFolder) -> list[str]:
-    return [site for site, settings in results.study.sites.items() if settings.tables.ccta is not None]

@@ -2,22 +2,33 @@
 
 from dataclasses import dataclass, field
 
-from ecg_ccta.report.embedding import Download
+from ecg_ccta.report.embedding import Download, Source
 
 
 @dataclass(frozen=True)
 class Text:
+    """A paragraph, behind a word in bold where it has a `lead`."""
+
     text: str
     kind: str = "text"
+    lead: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell of a table that leads to a section of the page."""
+
+    text: str
+    anchor: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """`groups` are (label or "", rows); a row's first cell is its heading."""
+    """`groups` are (label or "", rows); a row's first cell is its heading. A cell is text or a list of links."""
 
     caption: str
     header: list[str]
-    groups: list[tuple[str, list[list[str]]]]
+    groups: list[tuple[str, list[list[str | list[Link]]]]]
     says: str = ""
     downloads: list[Download] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -32,22 +43,44 @@ class Figure:
     says: str
     downloads: list[Download] = field(default_factory=list)
     kind: str = "figure"
+    file: str = ""
+    """Name under which the reader keeps the figure; from the caption where there is none."""
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
-class FlowStep:
-    label: str
-    ecgs: str
-    patients: str
-    excluded: list[tuple[str, str]]
-    """(reason, ECGs) of the exclusions between this step and the next."""
+class Box:
+    """A box of a flow diagram: corner and size in pixels, lines of text, and what stands at their right end."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    lines: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Flow:
-    title: str
-    steps: list[FlowStep]
+    """A flow diagram: boxes, arrows as SVG paths, and the size of the whole."""
+
+    caption: str
+    file: str
+    boxes: list[Box]
+    arrows: list[str]
+    width: float
+    height: float
+    says: str
     kind: str = "flow"
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text as it stands in a file."""
+
+    text: str
+    label: str
+    kind: str = "code"
 
 
 @dataclass(frozen=True)

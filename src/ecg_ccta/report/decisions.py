@@ -5,7 +5,7 @@ import pandas as pd
 from ecg_ccta.config import PerVessel
 from ecg_ccta.evaluation.decisions import AVOIDED, useful_range
 from ecg_ccta.evaluation.estimates import COLUMNS
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import interval, number, percent
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
@@ -17,21 +17,15 @@ _COMMON = (0.05, 0.15, 0.3, 0.5)
 
 def decisions(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site in results.study.sites:
-        if not results.has("decision_curves", site):
-            continue
-        title = results.title(site)
+    for site, title in results.sites_with("decision_curves"):
         found = results.table("decision_curves", site, ("vessel", "strategy", "threshold", *COLUMNS))
-        if results.has_figure(f"decision_curves_{site}"):
-            blocks.append(
-                Figure(
-                    f"Decision curves, {title}",
-                    f"For each vessel net benefit, and net CCTAs avoided, against threshold probability, {title}.",
-                    results.figure(f"decision_curves_{site}"),
-                    sentence(found, results.study.evaluation.level),
-                    [results.download("decision_curves", site)],
-                )
-            )
+        blocks += results.drawn(
+            f"decision_curves_{site}",
+            f"Decision curves, {title}",
+            f"For each vessel net benefit, and net CCTAs avoided, against threshold probability, {title}.",
+            sentence(found, results.study.evaluation.level),
+            [results.download("decision_curves", site)],
+        )
         groups = []
         for vessel, rows in found.groupby("vessel", sort=False):
             groups.append((vessel, _rows(rows, SHOWN.get(vessel, _COMMON))))

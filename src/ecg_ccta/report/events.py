@@ -3,28 +3,29 @@
 import pandas as pd
 
 from ecg_ccta.evaluation.estimates import rows_of
-from ecg_ccta.prognosis.events import ADJUSTED, CRUDE, PROBABILITY, RANK, RISK_GROUP, RISK_STRATUM, TREND
+from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
-from ecg_ccta.report.blocks import Figure, Section, Table
-from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
+from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
+from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.formatting import count, estimate, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
 READINGS = (
     "vessel", "grouping", "group", "method", "day", "at_risk", "events", "percent", "lower", "upper", "note",
 )  # fmt: skip
+RATES = ("vessel", "group", "method", "day", "percent", "lower", "upper", "note")
+AUC = ("vessel", "day", "estimate", "lower", "upper", "events", "note")
 COMPARISON = ("vessel", "grouping", "measure", "estimate", "lower", "upper", "method", "note")
 
 
 def cumulative_events(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, settings in results.study.sites.items():
-        if settings.tables.follow_up is not None and results.has("cumulative_events", site):
-            blocks += _site(results, site)
+    for site, title in results.followed_sites_with("cumulative_events"):
+        blocks += _site(results, site, title)
     return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
 
 
-def _site(results: ResultsFolder, site: str) -> list:
-    title = results.title(site)
+def _site(results: ResultsFolder, site: str, title: str) -> list:
     readings = results.table("cumulative_events", site, READINGS)
     comparison = results.table("cumulative_events_comparison", site, COMPARISON)
     curves = results.first_download(site, "cumulative_events_curves", "cumulative_events")
@@ -38,16 +39,21 @@ def _site(results: ResultsFolder, site: str) -> list:
             trend_sentence(comparison),
         ),
     ):
-        if results.has_figure(f"{name}_{site}"):
-            blocks.append(
-                Figure(
-                    f"Cumulative events by {grouping}, {title}",
-                    f"Cumulative share of patients with an event over time in {groups}, {title}.",
-                    results.figure(f"{name}_{site}"),
-                    says,
-                    curves,
-                )
-            )
+        blocks += results.drawn(
+            f"{name}_{site}",
+            f"Cumulative events by {grouping}, {title}",
+            f"Cumulative share of patients with an event over time in {groups}, {title}.",
+            says,
+            curves,
+        )
+    if results.has("event_rates", site):
+        blocks += results.drawn(
+            f"event_rates_{site}",
+            f"Event rates at the reading days, {title}",
+            f"Bars of the cumulative share of patients with an event in the low and high risk group, {title}.",
+            rate_sentence(results.table("event_rates", site, RATES)),
+            [results.download("event_rates", site)],
+        )
     shown = readings[readings["grouping"] == RISK_GROUP]
     blocks.append(
         Table(
@@ -85,7 +91,51 @@ def _site(results: ResultsFolder, site: str) -> list:
             ],
         )
     )
+    if results.has("time_dependent_auc", site):
+        blocks.append(_auc_by_day(results, site))
     return blocks
+
+
+def _auc_by_day(results: ResultsFolder, site: str) -> Table:
+    found = results.table("time_dependent_auc", site, AUC)
+    days = sorted(found["day"].unique())
+    events = found.drop_duplicates("day").set_index("day")["events"]
+    return Table(
+        f"Area under the ROC curve by day, {results.title(site)}",
+        ["", *(f"Day {count(day)} ({count(events[day])} events)" for day in days)],
+        [
+            (
+                "",
+                [
+                    [_label(vessel), *(_ratio(rows.set_index("day").loc[day]) for day in days)]
+                    for vessel, rows in found.groupby("vessel", sort=False)
+                ],
+            )
+        ],
+        auc_sentence(found),
+        downloads=[results.download("time_dependent_auc", site)],
+        notes=[
+            "How the predicted probability ranks patients with an event by that day above all others, those who died "
+            "without one included; patients lost earlier are made up for by inverse probability weights."
+        ],
+    )
+
+
+def rate_sentence(rates: pd.DataFrame) -> str:
+    how = "with death competing" if (rates["method"] == AALEN_JOHANSEN).any() else "one minus Kaplan-Meier"
+    says = f"Cumulative incidence, {how}, with intervals; censoring is respected, unlike in events over group size."
+    last = rates[(rates["vessel"] == "any") & (rates["day"] == rates["day"].max())].set_index("group")
+    if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
+        return says
+    parts = (f"{group} {_ratio(last.loc[group].rename({'percent': 'estimate'}), 1)}" for group in ("high", "low"))
+    return f"{says} Any vessel, per cent by day {count(last.loc['high', 'day'])}: {', '.join(parts)}."
+
+
+def auc_sentence(found: pd.DataFrame) -> str:
+    row = found[found["vessel"] == "any"].iloc[-1]
+    if is_missing(row["estimate"]):
+        return f"Any vessel: {row['note'] or 'no estimate'}."
+    return f"Any vessel, by day {count(row['day'])}: {_ratio(row)}."
 
 
 def group_sentence(readings: pd.DataFrame) -> str:
@@ -132,8 +182,8 @@ def _one(rows: pd.DataFrame, measure: str, method: str | None = None) -> pd.Seri
     return rows_of(rows, measure, method).iloc[0]
 
 
-def _ratio(row: pd.Series) -> str:
-    return interval(row["estimate"], row["lower"], row["upper"], 2, row["note"])
+def _ratio(row: pd.Series, digits: int = 2) -> str:
+    return estimate(row, digits)
 
 
 def _reading(day: float, cells: pd.DataFrame) -> list[str]:

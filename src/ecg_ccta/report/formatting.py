@@ -35,6 +35,11 @@ def interval(value: Any, lower: Any, upper: Any, digits: int = 3, note: str = ""
     return f"{number(value, digits)} ({number(lower, digits)} to {number(upper, digits)})"
 
 
+def estimate(row: pd.Series, digits: int = 3) -> str:
+    """A row of a table of estimates as a cell: estimate and interval, or its note."""
+    return interval(row["estimate"], row["lower"], row["upper"], digits, row["note"])
+
+
 def p_value(value: Any, note: str = "") -> str:
     if is_missing(value):
         return note or MISSING

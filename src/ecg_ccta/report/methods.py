@@ -1,14 +1,14 @@
 """The methods, in words made from the configuration that was run."""
 
 from ecg_ccta.config import Study
-from ecg_ccta.explanation.attribution import STEPS
+from ecg_ccta.explanation.integrated_gradients import STEPS
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS
 
 
 def methods(study: Study) -> Section:
-    """One paragraph per stage, in the study's order."""
+    """One paragraph per stage, in the study's order, each behind its subject."""
     paragraphs = [
         _sites(study),
         _population(study),
@@ -22,7 +22,8 @@ def methods(study: Study) -> Section:
     if any(site.tables.follow_up is not None and site.tables.ccta is not None for site in study.sites.values()):
         paragraphs.append(_follow_up(study))
     paragraphs.append(_explanation(study))
-    return Section("methods", "Methods", [Text(paragraph) for paragraph in paragraphs])
+    parts = [paragraph.split(". ", 1) for paragraph in paragraphs]
+    return Section("methods", "Methods", [Text(text, lead=lead) for lead, text in parts])
 
 
 def _sites(study: Study) -> str:
@@ -34,7 +35,7 @@ def _sites(study: Study) -> str:
         if site.role == "intermediate":
             role = "teaches the intermediate task alone"
         source = "simulated with known truth" if site.simulation else "a raw export of the hospital"
-        parts.append(f"{site.title or name} ({source}) {role}.")
+        parts.append(f"{site.title or name}: {source}; {role}.")
     return "Sites. " + " ".join(parts)
 
 
@@ -159,7 +160,8 @@ def _follow_up(study: Study) -> str:
         "patients are grouped by the ECG nearest to their CCTA. Where patients died, Aalen and Johansen's cumulative "
         "incidence beside it. Groups are compared by the log-rank test (three strata by its trend), by Cox regression, "
         "crude and adjusted for age and sex, with Grambsch and Therneau's check, by the restricted mean event-free "
-        "time and, for the probability itself, by Harrell's C."
+        "time and, for the probability itself, by Harrell's C and by the area under the curve of events by each day "
+        "(inverse probability of censoring weights, death competing)."
     )
 
 

@@ -6,8 +6,8 @@ from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, rows_of
 from ecg_ccta.evaluation.heterogeneity import WALD
 from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Section, Table
-from ecg_ccta.report.formatting import count, interval, listed, number, p_value
+from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.formatting import count, estimate, interval, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
@@ -23,10 +23,7 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
     settings = results.study.evaluation
     definition = DEFINITIONS[settings.normal_ecg].format(codes=listed(settings.normal_codes))
     blocks: list = []
-    for site, of_site in results.study.sites.items():
-        if of_site.tables.ccta is None or not results.has("normal_ecg", site):
-            continue
-        title = results.title(site)
+    for site, title in results.judged_sites_with("normal_ecg"):
         aucs = rows_of(results.table("normal_ecg", site, ("vessel", *COLUMNS)), "AUC", CLUSTERED)
         compared = results.table("normal_ecg_comparison", site, ("vessel", "ecgs", *COLUMNS))
         calibration = results.table("normal_ecg_calibration_summary", site, ("vessel", *COLUMNS))
@@ -49,20 +46,17 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
                 "calibration",
                 "Calibration in clinically normal ECGs",
                 "Observed share of events against predicted probability in clinically normal ECGs",
-                sentences.calibration(calibration),
+                sentences.calibration(rows_of(calibration, "slope")),
                 ("normal_ecg_calibration", "normal_ecg_calibration_curve"),
             ),
         ):
-            if results.has_figure(f"normal_ecg_{name}_{site}"):
-                blocks.append(
-                    Figure(
-                        f"{caption}, {title}",
-                        f"{alternative}, {title}.",
-                        results.figure(f"normal_ecg_{name}_{site}"),
-                        says,
-                        [results.download(table, site) for table in tables if results.has(table, site)],
-                    )
-                )
+            blocks += results.drawn(
+                f"normal_ecg_{name}_{site}",
+                f"{caption}, {title}",
+                f"{alternative}, {title}.",
+                says,
+                [results.download(table, site) for table in tables if results.has(table, site)],
+            )
         panel = ("normal_ecg", "normal_ecg_calibration_summary", "normal_ecg_thresholds", "normal_ecg_strata")
         blocks.append(
             Table(
@@ -121,7 +115,7 @@ def _row(vessel: str, compared: pd.DataFrame) -> list[str]:
         row = rows_of(of_vessel[of_vessel["ecgs"] == side], "AUC", CLUSTERED).iloc[0]
         cells += [
             f"{count(row['events'])} / {count(row['n'])}",
-            interval(row["estimate"], row["lower"], row["upper"], note=row["note"]),
+            estimate(row),
         ]
     difference = rows_of(of_vessel, "AUC difference", CLUSTERED).iloc[0]
     cells.append(interval(difference["estimate"], difference["lower"], difference["upper"], note="none"))

@@ -1,21 +1,28 @@
 """The one-page report of a study: everything in one HTML file that loads nothing from anywhere."""
 
+import base64
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecg_ccta.config import Study
 from ecg_ccta.report import analyses
+from ecg_ccta.report.abstract import abstract
 from ecg_ccta.report.added_value import added_value
-from ecg_ccta.report.blocks import Section, Text
+from ecg_ccta.report.checklist import checklist
 from ecg_ccta.report.decisions import decisions
 from ecg_ccta.report.events import cumulative_events
-from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.headline import first_results
 from ecg_ccta.report.inclusion import inclusion
+from ecg_ccta.report.individual import individual
 from ecg_ccta.report.leakage import leakage
+from ecg_ccta.report.limits import limits
+from ecg_ccta.report.logits import logits
 from ecg_ccta.report.methods import methods
 from ecg_ccta.report.normal_ecg import normal_ecg
+from ecg_ccta.report.planted_hazards import planted_hazards
 from ecg_ccta.report.provenance import provenance
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sample_size import sample_size
@@ -50,9 +57,9 @@ def build_report(
     results = ResultsFolder(study, Path(folder))
     controlled = ResultsFolder(control, Path(control_folder)) if control and control_folder else None
     sections = [
-        Section("summary", "What was done", [Text(paragraph) for paragraph in summary(results)]),
-        first_results(results, controlled),
+        abstract(results, controlled),
         inclusion(results),
+        first_results(results, controlled),
         validation(results),
         severity(results),
         normal_ecg(results),
@@ -63,14 +70,19 @@ def build_report(
         cumulative_events(results),
         waveforms(results),
         analyses.attribution(results),
+        individual(results),
+        logits(results),
         analyses.planted(results),
+        planted_hazards(results),
         sample_size(results),
         starts(results),
         methods(study),
         leakage(results),
-        analyses.limits(results),
+        limits(results),
         provenance(results),
     ]
+    found = [section for section in sections if section is not None]
+    found.append(checklist(results, {section.anchor: section.title for section in found}))
     environment = Environment(
         loader=PackageLoader("ecg_ccta.report"),
         autoescape=True,
@@ -78,38 +90,39 @@ def build_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Style and script are let through by their own hashes, so that text from data can never become either.
+    style, script = (environment.get_template(name).render() for name in ("page.css", "page.js"))
     return environment.get_template("page.html").render(
-        title=study.title, sections=[section for section in sections if section is not None]
+        title=study.title,
+        lead=lead(study),
+        sections=found,
+        style=style,
+        script=script,
+        style_hash=content_hash(style),
+        script_hash=content_hash(script),
+        first_time=first_time(),
     )
 
 
-def summary(results: ResultsFolder) -> list[str]:
-    """What was done, with the numbers of this study."""
-    study = results.study
-    parts = []
-    for site, settings in study.sites.items():
-        last = [step for step in results.flow(site) if "label" in step][-1]
-        source = "simulated" if settings.simulation else "exported"
-        parts.append(
-            f"{results.title(site)}: {count(last['ecgs'])} {source} ECGs of {count(last['patients'])} patients"
-        )
-    between = ""
-    if study.intermediate and study.intermediate_site:
-        between = f", then on {listed(study.intermediate.labels)} at {results.title(study.intermediate_site)},"
-    paragraphs = [
-        "From a resting 12-lead ECG of 10 s, a network predicts for each of the four coronary arteries (RCA, LM, "
-        "LAD, LCX) "
-        "whether coronary CT angiography shows a stenosis of 70 % or more. The network was pre-trained as a foundation "
-        f"model{between} and fine-tuned in {study.training.folds} folds of patients.",
-        f"{'; '.join(parts)}. Every ECG of the development site is scored once, by a model that never saw its patient; "
-        "other sites by the mean of all folds.",
-    ]
-    simulated = [results.title(site) for site, settings in study.sites.items() if settings.simulation]
-    if simulated:
-        effects = {settings.simulation.effect for settings in study.sites.values() if settings.simulation}
-        strength = f" Planted effect: {listed([percent(effect) for effect in sorted(effects)])} of full strength."
-        paragraphs.append(
-            f"The truth of {listed(simulated)} is known, because it was planted: the report shows how much of it the "
-            f"analysis finds again.{strength}"
-        )
-    return paragraphs
+def lead(study: Study) -> str:
+    """What the page is, in one sentence under its title."""
+    made_up = sum(site.simulation is not None for site in study.sites.values())
+    kind = {0: "", len(study.sites): " in simulated hospitals"}.get(made_up, ", some of them simulated")
+    return f"Predicting severe coronary stenosis at CT angiography from the resting ECG{kind}. For research only."
+
+
+def content_hash(text: str) -> str:
+    """The form in which a Content-Security-Policy names an inline style or script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
+
+
+def first_time() -> Callable[[str], bool]:
+    """Function that says whether it is asked for a file's name for the first time: each is embedded once."""
+    seen: set[str] = set()
+
+    def is_first(name: str) -> bool:
+        new = name not in seen
+        seen.add(name)
+        return new
+
+    return is_first

@@ -1,5 +1,7 @@
 """Reading a study's results: which files the report needs, and which are there."""
 
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,11 @@ import pandas as pd
 
 from ecg_ccta.config import Study
 from ecg_ccta.errors import StudyError
-from ecg_ccta.files import read_json
-from ecg_ccta.report.embedding import Download, download, image_uri
+from ecg_ccta.files import read_json, sha256_json
+from ecg_ccta.report.blocks import Figure
+from ecg_ccta.report.embedding import Download, Source, download, image_uri
+from ecg_ccta.tracking.sent import read_tracking
+from ecg_ccta.tracking.store import page_of_run
 
 
 class ResultsFolder:
@@ -26,6 +31,18 @@ class ResultsFolder:
 
     def has(self, table: str, site: str | None = None) -> bool:
         return self.path(table, site).exists()
+
+    def sites_with(self, table: str) -> list[tuple[str, str]]:
+        """(key, title) of the sites that have a table, in the study's order."""
+        return [(site, self.title(site)) for site in self.study.sites if self.has(table, site)]
+
+    def judged_sites_with(self, table: str) -> list[tuple[str, str]]:
+        """Those of them that have CCTA findings."""
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.ccta is not None]
+
+    def followed_sites_with(self, table: str) -> list[tuple[str, str]]:
+        """Those of them whose patients are followed up."""
+        return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.follow_up is not None]
 
     def table(
         self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
@@ -51,7 +68,29 @@ class ResultsFolder:
         return found.assign(note=found["note"].fillna("").astype(str)) if "note" in found and not words else found
 
     def download(self, table: str, site: str | None = None) -> Download:
-        return download(self.path(table, site))
+        path = self.path(table, site)
+        return replace(download(path), source=self.sources.get(path.relative_to(self.folder).as_posix()))
+
+    @cached_property
+    def tracking(self) -> dict[str, Any]:
+        """Where the runs are; empty before anything was sent or put off."""
+        path = self.folder / "tracking.json"
+        return read_tracking(path) if path.exists() else {}
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """File, relative to the study's folder, -> the job that made it."""
+        tracking, found = self.tracking, {}
+        for record in self.records():
+            if record["rule"] == "build_report":
+                # Of an earlier report; this one's own record comes after it.
+                continue
+            run_id = tracking.get("runs", {}).get(record.get("job"))
+            page = page_of_run(tracking, run_id) if run_id else None
+            source = Source(str(record["rule"]), str(record.get("job")), sha256_json(record), page)
+            prefix = f"results/{self.study.study}/"
+            found |= {name.removeprefix(prefix): source for name in record.get("outputs") or {}}
+        return found
 
     def first_download(self, site: str, *names: str) -> list[Download]:
         """The first of the tables that exists: a figure's own numbers, or else the summary they are part of."""
@@ -64,16 +103,35 @@ class ResultsFolder:
         """A figure as data URI."""
         return image_uri(self.folder / "figures" / f"{name}.svg")
 
+    def drawn(self, name: str, caption: str, alt: str, says: str, downloads: list[Download]) -> list[Figure]:
+        """A figure as a block with its words and numbers, or nothing where it was not drawn."""
+        if not self.has_figure(name):
+            return []
+        source = self.sources.get(f"figures/{name}.svg")
+        return [Figure(caption, alt, self.figure(name), says, downloads, file=name, source=source)]
+
     def flow(self, site: str) -> list[dict[str, Any]]:
         """Steps of the inclusion flow: {"label", "ecgs", "patients"} or {"excluded", "ecgs"}."""
-        path, rule = self.folder / "cohort" / f"{site}.flow.json", "admit_ecgs"
-        if site == self.study.intermediate_site:
-            path, rule = self.folder / "intermediate" / "flow.json", "finetune_intermediate"
+        name, rule = self._flow_file(site)
+        path = self.folder / name
         if not path.exists():
             raise StudyError(f"{path}: the report needs the inclusion flow; run {rule}")
         return read_json(path)["steps"]
 
+    def flow_source(self, site: str) -> Source | None:
+        return self.sources.get(self._flow_file(site)[0])
+
+    def _flow_file(self, site: str) -> tuple[str, str]:
+        """A site's flow, relative to the study's folder, and the rule that makes it."""
+        if site == self.study.intermediate_site:
+            return "intermediate/flow.json", "finetune_intermediate"
+        return f"cohort/{site}.flow.json", "admit_ecgs"
+
     def records(self) -> list[dict[str, Any]]:
-        """What every job noted, in the order of their start."""
-        found = [read_json(path) for path in sorted((self.folder / "records").glob("*/*.json"))]
+        """What every job noted that the report tells of, in the order of their start.
+
+        The record of an earlier report is none of them: the same results must give the same page.
+        """
+        paths = sorted((self.folder / "records").glob("*/*.json"))
+        found = [read_json(path) for path in paths if path.parent.name != "build_report"]
         return sorted(found, key=lambda record: str(record.get("started_at", "")))

@@ -5,7 +5,7 @@ import pandas as pd
 from ecg_ccta.evaluation.estimates import COLUMNS
 from ecg_ccta.evaluation.sample_size import STRATA
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number
+from ecg_ccta.report.formatting import count, estimate, is_missing, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
 
 
@@ -58,7 +58,7 @@ def _row(row: pd.Series) -> list[str]:
     return [
         row["measure"][0].upper() + row["measure"][1:],
         count(row["patients"]),
-        interval(row["estimate"], row["lower"], row["upper"], digits, row["note"]),
+        estimate(row, digits),
         number(row["width"], digits, row["note"]),
         number(row["target_width"], 2),
         count(row["patients_needed"], row["note"]),

@@ -3,28 +3,22 @@
 import pandas as pd
 
 from ecg_ccta.evaluation.estimates import COLUMNS, rows_of
-from ecg_ccta.report.blocks import Figure, Section, Table
-from ecg_ccta.report.formatting import count, interval, listed, number, p_value
+from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.formatting import count, estimate, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 
 
 def severity(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, settings in results.study.sites.items():
-        if settings.tables.ccta is None or not results.has("grades", site):
-            continue
-        title = results.title(site)
+    for site, title in results.judged_sites_with("grades"):
         found = results.table("grades", site, ("vessel", "grade", *COLUMNS))
-        if results.has_figure(f"grades_{site}"):
-            blocks.append(
-                Figure(
-                    f"Predicted probability by stenosis grade, {title}",
-                    f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
-                    results.figure(f"grades_{site}"),
-                    sentence(found),
-                    [results.download("grades", site)],
-                )
-            )
+        blocks += results.drawn(
+            f"grades_{site}",
+            f"Predicted probability by stenosis grade, {title}",
+            f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
+            sentence(found),
+            [results.download("grades", site)],
+        )
         rows = []
         for vessel, cells in found[found["grade"].isna()].groupby("vessel", sort=False):
             spearman, rise = (
@@ -35,7 +29,7 @@ def severity(results: ResultsFolder) -> Section | None:
                 [
                     vessel,
                     count(spearman["n"]),
-                    interval(spearman["estimate"], spearman["lower"], spearman["upper"], 2, spearman["note"]),
+                    estimate(spearman, 2),
                     count(z["patients"]),
                     number(z["estimate"], 1, z["note"]),
                     p_value(p["estimate"], p["note"]),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ecg_ccta.config import Training
-from ecg_ccta.report.blocks import Figure, Section, Table, Text
+from ecg_ccta.report.blocks import Section, Table, Text
 from ecg_ccta.report.formatting import interval, is_missing, number, p_value, percent
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.training.random_start import random_start_settings
@@ -27,16 +27,13 @@ def starts(results: ResultsFolder) -> Section | None:
             "Each keeps its best epoch on the inner-validation patients; everything else is alike."
         )
     ]
-    if results.has_figure("starts"):
-        blocks.append(
-            Figure(
-                "Macro AUC by fold, from random weights and from the foundation",
-                "For each fold two dots joined by a line: macro AUC from random weights and from the foundation.",
-                results.figure("starts"),
-                sentence(mean, study.evaluation.level),
-                [results.download("starts")],
-            )
-        )
+    blocks += results.drawn(
+        "starts",
+        "Macro AUC by fold, from random weights and from the foundation",
+        "For each fold two dots joined by a line: macro AUC from random weights and from the foundation.",
+        sentence(mean, study.evaluation.level),
+        [results.download("starts")],
+    )
     rows = [_row(row["fold"], row) for _, row in folds.iterrows()]
     blocks.append(
         Table(

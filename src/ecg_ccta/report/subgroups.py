@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, rows_of
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
@@ -11,22 +11,16 @@ from ecg_ccta.vessels import VESSELS
 
 def subgroups(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, settings in results.study.sites.items():
-        if settings.tables.ccta is None or not results.has("subgroups", site):
-            continue
-        title = results.title(site)
+    for site, title in results.judged_sites_with("subgroups"):
         found = results.table("subgroups", site, ("vessel", "subgroup", "category", *COLUMNS))
         for vessel in VESSELS:
-            if results.has_figure(f"subgroups_{vessel}_{site}"):
-                blocks.append(
-                    Figure(
-                        f"AUC in subgroups, {vessel}, {title}",
-                        f"Forest plot of the AUC of {vessel} in subgroups of {title}.",
-                        results.figure(f"subgroups_{vessel}_{site}"),
-                        range_sentence(vessel, found[found["vessel"] == vessel]),
-                        [results.download("subgroups", site)],
-                    )
-                )
+            blocks += results.drawn(
+                f"subgroups_{vessel}_{site}",
+                f"AUC in subgroups, {vessel}, {title}",
+                f"Forest plot of the AUC of {vessel} in subgroups of {title}.",
+                range_sentence(vessel, found[found["vessel"] == vessel]),
+                [results.download("subgroups", site)],
+            )
         tests = found[found["measure"] == "interaction p"]
         rows = [
             [_capital(subgroup), *(_cell(found, subgroup, vessel) for vessel in VESSELS)]

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, WILSON, rows_of
 from ecg_ccta.evaluation.thresholds import STRATA
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 
@@ -24,21 +24,15 @@ _HEADER = [
 
 def thresholds(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site in results.study.sites:
-        if not results.has("thresholds", site):
-            continue
-        title = results.title(site)
+    for site, title in results.sites_with("thresholds"):
         strata = results.table("strata", site, ("vessel", "stratum", *COLUMNS))
-        if results.has_figure(f"strata_{site}"):
-            blocks.append(
-                Figure(
-                    f"Event rate in the low, intermediate and high stratum, {title}",
-                    f"For each vessel three points with intervals: share of ECGs with an event by stratum, {title}.",
-                    results.figure(f"strata_{site}"),
-                    stratum_sentence(strata),
-                    [results.download("strata", site)],
-                )
-            )
+        blocks += results.drawn(
+            f"strata_{site}",
+            f"Event rate in the low, intermediate and high stratum, {title}",
+            f"For each vessel three points with intervals: share of ECGs with an event by stratum, {title}.",
+            stratum_sentence(strata),
+            [results.download("strata", site)],
+        )
         found = results.table("thresholds", site, ("vessel", "kind", "lowest_threshold", "highest_threshold", *COLUMNS))
         blocks.append(
             Table(

@@ -5,8 +5,8 @@ import pandas as pd
 from ecg_ccta.evaluation.estimates import CLUSTERED, COLUMNS, DELONG, rows_of
 from ecg_ccta.evaluation.recalibration import AS_PREDICTED, INTERCEPT, LOGISTIC
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Heading, Section, Table
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, p_value
+from ecg_ccta.report.blocks import Heading, Section, Table
+from ecg_ccta.report.formatting import count, estimate, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
@@ -25,17 +25,13 @@ def validation(results: ResultsFolder) -> Section:
 def _discrimination(results: ResultsFolder, site: str) -> list:
     title = results.title(site)
     found = results.table("discrimination", site, ("vessel", *COLUMNS))
-    blocks: list = []
-    if results.has_figure(f"roc_{site}"):
-        blocks.append(
-            Figure(
-                f"Receiver operating characteristic curves, {title}",
-                f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
-                results.figure(f"roc_{site}"),
-                sentences.auc_range(rows_of(found, "AUC", CLUSTERED)),
-                results.first_download(site, "roc", "discrimination"),
-            )
-        )
+    blocks: list = results.drawn(
+        f"roc_{site}",
+        f"Receiver operating characteristic curves, {title}",
+        f"ROC curve of each vessel in {title}: sensitivity against 1 − specificity.",
+        sentences.auc_range(rows_of(found, "AUC", CLUSTERED)),
+        results.first_download(site, "roc", "discrimination"),
+    )
     rows = []
     for vessel, cells in found.groupby("vessel", sort=False):
         first = cells.iloc[0]
@@ -49,7 +45,7 @@ def _discrimination(results: ResultsFolder, site: str) -> list:
                 _NAMES.get(vessel, vessel),
                 count(first["n"]),
                 count(first["events"], note="–"),
-                *(_cell(part.iloc[0]) if len(part) else "–" for part in chosen.values()),
+                *(estimate(part.iloc[0]) if len(part) else "–" for part in chosen.values()),
             ]
         )
     blocks.append(
@@ -71,20 +67,16 @@ def _discrimination(results: ResultsFolder, site: str) -> list:
 def _calibration(results: ResultsFolder, site: str) -> list:
     title = results.title(site)
     summary = results.table("calibration_summary", site, ("vessel", *COLUMNS))
-    blocks: list = []
-    if results.has_figure(f"calibration_{site}"):
-        blocks.append(
-            Figure(
-                f"Calibration, {title}",
-                f"Observed share of events against predicted probability, by vessel, in {title}.",
-                results.figure(f"calibration_{site}"),
-                sentences.calibration(rows_of(summary, "slope")),
-                [
-                    *results.first_download(site, "calibration_curve"),
-                    *results.first_download(site, "calibration", "calibration_summary"),
-                ],
-            )
-        )
+    blocks: list = results.drawn(
+        f"calibration_{site}",
+        f"Calibration, {title}",
+        f"Observed share of events against predicted probability, by vessel, in {title}.",
+        sentences.calibration(rows_of(summary, "slope")),
+        [
+            *results.first_download(site, "calibration_curve"),
+            *results.first_download(site, "calibration", "calibration_summary"),
+        ],
+    )
     measures = {"intercept": 2, "slope": 2, "Brier": 4, "scaled Brier": 3, "ICI": 3, "E50": 3, "E90": 3}
     rows = []
     for vessel, cells in summary.groupby("vessel", sort=False):
@@ -95,7 +87,7 @@ def _calibration(results: ResultsFolder, site: str) -> list:
                 vessel,
                 count(first["n"]),
                 count(first["events"]),
-                *(_cell(by_measure.loc[measure], digits) for measure, digits in measures.items()),
+                *(estimate(by_measure.loc[measure], digits) for measure, digits in measures.items()),
             ]
         )
     blocks.append(
@@ -115,15 +107,15 @@ def _calibration(results: ResultsFolder, site: str) -> list:
 
 
 def _recalibration(results: ResultsFolder, site: str) -> list:
-    if not (results.has("recalibrated_summary", site) and results.has_figure(f"recalibrated_{site}")):
+    if not results.has("recalibrated_summary", site):
         return []
     title = results.title(site)
     summary = results.table("recalibrated_summary", site, ("vessel", "predictions", *COLUMNS))
     return [
-        Figure(
+        *results.drawn(
+            f"recalibrated_{site}",
             f"Recalibrated, cross-fitted, {title}",
             f"Calibration curves as predicted and after two kinds of recalibration, by vessel, in {title}.",
-            results.figure(f"recalibrated_{site}"),
             _recalibrated_sentence(rows_of(summary, "ICI")),
             [
                 results.download("recalibrated_summary", site),
@@ -167,10 +159,10 @@ def _comparison(results: ResultsFolder) -> list:
             rows.append(
                 [
                     _NAMES.get(vessel, vessel),
-                    _cell(auc),
-                    _cell(delong.iloc[0]) if len(delong) else "–",
+                    estimate(auc),
+                    estimate(delong.iloc[0]) if len(delong) else "–",
                     p_value(p.iloc[0]["estimate"], p.iloc[0]["note"]) if len(p) else "–",
-                    _cell(rows_of(cells, "PR-AUC difference").iloc[0]),
+                    estimate(rows_of(cells, "PR-AUC difference").iloc[0]),
                 ]
             )
             if vessel in VESSELS and not is_missing(auc["lower"]) and (auc["lower"] > 0 or auc["upper"] < 0):
@@ -193,7 +185,3 @@ def _comparison(results: ResultsFolder) -> list:
             notes=["PR-AUC depends on the share of events, which may differ between sites."],
         )
     ]
-
-
-def _cell(row: pd.Series, digits: int = 3) -> str:
-    return interval(row["estimate"], row["lower"], row["upper"], digits, row["note"])

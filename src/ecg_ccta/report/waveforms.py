@@ -5,7 +5,7 @@ import pandas as pd
 from ecg_ccta.explanation.comparisons import ALL, MATCHED, MILLIVOLTS, NORMALISED, rows_of
 from ecg_ccta.explanation.matching import CALIPER_YEARS
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Figure, Section, Table
+from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
@@ -16,10 +16,7 @@ STRONGEST = 5
 
 def waveforms(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site in results.study.sites:
-        if not results.has("waveforms", site):
-            continue
-        title = results.title(site)
+    for site, title in results.sites_with("waveforms"):
         found = results.table(
             "waveforms",
             site,
@@ -56,29 +53,23 @@ def waveforms(results: ResultsFolder) -> Section | None:
             ),
         )
         shown = rows_of(clusters, ALL)
-        if results.has_figure(f"beats_{site}"):
-            blocks.append(
-                Figure(
-                    f"R peaks and median beats of the first ECGs, {title}",
-                    "A contact sheet: ten seconds of each ECG with its R peaks, and its median beat beside it.",
-                    results.figure(f"beats_{site}"),
-                    "Full marks: beats that enter the median beat; empty ones: ectopic, noisy, or not whole within the "
-                    "recording.",
-                    results.first_download(site, "beats"),
-                )
-            )
+        blocks += results.drawn(
+            f"beats_{site}",
+            f"R peaks and median beats of the first ECGs, {title}",
+            "A contact sheet: ten seconds of each ECG with its R peaks, and its median beat beside it.",
+            "Full marks: beats that enter the median beat; empty ones: ectopic, noisy, or not whole within the "
+            "recording.",
+            results.first_download(site, "beats"),
+        )
         for vessel in VESSELS:
-            if results.has_figure(f"waveforms_{vessel}_{site}"):
-                blocks.append(
-                    Figure(
-                        f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
-                        f"A panel per lead: mean beat of high-risk and low-risk ECGs for {vessel}, all patients above, "
-                        "matched ones below.",
-                        results.figure(f"waveforms_{vessel}_{site}"),
-                        sentences.waveform(vessel, found[found["vessel"] == vessel], shown[shown["vessel"] == vessel]),
-                        results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
-                    )
-                )
+            blocks += results.drawn(
+                f"waveforms_{vessel}_{site}",
+                f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
+                f"A panel per lead: mean beat of high-risk and low-risk ECGs for {vessel}, all patients above, matched "
+                "ones below.",
+                sentences.waveform(vessel, found[found["vessel"] == vessel], shown[shown["vessel"] == vessel]),
+                results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
+            )
         blocks += [_clusters(results, site, clusters), _matching(results, site, clusters)]
         groups = []
         for vessel, cells in found.groupby("vessel", sort=False):

@@ -26,8 +26,9 @@ from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.signals.cleaning import stages
 from ecg_ccta.signals.progression import CHEST, r_and_s, transition
 from ecg_ccta.signals.reading import read_recording
+from ecg_ccta.signals.recording import SECONDS
 from ecg_ccta.signals.resampling import resample
-from ecg_ccta.signals.shards import SECONDS, recording_paths
+from ecg_ccta.signals.shards import recording_paths
 from ecg_ccta.vessels import LEADS, SAMPLES, SAMPLING_RATE
 
 BEFORE_S, AFTER_S = 0.36, 0.60

@@ -13,14 +13,10 @@ from ecg_ccta.cohort.site_tables import read_ecg_index
 from ecg_ccta.config import Quality, Site
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import replacing
-from ecg_ccta.signals.cleaning import clean
-from ecg_ccta.signals.quality import assess
-from ecg_ccta.signals.reading import BadRecording, read_recording
-from ecg_ccta.signals.resampling import LOWEST_RATE, resample
+from ecg_ccta.signals.reading import read_recording
+from ecg_ccta.signals.recording import SECONDS, clean_recording
+from ecg_ccta.signals.resampling import resample
 from ecg_ccta.vessels import LEADS, SAMPLES, SAMPLING_RATE
-
-SECONDS = SAMPLES / SAMPLING_RATE
-LARGEST_MICROVOLTS = np.iinfo(np.int16).max
 
 
 def clean_shard(
@@ -52,11 +48,12 @@ def clean_shard(
     rows = []
     usable = 0
     for done, ecg_id in enumerate(ids, start=1):
-        reason, signal, sha256, noisy_leads, rate = _one(export, paths[ecg_id], quality)
-        if signal is not None:
-            signals[usable] = signal
-        rows.append((ecg_id, reason, shard, None if signal is None else usable, sha256, noisy_leads, rate))
-        usable += signal is not None
+        found = clean_recording(export / paths[ecg_id] if paths[ecg_id] else None, quality, export)
+        row = None
+        if found.microvolts is not None:
+            signals[usable], row = found.microvolts, usable
+            usable += 1
+        rows.append((ecg_id, found.reason, shard, row, _sha256(found.raw_mv), found.noisy_leads, found.source_rate))
         if progress is not None:
             progress(done, len(ids))
     table = pd.DataFrame(rows, columns=list(tables.SHARD.columns))
@@ -83,6 +80,19 @@ def recording_paths(ids: pd.Series, export: Path, site: Site, site_name: str, st
     return {ecg_id: paths[ecg_id] for ecg_id in ids}
 
 
+def raw_ecgs(ids: pd.Series, export: Path, site: Site, site_name: str, study_seed: int) -> dict[str, np.ndarray]:
+    """The first 10 s of these ECGs as recorded, (12, 5000) mV at 500 Hz, read again from the export.
+
+    Raises
+    ------
+    StudyError
+        As `recording_paths`.
+    """
+    paths = recording_paths(ids, export, site, site_name, study_seed)
+    read = {ecg_id: read_recording(export / path, seconds=SECONDS, folder=export) for ecg_id, path in paths.items()}
+    return {ecg_id: resample(ecg, rate, SAMPLING_RATE)[:, :SAMPLES] for ecg_id, (ecg, rate) in read.items()}
+
+
 def write_shard(signals: np.ndarray, table: pd.DataFrame, signals_path: str | Path, table_path: str | Path) -> None:
     """Write the two results of `clean_shard`, each whole or not at all, the signals first."""
     with replacing(signals_path) as temporary, temporary.open("wb") as stream:
@@ -90,29 +100,10 @@ def write_shard(signals: np.ndarray, table: pd.DataFrame, signals_path: str | Pa
     tables.write(table, tables.SHARD, table_path)
 
 
-def _one(
-    export: Path, path: str, quality: Quality
-) -> tuple[str | None, np.ndarray | None, str | None, str, float | None]:
-    """Reason or None, cleaned int16 microvolts (12, 5000) or None, sha256 of the raw signal, noisy leads, rate."""
-    if not path:
-        return "missing file", None, None, "", None
-    try:
-        ecg, rate = read_recording(export / path, seconds=SECONDS, folder=export)
-    except BadRecording as bad:
-        return bad.reason, None, None, "", None
-    if rate < LOWEST_RATE:
-        return f"sampling rate under {LOWEST_RATE} Hz", None, None, "", rate
-    if ecg.shape[1] < round(SECONDS * rate):
-        return "too short", None, None, "", rate
-    raw = resample(ecg, rate, SAMPLING_RATE)[:, :SAMPLES]
-    reason, noisy_leads = assess(raw, quality)
-    if reason is not None:
-        return reason, None, None, noisy_leads, rate
-    microvolts = np.rint(clean(raw, SAMPLING_RATE) * 1000)
-    if np.abs(microvolts).max() > LARGEST_MICROVOLTS:
-        return "amplitude out of range", None, None, noisy_leads, rate
-    raw_bytes = np.ascontiguousarray(np.rint(raw * 1000), dtype="<i2").tobytes()
-    return None, microvolts.astype(np.int16), hashlib.sha256(raw_bytes).hexdigest(), noisy_leads, rate
+def _sha256(raw_mv: np.ndarray | None) -> str | None:
+    if raw_mv is None:
+        return None
+    return hashlib.sha256(np.ascontiguousarray(np.rint(raw_mv * 1000), dtype="<i2").tobytes()).hexdigest()
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,32 +1,40 @@
 """Records to MLflow: one parent run per study and configuration, one child run per job.
 
 Sending is idempotent: a child carries the hash of its record as a tag and is not sent again. A job that ran anew has a
-new record; its older run is kept and tagged as superseded. A run that broke off half-way has no such tag and is deleted
-(MLflow keeps it under "Deleted") when its record is sent anew.
+new record; its older run is kept and tagged as superseded. A run that broke off half-way, or that the server made
+although its answer was lost, has no such tag and is deleted (MLflow keeps it under "Deleted").
 """
 
 import json
 import logging
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from ecg_ccta.files import read_json, sha256_json
+from ecg_ccta.tracking.data_sets import data_sets, log_data_sets
+from ecg_ccta.tracking.lineage import edited, hash_tags, lineage_tags
+from ecg_ccta.tracking.registry import register_ensemble
+from ecg_ccta.tracking.sent import Tracking
+from ecg_ccta.tracking.store import connect, experiment_of, sending, tracking_uri, without_password
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run, RunTag
+    from mlflow.tracking import MlflowClient
 
 log = logging.getLogger(__name__)
 
-EXPERIMENT = "ecg-ccta"
 LOGGED_SUFFIXES = {".csv", ".html", ".json", ".png", ".svg"}
 """Results without patient rows; Parquet tables, signals and weights stay where they are and are logged by hash."""
-PATIENT_LEVEL = {"sites", "truth", "cohort", "signals", "splits", "predictions", "risk"}
+PATIENT_LEVEL = {"sites", "truth", "cohort", "signals", "splits", "predictions", "risk", "ecgs"}
 """Folders of a study whose files hold one row per patient or ECG; of these only the flow counts are logged."""
+ENSEMBLE_RULE = "package_ensemble"
+REPORT_RULE = "build_report"
 
 
-def send_records(parameters: dict[str, Any], records: Sequence[Path], results: Path) -> dict[str, Any]:
+def send_records(parameters: dict[str, Any], records: Sequence[Path], results: Path) -> Tracking:
     """Send every record that MLflow does not hold yet.
 
     Parameters
@@ -35,62 +43,52 @@ def send_records(parameters: dict[str, Any], records: Sequence[Path], results: P
     records : the records' files
     results : folder of the default tracking store, used where MLFLOW_TRACKING_URI is not set
 
-    Returns
-    -------
-    tracking URI, experiment and run ids, how many runs were sent now, and the records relative to `results`.
-
     Raises
     ------
     mlflow.exceptions.MlflowException
         Where the server does not answer; what was sent stays sent.
     """
-    # Without these a server that is down holds the study up for many minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    # A hospital's runs report to nobody unless the hospital wants it.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    import mlflow
-    from mlflow.tracking import MlflowClient
-
     study = parameters["study"]
     uri = tracking_uri(results)
-    mlflow.set_tracking_uri(uri)
-    client = MlflowClient(uri)
-    experiment_id = _experiment(client, results)
-    contents = [read_json(path) for path in records]
-    parent_id = _parent(client, experiment_id, study, parameters, contents)
-    present = _children(client, experiment_id, parent_id)
-    children, sent = {}, 0
-    for content in contents:
-        digest = sha256_json(content)
-        of_job = {
-            run.info.run_id: run.data.tags for run in present if run.data.tags.get("ecg_ccta.job") == content["job"]
-        }
-        current = next((run_id for run_id, tags in of_job.items() if tags.get("ecg_ccta.record") == digest), None)
-        if current is None:
-            current = _send(client, experiment_id, parent_id, content, digest)
-            sent += 1
-        for run_id, tags in of_job.items():
-            if "ecg_ccta.record" not in tags:
-                client.delete_run(run_id)
-            else:
-                client.set_tag(run_id, "ecg_ccta.superseded", str(run_id != current).lower())
-        children[content["job"]] = current
-    finished = max(_milliseconds(content["finished_at"]) for content in contents)
-    client.set_terminated(parent_id, "FINISHED", end_time=finished)
-    log.info("sent %d of %d runs to %s", sent, len(contents), _without_password(uri, uri))
-    return {
-        "status": "sent",
-        "tracking_uri": _without_password(uri, uri),
-        "experiment_id": experiment_id,
-        "parent_run_id": parent_id,
-        "sent": sent,
-        "runs": children,
-        "records": _relative(records, results),
-    }
+    with sending(results, study):
+        client = connect(results)
+        experiment_id = experiment_of(client, results)
+        # A job's record names its inputs' makers, which ended before it.
+        contents = sorted((read_json(path) for path in records), key=lambda content: content["finished_at"])
+        parent_id = _parent(client, experiment_id, study, parameters, contents)
+        present = _children(client, experiment_id, parent_id)
+        runs, sent = {}, 0
+        for content in contents:
+            digest = sha256_json(content)
+            of_job = [run for run in present if run.data.tags.get("ecg_ccta.job") == content["job"]]
+            current = next((run.info.run_id for run in of_job if run.data.tags.get("ecg_ccta.record") == digest), None)
+            if current is None:
+                current = _send(client, experiment_id, parent_id, content, contents, digest)
+                sent += 1
+            for run in of_job:
+                superseded = str(run.info.run_id != current).lower()
+                if "ecg_ccta.record" in run.data.tags and run.data.tags.get("ecg_ccta.superseded") != superseded:
+                    client.set_tag(run.info.run_id, "ecg_ccta.superseded", superseded)
+            runs[content["job"]] = current
+        present = _without_fragments(client, _children(client, experiment_id, parent_id))
+        _link(client, experiment_id, parent_id, contents, runs, present)
+        _finish_parent(client, parent_id, parameters, contents)
+    log.info("sent %d of %d runs to %s", sent, len(contents), without_password(uri, uri))
+    return Tracking.of(
+        records,
+        results,
+        {
+            "status": "sent",
+            "tracking_uri": without_password(uri, uri),
+            "experiment_id": experiment_id,
+            "parent_run_id": parent_id,
+            "runs": runs,
+        },
+        sent,
+    )
 
 
-def send_or_postpone(parameters: dict[str, Any], records: Sequence[Path], results: Path) -> dict[str, Any]:
+def send_or_postpone(parameters: dict[str, Any], records: Sequence[Path], results: Path) -> Tracking:
     """As `send_records`, but a server that does not answer costs no result: the records wait where they lie.
 
     Returns
@@ -102,68 +100,54 @@ def send_or_postpone(parameters: dict[str, Any], records: Sequence[Path], result
     except Exception as error:
         # Whatever the tracking store's trouble is, the study's results stand without it.
         uri = tracking_uri(results)
-        reason = _without_password((str(error) or type(error).__name__).splitlines()[0], uri)
+        reason = without_password((str(error) or type(error).__name__).splitlines()[0], uri)
         log.warning("records are kept and can be sent with `ecg-ccta sync %s`: %s", parameters["study"], reason)
-        return {
-            "status": "pending",
-            "tracking_uri": _without_password(uri, uri),
-            "reason": reason,
-            "records": _relative(records, results),
-        }
+        facts = {"status": "pending", "tracking_uri": without_password(uri, uri), "reason": reason}
+        return Tracking.of(records, results, facts, 0)
 
 
-def tracking_uri(results: Path) -> str:
-    """What MLFLOW_TRACKING_URI names, or a SQLite database among the results."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(results / 'mlflow.db').as_posix()}"
-
-
-def _relative(records: Sequence[Path], results: Path) -> list[str]:
-    return [Path(os.path.relpath(path, results)).as_posix() for path in records]
-
-
-def _without_password(text: str, uri: str) -> str:
-    """`text` without the user and password that a tracking URI may carry."""
-    before, at, _ = urlsplit(uri).netloc.rpartition("@")
-    return text.replace(before + at, "") if at else text
-
-
-def _experiment(client: Any, results: Path) -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        return found.experiment_id
-    # Without a server the artefacts lie beside the database; a server has a place of its own for them.
-    local = None if os.environ.get("MLFLOW_TRACKING_URI") else (results / "mlflow-artifacts").resolve().as_uri()
-    return client.create_experiment(EXPERIMENT, artifact_location=local)
-
-
-def _parent(client: Any, experiment_id: str, study: str, parameters: dict, contents: list[dict]) -> str:
+def _parent(client: "MlflowClient", experiment_id: str, study: str, parameters: dict, contents: list[dict]) -> str:
+    """Id of the study's own run; one that an unheard answer left beside it is deleted."""
     digest = sha256_json(parameters)
-    found = client.search_runs(
-        [experiment_id], f"tags.`ecg_ccta.study` = '{study}' and tags.`ecg_ccta.config_sha256` = '{digest}'"
-    )
-    if found:
-        parent_id = found[0].info.run_id
-        _describe_parent(client, parent_id, parameters)
-        return parent_id
-    tags = {
-        "mlflow.runName": study,
-        "ecg_ccta.study": study,
-        "ecg_ccta.config_sha256": digest,
-        "git_commit": str(contents[-1]["git_commit"]),
-    }
-    started = min(_milliseconds(content["started_at"]) for content in contents)
-    parent_id = client.create_run(experiment_id, start_time=started, tags=tags).info.run_id
-    _describe_parent(client, parent_id, parameters)
-    return parent_id
+    query = f"tags.`ecg_ccta.study` = '{study}' and tags.`ecg_ccta.config_sha256` = '{digest}'"
+    found = client.search_runs([experiment_id], query)
+    if not found:
+        tags = {
+            "mlflow.runName": study,
+            "ecg_ccta.study": study,
+            "ecg_ccta.config_sha256": digest,
+            "git_commit": str(contents[-1]["git_commit"]),
+        }
+        started = min(_milliseconds(content["started_at"]) for content in contents)
+        client.create_run(experiment_id, start_time=started, tags=tags)
+        found = client.search_runs([experiment_id], query)
+    ids = sorted(run.info.run_id for run in found)
+    if len(ids) > 1:
+        ids.sort(key=lambda run_id: not _children(client, experiment_id, run_id))
+        for run_id in ids[1:]:
+            if not _children(client, experiment_id, run_id):
+                client.delete_run(run_id)
+    return ids[0]
 
 
-def _describe_parent(client: Any, parent_id: str, parameters: dict) -> None:
+def _finish_parent(client: "MlflowClient", parent_id: str, parameters: dict, contents: list[dict]) -> None:
     """Safe to repeat, and repeated with every sending: an earlier one may have broken off in the middle."""
-    _log_parameters(client, parent_id, parameters)
-    client.log_dict(parent_id, parameters, "config.json")
+    run = client.get_run(parent_id)
+    finished = max(_milliseconds(content["finished_at"]) for content in contents)
+    if "ecg_ccta.described" not in run.data.tags:
+        _log_values(client, parent_id, parameters)
+        client.log_dict(parent_id, parameters, "config.json")
+        client.set_tag(parent_id, "ecg_ccta.described", "true")
+    for content in contents:
+        digest = sha256_json(content)
+        if content["rule"] == REPORT_RULE and run.data.tags.get("ecg_ccta.report") != digest:
+            _log_files(client, parent_id, content)
+            client.set_tag(parent_id, "ecg_ccta.report", digest)
+    if run.info.status != "FINISHED" or run.info.end_time != finished:
+        client.set_terminated(parent_id, "FINISHED", end_time=finished)
 
 
-def _children(client: Any, experiment_id: str, parent_id: str) -> list[Any]:
+def _children(client: "MlflowClient", experiment_id: str, parent_id: str) -> list["Run"]:
     found, token = [], None
     while True:
         page = client.search_runs(
@@ -175,8 +159,46 @@ def _children(client: Any, experiment_id: str, parent_id: str) -> list[Any]:
             return found
 
 
-def _send(client: Any, experiment_id: str, parent_id: str, content: dict[str, Any], digest: str) -> str:
-    from mlflow.entities import Metric
+def _without_fragments(client: "MlflowClient", runs: list["Run"]) -> list["Run"]:
+    """The whole runs; the others are deleted."""
+    for run in runs:
+        if "ecg_ccta.record" not in run.data.tags:
+            client.delete_run(run.info.run_id)
+    return [run for run in runs if "ecg_ccta.record" in run.data.tags]
+
+
+def _link(
+    client: "MlflowClient",
+    experiment_id: str,
+    parent_id: str,
+    contents: list[dict],
+    runs: dict[str, str],
+    present: list["Run"],
+) -> None:
+    """Name in each run those before and after it, where that changed."""
+    from mlflow.entities import RunTag
+
+    before = {run.info.run_id: run.data.tags for run in present}
+    for job, tags in lineage_tags(contents, runs, experiment_id, parent_id).items():
+        known = before.get(runs[job], {})
+        if edited(known):
+            del tags["mlflow.note.content"]
+        else:
+            tags["ecg_ccta.note"] = sha256_json(tags["mlflow.note.content"])
+        changed = [RunTag(name, value) for name, value in tags.items() if known.get(name) != value]
+        if changed:
+            client.log_batch(runs[job], tags=changed)
+
+
+def _send(
+    client: "MlflowClient",
+    experiment_id: str,
+    parent_id: str,
+    content: dict[str, Any],
+    contents: list[dict[str, Any]],
+    digest: str,
+) -> str:
+    from mlflow.entities import Metric, RunTag
 
     tags = {
         "mlflow.runName": content["job"],
@@ -191,26 +213,35 @@ def _send(client: Any, experiment_id: str, parent_id: str, content: dict[str, An
         "ecg_ccta.job": content["job"],
         **{f"wildcard.{name}": str(value) for name, value in content["wildcards"].items()},
     }
-    run_id = client.create_run(experiment_id, start_time=_milliseconds(content["started_at"]), tags=tags).info.run_id
-    _log_parameters(client, run_id, content["parameters"])
+    run = client.create_run(experiment_id, start_time=_milliseconds(content["started_at"]), tags=tags)
+    run_id = run.info.run_id
+    hashes = [RunTag(re.sub(r"[^\w\-. /]", "_", name), value) for name, value in hash_tags(content).items()]
     at = _milliseconds(content["finished_at"])
     values = {**content["metrics"], "seconds": content["seconds"]}
     metrics = [Metric(name, value, at, 0) for name, value in values.items()]
     metrics += [Metric(name, value, at, step) for name, steps in content["series"].items() for step, value in steps]
-    for i in range(0, len(metrics), 1000):
-        client.log_batch(run_id, metrics=metrics[i : i + 1000])
+    _log_values(client, run_id, content["parameters"], hashes, metrics)
+    log_data_sets(client, run_id, data_sets(content, contents))
     client.log_dict(run_id, content, "record.json")
+    if "code" in content:
+        client.log_text(run_id, content["code"], f"{content['rule']}.py")
+    _log_files(client, run_id, content)
+    if Path(content["log"]).exists():
+        client.log_artifact(run_id, content["log"])
+    if content["rule"] == ENSEMBLE_RULE:
+        register_ensemble(client, run, content, digest)
+    client.set_terminated(run_id, "FINISHED", end_time=at)
+    # The tag that marks a run as sent comes last: a run that broke off half-way is sent anew.
+    client.set_tag(run_id, "ecg_ccta.record", digest)
+    return run_id
+
+
+def _log_files(client: "MlflowClient", run_id: str, content: dict[str, Any]) -> None:
     for path in map(Path, content["outputs"]):
         if not path.exists():
             log.warning("%s: not logged, because %s is missing", content["job"], path)
         elif _is_result(path):
             client.log_artifact(run_id, str(path))
-    if Path(content["log"]).exists():
-        client.log_artifact(run_id, content["log"])
-    client.set_terminated(run_id, "FINISHED", end_time=at)
-    # The tag that marks a run as sent comes last: a run that broke off half-way is sent anew.
-    client.set_tag(run_id, "ecg_ccta.record", digest)
-    return run_id
 
 
 def _is_result(path: Path) -> bool:
@@ -220,12 +251,20 @@ def _is_result(path: Path) -> bool:
     return path.name.endswith(".flow.json") or not PATIENT_LEVEL & set(path.parts[2:])
 
 
-def _log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:
+def _log_values(
+    client: "MlflowClient",
+    run_id: str,
+    parameters: dict[str, Any],
+    tags: Sequence["RunTag"] = (),
+    metrics: Sequence["Metric"] = (),
+) -> None:
+    """In as few calls as MLflow allows, because each waits for the disk."""
     from mlflow.entities import Param
 
     flat = [Param(name, str(value)[:6000]) for name, value in _flattened(parameters)]
-    for i in range(0, len(flat), 100):
-        client.log_batch(run_id, params=flat[i : i + 100])
+    for i in range(max(-(-len(flat) // 100), -(-len(tags) // 100), -(-len(metrics) // 800))):
+        some, many = slice(100 * i, 100 * (i + 1)), slice(800 * i, 800 * (i + 1))
+        client.log_batch(run_id, metrics=metrics[many], params=flat[some], tags=tags[some])
 
 
 def _flattened(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -116,6 +116,10 @@ def fine_tune(
         "train": patients_fingerprint(patients[train_rows]),
         "inner_validation": patients_fingerprint(patients[inner_rows]),
     }
+    provenance["patients"] = {
+        "train": len(set(patients[train_rows])),
+        "inner_validation": len(set(patients[inner_rows])),
+    }
     return FoldModel(fold, network.cpu(), temperature, architecture, provenance)
 
 

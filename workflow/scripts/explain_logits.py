@@ -1,0 +1,25 @@
+"""Regress the logits of one site on what a reader would measure."""
+
+from ecg_ccta.tracking.records import recorded_job
+
+with recorded_job(snakemake) as record:
+    import pandas as pd
+
+    from ecg_ccta import figures, tables
+    from ecg_ccta.explanation.logit_figure import draw_logit_explanation
+    from ecg_ccta.explanation.logits import BOTH, explain_logits
+
+    settings = snakemake.params.evaluation
+    found = explain_logits(
+        tables.read(tables.COHORT, snakemake.input.cohort),
+        tables.read(tables.PREDICTIONS, snakemake.input.predictions),
+        pd.concat([tables.read(tables.MEASUREMENTS, path) for path in snakemake.input.measurements]),
+        settings["level"],
+        settings["bootstrap_replicates"],
+        seed=snakemake.params.seed,
+    )
+    tables.write_csv(found.r2, snakemake.output.r2)
+    tables.write_csv(found.groups, snakemake.output.groups)
+    tables.write_csv(found.coefficients, snakemake.output.coefficients)
+    figures.save(draw_logit_explanation(found), snakemake.output.figure_svg)
+    record.metrics({"r2": found.r2[found.r2["predictors"] == BOTH].set_index("vessel")["r2"]})
