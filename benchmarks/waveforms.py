@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from rich.table import Table
 
-from ecg_ccta.explanation.comparisons import ALL, compare_all_waveforms
+from ecg_ccta.explanation.comparisons import ALL, at_half_the_rate, compare_all_waveforms
 from ecg_ccta.explanation.segments import beat_times
 from ecg_ccta.signals.beats import median_beats
 from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, draw_hearts, tracings
@@ -49,7 +49,8 @@ def study(signals: np.ndarray) -> None:
     risk = pd.concat(
         [pd.DataFrame({"ecg_id": ids, "patient_id": ids, "vessel": vessel, "group": group}) for vessel in VESSELS]
     )
-    compare_all_waveforms(beats, beat_times(0.25, 0.65), pd.Series(ids), {ALL: risk}, jobs=PROCESSES)
+    beats, times = at_half_the_rate(beats, beat_times(0.25, 0.65))
+    compare_all_waveforms(beats, times, pd.Series(ids), {ALL: risk}, jobs=PROCESSES)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from ecg_ccta.explanation.comparisons import (
     MATCHED,
     NORMALISED,
     all_curves,
+    at_half_the_rate,
     cluster_table,
     compare_all_waveforms,
     normalised,
@@ -58,6 +59,13 @@ def test_a_difference_of_size_alone_goes_when_normalised(beats):
     clear = clusters[clusters["p_corrected"] <= 0.05]
     assert len(rows_of(clear, ALL)) > 10
     assert len(rows_of(clear, ALL, NORMALISED)) == 0
+
+
+def test_half_the_samples_keep_the_r_peak(beats):
+    thin, times = at_half_the_rate(beats, TIMES)
+    assert thin.shape == (PATIENTS, 12, len(TIMES) // 2)
+    assert 0 in times
+    assert np.array_equal(thin[:, :, times == 0], beats[:, :, TIMES == 0])
 
 
 def test_tables_tell_comparison_and_scale_and_p_is_corrected_for_the_tests_made(beats):

@@ -86,9 +86,9 @@ rule compare_waveforms:
         "analysis_{study}_{site}"
     conda:
         "../../envs/study.yaml"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(3000),
         runtime=growing(60),
     params:
         explanation=settings("explanation"),

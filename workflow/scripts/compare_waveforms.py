@@ -26,7 +26,7 @@ with recorded_job(snakemake) as record:
     matched, balance = match_risk_groups(groups, cohort, seed)
     risk = {comparisons.ALL: groups, comparisons.MATCHED: matched}
     level = snakemake.params.evaluation["level"]
-    times = beat_times(before, after)
+    beats, times = comparisons.at_half_the_rate(beats, beat_times(before, after))
     compared = comparisons.compare_all_waveforms(
         beats, times, cohort["ecg_id"], risk, level, seed=seed, jobs=snakemake.threads
     )

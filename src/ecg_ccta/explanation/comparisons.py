@@ -33,6 +33,12 @@ def normalised(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
     return levelled / np.where(size > 0, size, np.nan)[:, None, None]
 
 
+def at_half_the_rate(beats: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every second sample, that of the R peak among them: cleaned ECGs hold nothing above 40 Hz, so 250 Hz tell all."""
+    kept = slice(int(np.argmin(np.abs(times))) % 2, None, 2)
+    return beats[:, :, kept], times[kept]
+
+
 def compare_all_waveforms(
     beats: np.ndarray,
     times: np.ndarray,

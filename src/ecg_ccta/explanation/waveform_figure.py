@@ -1,13 +1,14 @@
 """Figure of one vessel's mean beats, all patients above, those matched by age and sex below."""
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ecg_ccta.explanation.comparisons import ALL, MATCHED, MILLIVOLTS, Comparisons
 from ecg_ccta.explanation.waveforms import WaveformComparison
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
-from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES
+from ecg_ccta.vessels import LEADS, VESSEL_NAMES
 
 TITLES = {ALL: "All patients", MATCHED: "Matched by age and sex"}
 _LEVEL = 0.05
@@ -54,7 +55,7 @@ def _draw_lead(axis, found: WaveformComparison, vessel: str, lead: int, clusters
     if curves.note:
         axis.text(0.5, 0.5, curves.note, transform=axis.transAxes, ha="center", va="center", fontsize=6)
         return
-    half_ms = 500 / SAMPLING_RATE
+    half_ms = 500 * float(np.diff(found.times[:2])[0])
     for _, cluster in clusters[clusters["p_corrected"] < _LEVEL].iterrows():
         start, end = (cluster["from_ms"] - half_ms) / 1000, (cluster["to_ms"] + half_ms) / 1000
         axis.axvspan(start, end, color="0.88", linewidth=0, zorder=0)
