@@ -110,7 +110,7 @@ def curves_of(vessel: str, lead: str, start: float, end: float) -> pd.DataFrame:
     """A table of curves in which one vessel stands out in one lead and stretch, and T peaks at 0.3 s."""
     index = [(v, lead_, t) for v in VESSELS for lead_ in LEADS for t in TIMES]
     table = pd.DataFrame(index, columns=["vessel", "lead", "time"])
-    table["low_mv"] = np.exp(-((table["time"] - 0.30) ** 2) / (2 * 0.03**2))
+    table["low"] = np.exp(-((table["time"] - 0.30) ** 2) / (2 * 0.03**2))
     hit = (table["vessel"] == vessel) & (table["lead"] == lead) & table["time"].between(start, end)
     return table.assign(t=np.where(hit, -8.0, 0.3))
 

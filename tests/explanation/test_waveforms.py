@@ -5,8 +5,10 @@ import statsmodels.formula.api as smf
 from scipy import stats
 
 from ecg_ccta.errors import StudyError
+from ecg_ccta.explanation.comparisons import ALL, MILLIVOLTS
 from ecg_ccta.explanation.segments import beat_times, segment_mask
-from ecg_ccta.explanation.waveforms import COMPARED_SEGMENTS, compare_waveforms, curve_table, draw_waveforms
+from ecg_ccta.explanation.waveform_figure import draw_waveforms
+from ecg_ccta.explanation.waveforms import COMPARED_SEGMENTS, compare_waveforms, curve_table
 from ecg_ccta.vessels import LEADS, VESSELS
 
 TIMES = beat_times(0.25, 0.65)
@@ -30,6 +32,11 @@ def risk_table(ids: pd.Series, patients: list[str], groups: dict[str, np.ndarray
     return pd.concat(parts, ignore_index=True)
 
 
+def drawn(comparison, vessel: str):
+    comparison.clusters["p_corrected"] = comparison.clusters["p_value"]
+    return draw_waveforms({(ALL, MILLIVOLTS): comparison}, vessel)
+
+
 def cell(comparison, vessel="LAD", lead="V2", segment="ST") -> pd.Series:
     table = comparison.segments
     return table[(table["vessel"] == vessel) & (table["lead"] == lead) & (table["segment"] == segment)].iloc[0]
@@ -47,7 +54,7 @@ def test_one_ecg_per_patient_is_welchs_test():
     assert found["t"] == pytest.approx(expected.statistic, rel=1e-5)
     assert found["p_value"] == pytest.approx(expected.pvalue, rel=1e-4)
     assert (found["lower"], found["upper"]) == pytest.approx((interval.low, interval.high), rel=1e-4)
-    assert found["difference_mv"] == pytest.approx(values[:22].mean() - values[22:].mean(), abs=1e-6)
+    assert found["difference"] == pytest.approx(values[:22].mean() - values[22:].mean(), abs=1e-6)
     assert (found["patients_high"], found["patients_low"], found["ecgs_high"]) == (22, 38, 22)
 
 
@@ -92,9 +99,9 @@ def test_a_taller_t_wave_does_not_move_the_other_segments():
     shifted = beats - beats.mean(axis=2, keepdims=True)
     table = risk_table(ids, [f"p{i}" for i in range(40)], {"LAD": group})
     plain, filtered = (compare_waveforms(b, TIMES, ids, table) for b in (beats, shifted))
-    assert cell(filtered, segment="P")["difference_mv"] == pytest.approx(0, abs=1e-6)
-    assert cell(filtered, segment="T")["difference_mv"] == pytest.approx(0.3, abs=1e-5)
-    assert cell(filtered)["difference_mv"] == pytest.approx(cell(plain)["difference_mv"], abs=1e-5)
+    assert cell(filtered, segment="P")["difference"] == pytest.approx(0, abs=1e-6)
+    assert cell(filtered, segment="T")["difference"] == pytest.approx(0.3, abs=1e-5)
+    assert cell(filtered)["difference"] == pytest.approx(cell(plain)["difference"], abs=1e-5)
 
 
 def test_few_patients_give_a_note_and_no_number():
@@ -106,12 +113,12 @@ def test_few_patients_give_a_note_and_no_number():
     )
     lm = comparison.segments[comparison.segments["vessel"] == "LM"]
     assert set(lm["note"]) == {"too few patients (9 high-risk)"}
-    assert lm[["difference_mv", "lower", "t", "p_value", "q_value"]].isna().all().all()
+    assert lm[["difference", "lower", "t", "p_value", "q_value"]].isna().all().all()
     assert cell(comparison)["note"] == ""
     assert len(comparison.segments) == 4 * 12 * len(COMPARED_SEGMENTS)
     curves = curve_table(comparison)
-    assert curves.loc[curves["vessel"] == "LM", "high_mv"].isna().all()
-    texts = [text.get_text() for axis in draw_waveforms(comparison, "LM").axes for text in axis.texts]
+    assert curves.loc[curves["vessel"] == "LM", "high"].isna().all()
+    texts = [text.get_text() for axis in drawn(comparison, "LM").axes for text in axis.texts]
     assert texts == ["too few patients (9 high-risk)"] * 12
 
 
@@ -146,7 +153,7 @@ def test_the_figure_shades_the_region_that_differs():
     group = np.where(np.arange(60) < 22, "high", "low")
     beats[:22, V2] -= 0.5 * ST
     comparison = compare_waveforms(beats, TIMES, ids, risk_table(ids, [f"p{i}" for i in range(60)], {"LAD": group}))
-    panels = {axis.get_title(loc="left"): axis for axis in draw_waveforms(comparison, "LAD").axes}
+    panels = {axis.get_title(loc="left"): axis for axis in drawn(comparison, "LAD").axes}
     assert list(panels) != []
     assert len(panels["V2"].patches) == 1
     assert len(panels["V6"].patches) == 0
@@ -168,6 +175,6 @@ def test_clusters_are_told_in_milliseconds_from_r():
     assert (heaviest["lead"], heaviest["from_ms"], heaviest["to_ms"]) == ("V2", 60, 158)
     t = comparison.curves["LAD"].t_statistic[V2]
     assert heaviest["mass"] == pytest.approx(t[ST].sum(), rel=1e-5)
-    assert heaviest["difference_mv"] == pytest.approx(cell(comparison)["difference_mv"], rel=1e-5)
+    assert heaviest["difference"] == pytest.approx(cell(comparison)["difference"], rel=1e-5)
     assert heaviest["p_value"] == 1 / 1001
     assert clusters.loc[clusters["vessel"] == "LM", "note"].tolist() == ["too few patients (9 high-risk)"]

@@ -262,7 +262,8 @@ def write_site(folder: Path, site: str) -> None:
     put(
         "waveforms",
         [
-            {"vessel": v, "lead": lead, "segment": s, "low_mv": 0.1, "high_mv": 0.05, "difference_mv": -0.05,
+            {"comparison": "all", "scale": "mV", "vessel": v, "lead": lead, "segment": s, "low": 0.1,
+             "high": 0.05, "difference": -0.05,
              "lower": -0.07, "upper": -0.03, "standardised_difference": -0.3, "t": rng.normal(), "p_value": 0.001,
              "q_value": 0.01, "patients_low": 900, "patients_high": 200, "ecgs_low": 1000, "ecgs_high": 210, "note": ""}
             if v != "LM" else {"vessel": v, "lead": lead, "segment": s, "note": "too few patients (4 high-risk)"}
@@ -272,18 +273,20 @@ def write_site(folder: Path, site: str) -> None:
     put(
         "waveform_clusters",
         [
-            {"vessel": v, "lead": lead, "from_ms": 62.0, "to_ms": 148.0, "mass": -231.4, "difference_mv": -0.05,
-             "p_value": p, "permutations": 1000, "patients_low": 900, "patients_high": 200, "note": ""}
+            {"comparison": "all", "scale": "mV", "vessel": v, "lead": lead, "from_ms": 62.0, "to_ms": 148.0,
+             "mass": -231.4, "difference": -0.05, "p_value": p / 8, "p_corrected": p, "permutations": 1000,
+             "patients_low": 900, "patients_high": 200, "note": ""}
             for v in VESSELS if v != "LM" for lead, p in (("V2", 0.001), ("V5", 0.3 if v == "LCX" else 0.02))
-        ] + [{"vessel": "LM", "note": "too few patients (4 high-risk)"}],
+        ] + [{"comparison": "all", "scale": "mV", "vessel": "LM", "note": "too few patients (4 high-risk)"}],
     )  # fmt: skip
     put(
         "measurements_comparison",
         [
-            {"vessel": v, "measurement": m, "lead": lead, "unit": unit}
+            {"comparison": comparison, "vessel": v, "measurement": m, "lead": lead, "unit": unit}
             | ({"note": "too few patients (4 high-risk)"} if v == "LM" else
                {"low": 0.1, "high": 0.07, "difference": -0.03, "lower": -0.05, "upper": -0.01,
                 "standardised_difference": -0.4, "q_value": 0.01, "note": ""})
+            for comparison in ("all", "matched")
             for v in VESSELS
             for m, lead, unit in (("QRS duration", "", "ms"), ("ST at J+60 ms", "V5", "mV"))
         ],
@@ -306,6 +309,11 @@ def write_site(folder: Path, site: str) -> None:
         for v in VESSELS for name, label, value in (("qrs_ms", "QRS duration", 0.1),
                                                     ("st60_mv_V3", "ST at J+60 ms, V3", -0.5))
     ])  # fmt: skip
+    put(
+        "matching",
+        [{"vessel": v, "pairs": 190, "in_both": 4, "without_age_or_sex": 2, "smd_age": 0.31, "smd_age_matched": 0.01,
+          "smd_male_matched": 0.0} for v in VESSELS],
+    )  # fmt: skip
     put(
         "attribution",
         [
@@ -361,7 +369,7 @@ def write_site(folder: Path, site: str) -> None:
     names += ["roc", "calibration", "grades", "cumulative_events", "cumulative_events_strata", "attribution", "planted"]
     names += ["attribution_regions", "faithfulness", "randomisation"]
     names += [f"planted_attribution_{vessel}" for vessel in VESSELS]
-    names += ["event_rates", "planted_hazards", "logits"]
+    names += ["event_rates", "planted_hazards", "logits", "beats"]
     names += [f"normal_ecg_{name}" for name in ("roc", "calibration", "comparison")]
     names += [f"subgroups_{vessel}" for vessel in VESSELS]
     draw_toy(folder / "figures" / "toy.svg")

@@ -113,7 +113,7 @@ def test_no_address_of_the_network_is_in_the_page(study, results):
 
 
 def test_every_figure_has_its_words_and_its_numbers(page):
-    assert len(page.images) == 2 * (9 + 4 + 1 + 2 + 4 + 1 + 7) + 1
+    assert len(page.images) == 2 * (10 + 4 + 1 + 2 + 4 + 1 + 7) + 1
     assert all(len(image["alt"]) > 20 for image in page.images)
     downloads = [link for link in page.links if "download" in link]
     names = [link["download"] for link in downloads]

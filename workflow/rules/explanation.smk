@@ -12,6 +12,15 @@ rule compare_waveforms:
         waveform_curves="results/{study}/tables/waveform_curves_{site}.csv",
         waveform_clusters="results/{study}/tables/waveform_clusters_{site}.csv",
         measurements_comparison="results/{study}/tables/measurements_comparison_{site}.csv",
+        matching="results/{study}/tables/matching_{site}.csv",
+        beats="results/{study}/tables/beats_{site}.csv",
+        beats_svg=report(
+            "results/{study}/figures/beats_{site}.svg",
+            caption="../report/beats.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        beats_png="results/{study}/figures/beats_{site}.png",
         RCA_svg=report(
             "results/{study}/figures/waveforms_RCA_{site}.svg",
             caption="../report/waveforms.rst",
@@ -19,6 +28,13 @@ rule compare_waveforms:
             subcategory="figures",
         ),
         RCA_png="results/{study}/figures/waveforms_RCA_{site}.png",
+        normalised_RCA_svg=report(
+            "results/{study}/figures/waveforms_normalised_RCA_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        normalised_RCA_png="results/{study}/figures/waveforms_normalised_RCA_{site}.png",
         LM_svg=report(
             "results/{study}/figures/waveforms_LM_{site}.svg",
             caption="../report/waveforms.rst",
@@ -26,6 +42,13 @@ rule compare_waveforms:
             subcategory="figures",
         ),
         LM_png="results/{study}/figures/waveforms_LM_{site}.png",
+        normalised_LM_svg=report(
+            "results/{study}/figures/waveforms_normalised_LM_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        normalised_LM_png="results/{study}/figures/waveforms_normalised_LM_{site}.png",
         LAD_svg=report(
             "results/{study}/figures/waveforms_LAD_{site}.svg",
             caption="../report/waveforms.rst",
@@ -33,6 +56,13 @@ rule compare_waveforms:
             subcategory="figures",
         ),
         LAD_png="results/{study}/figures/waveforms_LAD_{site}.png",
+        normalised_LAD_svg=report(
+            "results/{study}/figures/waveforms_normalised_LAD_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        normalised_LAD_png="results/{study}/figures/waveforms_normalised_LAD_{site}.png",
         LCX_svg=report(
             "results/{study}/figures/waveforms_LCX_{site}.svg",
             caption="../report/waveforms.rst",
@@ -40,6 +70,13 @@ rule compare_waveforms:
             subcategory="figures",
         ),
         LCX_png="results/{study}/figures/waveforms_LCX_{site}.png",
+        normalised_LCX_svg=report(
+            "results/{study}/figures/waveforms_normalised_LCX_{site}.svg",
+            caption="../report/waveforms.rst",
+            category="{site}",
+            subcategory="figures",
+        ),
+        normalised_LCX_png="results/{study}/figures/waveforms_normalised_LCX_{site}.png",
         record="results/{study}/records/compare_waveforms/{site}.json",
     log:
         "results/{study}/logs/compare_waveforms/{site}.log",
@@ -57,6 +94,7 @@ rule compare_waveforms:
         explanation=settings("explanation"),
         evaluation=settings("evaluation"),
         seed=seed,
+        shown=30,
     message:
         "Comparing the mean beats of the risk groups of site {wildcards.site}"
     script:

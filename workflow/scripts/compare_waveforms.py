@@ -1,41 +1,47 @@
-"""Mean beats of high- against low-risk ECGs of one site."""
+"""Mean beats and measurements of high- against low-risk ECGs of one site, of all and of matched patients."""
 
 from ecg_ccta.tracking.records import recorded_job
 
 with recorded_job(snakemake) as record:
     from pathlib import Path
 
-    import numpy as np
     import pandas as pd
 
     from ecg_ccta import figures, tables
-    from ecg_ccta.explanation.measurements import compare_measurements
+    from ecg_ccta.explanation import comparisons
+    from ecg_ccta.explanation.matching import match_risk_groups
     from ecg_ccta.explanation.segments import beat_times
-    from ecg_ccta.explanation.waveforms import compare_waveforms, curve_table, draw_waveforms
-    from ecg_ccta.signals.beats import median_beats
+    from ecg_ccta.explanation.waveform_figure import draw_waveforms
+    from ecg_ccta.signals.beats import stored_median_beats
+    from ecg_ccta.signals.contact_sheet import beat_table, draw_contact_sheet
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.vessels import VESSELS
 
+    out, seed = snakemake.output, snakemake.params.seed
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
     store = SignalStore(Path(snakemake.input.signals[0]).parent, cohort)
     before, after = (snakemake.params.explanation[name] for name in ("seconds_before_r", "seconds_after_r"))
-    chunks = np.array_split(np.arange(len(cohort)), max(1, len(cohort) // 500))
-    beats = np.concatenate([median_beats(store.batch(rows), before, after)[0] for rows in chunks])
-    risk = tables.read(tables.RISK_GROUPS, snakemake.input.risk)
+    beats, _, ok = stored_median_beats(store, before, after, snakemake.threads)
+    groups = tables.read(tables.RISK_GROUPS, snakemake.input.risk)
+    matched, balance = match_risk_groups(groups, cohort, seed)
+    risk = {comparisons.ALL: groups, comparisons.MATCHED: matched}
     level = snakemake.params.evaluation["level"]
-    comparison = compare_waveforms(
-        beats,
-        beat_times(before, after),
-        cohort["ecg_id"],
-        risk,
-        level,
-        seed=snakemake.params.seed,
+    beats, times = comparisons.at_half_the_rate(beats, beat_times(before, after))
+    compared = comparisons.compare_all_waveforms(
+        beats, times, cohort["ecg_id"], risk, level, seed=seed, jobs=snakemake.threads
     )
-    tables.write_csv(comparison.segments, snakemake.output.waveforms)
-    tables.write_csv(comparison.clusters, snakemake.output.waveform_clusters)
-    tables.write_csv(curve_table(comparison), snakemake.output.waveform_curves)
     measured = pd.concat([tables.read(tables.MEASUREMENTS, path) for path in snakemake.input.measurements])
-    tables.write_csv(compare_measurements(measured, risk, level), snakemake.output.measurements_comparison)
+    shown = store.batch(range(min(len(cohort), snakemake.params.shown))) / 1000
+    tables.write_csv(comparisons.segment_table(compared), out.waveforms)
+    tables.write_csv(comparisons.cluster_table(compared), out.waveform_clusters)
+    tables.write_csv(comparisons.all_curves(compared), out.waveform_curves)
+    tables.write_csv(comparisons.compare_all_measurements(measured, risk, level), out.measurements_comparison)
+    tables.write_csv(balance, out.matching)
+    tables.write_csv(beat_table(shown), out.beats)
+    figures.save(draw_contact_sheet(shown), out.beats_svg)
     for vessel in VESSELS:
-        figures.save(draw_waveforms(comparison, vessel), snakemake.output[f"{vessel}_svg"])
-    record.metrics({"ecgs_without_beat": comparison.ecgs_without_beat})
+        figures.save(draw_waveforms(compared, vessel), out[f"{vessel}_svg"])
+        figures.save(draw_waveforms(compared, vessel, comparisons.NORMALISED), out[f"normalised_{vessel}_svg"])
+    record.metrics(
+        {"ecgs_without_beat": int((~ok).sum()), "matched_pairs": balance.set_index("vessel")["pairs"].to_dict()}
+    )

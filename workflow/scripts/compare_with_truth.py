@@ -9,6 +9,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.cohort.pseudonyms import site_key
     from ecg_ccta.config import Evaluation, FollowUp, Site
     from ecg_ccta.evaluation.normality import clinically_normal
+    from ecg_ccta.explanation import comparisons
     from ecg_ccta.explanation.planted import compare_with_truth, draw_planted, planted_regions, region_agreement
     from ecg_ccta.explanation.planted_hazards import draw_planted_hazards, recovered_hazards, separation
     from ecg_ccta.files import read_json
@@ -32,6 +33,8 @@ with recorded_job(snakemake) as record:
     record_of_truth = read_json(snakemake.input.truth_json)
     planted = record_of_truth["planted"]
     curves = pd.read_csv(snakemake.input.curves) if snakemake.input.curves else None
+    if curves is not None:
+        curves = comparisons.rows_of(curves, comparisons.ALL)
     regions = planted_regions(planted, curves)
     agreement = region_agreement(regions)
     follow_up, observed = (

@@ -196,9 +196,9 @@ def _by_window(truth: Mapping[str, Any], curves: pd.DataFrame) -> dict[tuple[str
 def _t_peak(curves: pd.DataFrame) -> float:
     """Seconds from R to the largest root mean square over leads within the T segment."""
     inside = curves[curves["time"].between(*SEGMENTS["T"])]
-    if inside["low_mv"].isna().all():
+    if inside["low"].isna().all():
         return sum(SEGMENTS["T"]) / 2
-    return float((inside["low_mv"] ** 2).groupby(inside["time"]).mean().idxmax())
+    return float((inside["low"] ** 2).groupby(inside["time"]).mean().idxmax())
 
 
 def region_agreement(regions: pd.DataFrame) -> pd.DataFrame:

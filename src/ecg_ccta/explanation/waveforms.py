@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from scipy import stats
 
 from ecg_ccta.errors import StudyError
@@ -13,8 +11,7 @@ from ecg_ccta.explanation.clusters import PERMUTATIONS, permuted_clusters
 from ecg_ccta.explanation.groups import MINIMUM_PATIENTS, patient_averages, pooled_deviation, shortage, with_rows
 from ecg_ccta.explanation.groups import difference as group_difference
 from ecg_ccta.explanation.segments import ISOELECTRIC, SEGMENTS, segment_mask
-from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
-from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
+from ecg_ccta.vessels import LEADS, VESSELS
 
 COMPARED_SEGMENTS = tuple(segment for segment in SEGMENTS if segment != ISOELECTRIC)
 """The isoelectric segment is zero volts by definition, so it is not compared."""
@@ -22,7 +19,7 @@ COMPARED_SEGMENTS = tuple(segment for segment in SEGMENTS if segment != ISOELECT
 
 @dataclass(frozen=True)
 class VesselCurves:
-    """Curves of one vessel, each (12, L) millivolts over `times`; all NaN where `note` says why."""
+    """Curves of one vessel, each (12, L) in the unit of the beats over `times`; all NaN where `note` says why."""
 
     mean: dict[str, np.ndarray]
     lower: dict[str, np.ndarray]
@@ -60,7 +57,7 @@ def compare_waveforms(
 
     Parameters
     ----------
-    beats : (n, 12, L) millivolts, as `median_beats` gives them; NaN for an ECG without a median beat.
+    beats : (n, 12, L), as `median_beats` (mV) or `comparisons.normalised` gives them; NaN for an ECG without one.
     times : (L,) seconds from the R peak.
     ecg_ids : (n,) the ECG of each row of `beats`.
     risk : `tables.RISK_GROUPS` of the same ECGs.
@@ -70,13 +67,13 @@ def compare_waveforms(
 
     Returns
     -------
-    WaveformComparison whose `segments` has the columns vessel, lead, segment, low_mv, high_mv, difference_mv, lower,
+    WaveformComparison whose `segments` has the columns vessel, lead, segment, low, high, difference, lower,
     upper (of the difference), standardised_difference (over the pooled standard deviation between patients), t,
     p_value (Student's t with Welch-Satterthwaite degrees of freedom), q_value (Benjamini-Hochberg within the vessel),
     patients_low, patients_high, ecgs_low, ecgs_high, note.
 
     Its `clusters` has vessel, lead, from_ms, to_ms (from the R peak, of the first and the last sample), mass (sum of
-    t, negative where high risk is lower), difference_mv (mean within the cluster, high minus low), p_value
+    t, negative where high risk is lower), difference (mean within the cluster, high minus low), p_value
     (corrected for all leads and samples of the vessel, `clusters.permuted_clusters`), permutations, patients_low,
     patients_high, note; a vessel without any cluster has a row whose note says so.
 
@@ -86,7 +83,7 @@ def compare_waveforms(
         Where `risk` names an ECG that has no row in `beats`.
     """
     usable = np.isfinite(beats[:, 0, 0])
-    levelled = _from_isoelectric(beats, times)
+    levelled = from_isoelectric(beats, times)
     curves, rows, clusters = {}, [], []
     for vessel in VESSELS:
         of_vessel = risk[risk["vessel"] == vessel]
@@ -108,7 +105,7 @@ def compare_waveforms(
     )
 
 
-def _from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
+def from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Beats relative to their own isoelectric level, lead by lead.
 
     The high-pass filter gives every lead a mean of zero, so that a taller T wave lowers all other segments; taking
@@ -165,9 +162,9 @@ def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.n
             else:
                 t = difference[lead] / error[lead] if error[lead] > 0 else 0.0
                 row |= {
-                    "low_mv": low[0][:, lead].mean(),
-                    "high_mv": high[0][:, lead].mean(),
-                    "difference_mv": difference[lead],
+                    "low": low[0][:, lead].mean(),
+                    "high": high[0][:, lead].mean(),
+                    "difference": difference[lead],
                     "lower": difference[lead] - half[lead],
                     "upper": difference[lead] + half[lead],
                     "standardised_difference": difference[lead] / pooled[lead] if pooled[lead] > 0 else 0.0,
@@ -181,7 +178,7 @@ def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.n
 
 
 _CLUSTER_COLUMNS = [
-    "vessel", "lead", "from_ms", "to_ms", "mass", "difference_mv", "p_value", "permutations", "patients_low",
+    "vessel", "lead", "from_ms", "to_ms", "mass", "difference", "p_value", "permutations", "patients_low",
     "patients_high", "note",
 ]  # fmt: skip
 
@@ -200,7 +197,7 @@ def _cluster_rows(
             "from_ms": 1000 * times[cluster.start],
             "to_ms": 1000 * times[cluster.stop - 1],
             "mass": cluster.mass,
-            "difference_mv": difference[cluster.lead, cluster.start : cluster.stop].mean(),
+            "difference": difference[cluster.lead, cluster.start : cluster.stop].mean(),
             "p_value": cluster.p_value,
             "permutations": permutations,
             "note": "",
@@ -211,7 +208,7 @@ def _cluster_rows(
     return rows or [common | {"permutations": permutations, "note": "no sample beyond the cluster threshold"}]
 
 
-_NUMBERS = ("low_mv", "high_mv", "difference_mv", "lower", "upper", "standardised_difference", "t", "p_value")
+_NUMBERS = ("low", "high", "difference", "lower", "upper", "standardised_difference", "t", "p_value")
 
 
 def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +228,7 @@ def curve_table(comparison: WaveformComparison) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with vessel, lead, time (seconds from R), low_mv, low_lower, low_upper, high_mv, high_lower, high_upper,
+    DataFrame with vessel, lead, time (seconds from R), low, low_lower, low_upper, high, high_lower, high_upper,
     t, note.
     """
     parts = []
@@ -239,54 +236,8 @@ def curve_table(comparison: WaveformComparison) -> pd.DataFrame:
         samples = len(comparison.times)
         columns = {"vessel": vessel, "lead": np.repeat(LEADS, samples), "time": np.tile(comparison.times, len(LEADS))}
         for group in ("low", "high"):
-            columns[f"{group}_mv"] = curves.mean[group].ravel()
+            columns[f"{group}"] = curves.mean[group].ravel()
             columns[f"{group}_lower"] = curves.lower[group].ravel()
             columns[f"{group}_upper"] = curves.upper[group].ravel()
         parts.append(pd.DataFrame({**columns, "t": curves.t_statistic.ravel(), "note": curves.note}))
     return pd.concat(parts, ignore_index=True)
-
-
-def draw_waveforms(comparison: WaveformComparison, vessel: str) -> Figure:
-    """Mean beats of high-risk and low-risk ECGs of one vessel: 12 panels, 3 rows of 4, columns as on a paper ECG.
-
-    Shaded windows behind the curves are clusters with a p-value below 0.05.
-    """
-    curves = comparison.curves[vessel]
-    clear = comparison.clusters[(comparison.clusters["vessel"] == vessel) & (comparison.clusters["p_value"] < 0.05)]
-    half_ms = 500 / SAMPLING_RATE
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(PAGE, 5.2))
-        axes = figure.subplots(3, 4, sharex=True)
-        for lead, name in enumerate(LEADS):
-            axis = axes[lead % 3, lead // 3]
-            axis.set_title(name, loc="left", fontweight="bold")
-            axis.axhline(0, color=GREY, linewidth=0.5)
-            if curves.note:
-                axis.text(0.5, 0.5, curves.note, transform=axis.transAxes, ha="center", va="center", fontsize=6)
-                continue
-            for _, cluster in clear[clear["lead"] == name].iterrows():
-                start, end = (cluster["from_ms"] - half_ms) / 1000, (cluster["to_ms"] + half_ms) / 1000
-                axis.axvspan(start, end, color="0.90", linewidth=0, zorder=0)
-            for group in ("low", "high"):
-                label = f"{group} risk ({curves.patients[group]} patients, {curves.ecgs[group]} ECGs)"
-                colour = GROUP_COLOURS[group]
-                axis.fill_between(
-                    comparison.times,
-                    curves.lower[group][lead],
-                    curves.upper[group][lead],
-                    color=colour,
-                    alpha=0.3,
-                    lw=0,
-                )
-                style = "-" if group == "high" else "--"
-                axis.plot(comparison.times, curves.mean[group][lead], style, color=colour, lw=0.9, label=label)
-        for axis in axes[-1]:
-            axis.set_xlabel("time from R peak (s)")
-            axis.set_xlim(comparison.times[0], comparison.times[-1])
-        for axis in axes[:, 0]:
-            axis.set_ylabel("mV")
-        figure.suptitle(f"{vessel}, {VESSEL_NAMES[vessel]}", fontsize=9)
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        if handles:
-            figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    return figure

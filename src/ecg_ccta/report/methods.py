@@ -168,7 +168,8 @@ def _follow_up(study: Study) -> str:
 def _explanation(study: Study) -> str:
     explanation = study.explanation
     return (
-        f"Explanation. R peaks on lead II; one median beat per ECG, {explanation.seconds_before_r:g} s before to "
+        f"Explanation. R peaks on the lead that others agree on most; "
+        f"one median beat per ECG, {explanation.seconds_before_r:g} s before to "
         f"{explanation.seconds_after_r:g} s after R, relative to the PQ level; patients averaged first; differences of "
         "high-risk against low-risk ECGs with variance clustered by patient. Attribution: integrated gradients of each "
         f"vessel's logit against a flat line ({STEPS} steps) for the {explanation.attributed_ecgs} ECGs of "

@@ -43,7 +43,7 @@ def waveform(vessel: str, cells: pd.DataFrame, clusters: pd.DataFrame) -> str:
     known = cells.dropna(subset=["t"])
     if known.empty:
         return f"{vessel}: {cells['note'].iloc[0] if len(cells) else 'not analysed'}."
-    clear = clusters[clusters["p_value"] < 0.05]
+    clear = clusters[clusters["p_corrected"] < 0.05]
     leads = clear["lead"].nunique()
     where = (
         f"the beats differ in {count(len(clear))} stretch{'es' if len(clear) > 1 else ''} of time in {leads} "
@@ -52,7 +52,7 @@ def waveform(vessel: str, cells: pd.DataFrame, clusters: pd.DataFrame) -> str:
         else "the beats differ in no lead (no cluster with p < 0.05)"
     )
     top = known.loc[known["t"].abs().idxmax()]
-    difference = interval(top["difference_mv"], top["lower"], top["upper"])
+    difference = interval(top["difference"], top["lower"], top["upper"])
     return (
         f"{vessel}: {where}; the region with the largest t is {top['segment']} in {top['lead']}, {difference} mV from "
         "low to high risk."

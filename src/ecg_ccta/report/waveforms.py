@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from ecg_ccta.explanation.comparisons import ALL, MATCHED, MILLIVOLTS, NORMALISED, rows_of
+from ecg_ccta.explanation.matching import CALIPER_YEARS
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
@@ -16,22 +18,59 @@ def waveforms(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, title in results.sites_with("waveforms"):
         found = results.table(
-            "waveforms", site, ("vessel", "lead", "segment", "difference_mv", "lower", "upper", "t", "q_value", "note")
+            "waveforms",
+            site,
+            (
+                "comparison",
+                "scale",
+                "vessel",
+                "lead",
+                "segment",
+                "difference",
+                "lower",
+                "upper",
+                "t",
+                "q_value",
+                "note",
+            ),
         )
+        found = rows_of(found, ALL)
         clusters = results.table(
             "waveform_clusters",
             site,
-            ("vessel", "lead", "from_ms", "to_ms", "mass", "difference_mv", "p_value", "permutations", "note"),
+            (
+                "comparison",
+                "scale",
+                "vessel",
+                "lead",
+                "from_ms",
+                "to_ms",
+                "mass",
+                "difference",
+                "p_corrected",
+                "permutations",
+                "note",
+            ),
+        )
+        shown = rows_of(clusters, ALL)
+        blocks += results.drawn(
+            f"beats_{site}",
+            f"R peaks and median beats of the first ECGs, {title}",
+            "A contact sheet: ten seconds of each ECG with its R peaks, and its median beat beside it.",
+            "Full marks: beats that enter the median beat; empty ones: ectopic, noisy, or not whole within the "
+            "recording.",
+            results.first_download(site, "beats"),
         )
         for vessel in VESSELS:
             blocks += results.drawn(
                 f"waveforms_{vessel}_{site}",
                 f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
-                f"Twelve panels, one per lead: mean beat of high-risk and low-risk ECGs for {vessel}.",
-                sentences.waveform(vessel, found[found["vessel"] == vessel], clusters[clusters["vessel"] == vessel]),
+                f"A panel per lead: mean beat of high-risk and low-risk ECGs for {vessel}, all patients above, matched "
+                "ones below.",
+                sentences.waveform(vessel, found[found["vessel"] == vessel], shown[shown["vessel"] == vessel]),
                 results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
             )
-        blocks.append(_clusters(results, site, clusters))
+        blocks += [_clusters(results, site, clusters), _matching(results, site, clusters)]
         groups = []
         for vessel, cells in found.groupby("vessel", sort=False):
             top = cells.reindex(cells["t"].abs().sort_values(ascending=False).index).head(STRONGEST)
@@ -57,17 +96,17 @@ def waveforms(results: ResultsFolder) -> Section | None:
     return Section("waveforms", "Waveform differences", blocks) if blocks else None
 
 
-def _clusters(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Table:
-    groups = []
+def _clusters(results: ResultsFolder, site: str, every: pd.DataFrame) -> Table:
+    groups, clusters = [], rows_of(every, ALL)
     for vessel, rows in clusters.groupby("vessel", sort=False):
-        clear = rows[rows["p_value"] < 0.05]
+        clear = rows[rows["p_corrected"] < 0.05]
         shown = [
             [
                 row["lead"],
                 f"{number(row['from_ms'], 0)} to {number(row['to_ms'], 0)}",
-                number(row["difference_mv"]),
+                number(row["difference"]),
                 number(row["mass"], 0),
-                p_value(row["p_value"]),
+                p_value(row["p_corrected"]),
             ]
             for _, row in clear.head(STRONGEST).iterrows()
         ]
@@ -84,8 +123,48 @@ def _clusters(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Tabl
         notes=[
             "Cluster permutation test over all leads and samples of a vessel"
             + (f", {count(known.iloc[0])} permutations of patients" if len(known) else "")
-            + ": the chance of any false cluster in a vessel without differences is 5 %. p is that of the whole "
-            "cluster, not of its borders; the four vessels are tested each by itself."
+            + ", corrected for the vessels and the two scales (millivolts, normalised): the chance of any false "
+            "cluster among them is 5 %. p is that of the whole cluster, not of its borders."
+        ],
+    )
+
+
+def _matching(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Table:
+    balance = results.table(
+        "matching",
+        site,
+        ("vessel", "pairs", "in_both", "without_age_or_sex", "smd_age", "smd_age_matched", "smd_male_matched"),
+    )
+    rows = []
+    for _, row in balance.iterrows():
+        of_vessel = clusters[(clusters["vessel"] == row["vessel"]) & (clusters["p_corrected"] < 0.05)]
+        counts = [
+            count(len(rows_of(of_vessel, comparison, scale)))
+            for comparison in (ALL, MATCHED)
+            for scale in (MILLIVOLTS, NORMALISED)
+        ]
+        before, after = (number(row[f"smd_age{suffix}"], 2) for suffix in ("", "_matched"))
+        left_out = f"{count(row['in_both'])}, {count(row['without_age_or_sex'])}"
+        rows.append([row["vessel"], count(row["pairs"]), left_out, f"{before} to {after}", *counts])
+    return Table(
+        f"Patients matched by age and sex, and what differs still, {results.title(site)}",
+        [
+            "Vessel",
+            "Pairs",
+            "In both groups, no age or sex",
+            "SMD of age",
+            "All, mV",
+            "All, normalised",
+            "Matched, mV",
+            "Matched, normalised",
+        ],
+        [("", rows)],
+        says="Number of clusters with p < 0.05 among all patients and among matched pairs of the same sex and an age "
+        f"within {CALIPER_YEARS:.0f} years. What stays is not a difference of age or sex.",
+        downloads=[results.download("matching", site)],
+        notes=[
+            "SMD: standardised mean difference, high minus low, before to after matching. Patients with ECGs in both "
+            "groups and those without age or sex have no partner. Normalised: in units of the beat's own QRS size."
         ],
     )
 
@@ -94,7 +173,26 @@ def _measurements(results: ResultsFolder, site: str) -> Table:
     found = results.table(
         "measurements_comparison",
         site,
-        ("vessel", "measurement", "lead", "unit", "low", "high", "difference", "lower", "upper", "q_value", "note"),
+        (
+            "comparison",
+            "vessel",
+            "measurement",
+            "lead",
+            "unit",
+            "low",
+            "high",
+            "difference",
+            "lower",
+            "upper",
+            "q_value",
+            "note",
+        ),
+    )
+    matched = rows_of(found, MATCHED).set_index(["vessel", "measurement", "lead"])
+    found = rows_of(found, ALL)
+    same = matched.reindex(pd.MultiIndex.from_frame(found[["vessel", "measurement", "lead"]]))
+    found = found.assign(
+        matched=same["standardised_difference"].to_numpy(), matched_note=same["note"].fillna("").to_numpy()
     )
     groups = []
     for vessel, rows in found.groupby("vessel", sort=False):
@@ -104,7 +202,7 @@ def _measurements(results: ResultsFolder, site: str) -> Table:
         groups.append((vessel, [_measurement_row(row) for _, row in shown.iterrows()]))
     return Table(
         f"Measurements of high-risk and low-risk ECGs, {results.title(site)}",
-        ["Measurement", "Low", "High", "High − low", "Standardised", "q"],
+        ["Measurement", "Low", "High", "High − low", "Standardised", "q", "Standardised, matched"],
         groups,
         says=f"Rate, intervals, axes and R transition, and the {STRONGEST} P, R, ST and T amplitudes with the largest "
         "standardised difference; the download has all leads.",
@@ -112,7 +210,7 @@ def _measurements(results: ResultsFolder, site: str) -> Table:
         notes=[
             "Measured in the recordings as exported, because cleaning distorts ST; ST against the PR segment. Each "
             "patient counts once per group; standardised: over the standard deviation between patients. q: "
-            "Benjamini-Hochberg over all measurements of a vessel. Not adjusted for age or sex."
+            "Benjamini-Hochberg over all measurements of a vessel. Only the last column is matched by age and sex."
         ],
     )
 
@@ -127,6 +225,7 @@ def _measurement_row(row: pd.Series) -> list[str]:
         interval(row["difference"], row["lower"], row["upper"], digits, row["note"]),
         number(row["standardised_difference"], 2, row["note"]),
         p_value(row["q_value"], row["note"]),
+        number(row["matched"], 2, row["matched_note"]),
     ]
 
 
@@ -136,7 +235,7 @@ def _waveform_row(row: pd.Series) -> list[str]:
     return [
         row["lead"],
         row["segment"],
-        interval(row["difference_mv"], row["lower"], row["upper"]),
+        interval(row["difference"], row["lower"], row["upper"]),
         number(row["standardised_difference"], 2),
         p_value(row["q_value"]),
     ]
