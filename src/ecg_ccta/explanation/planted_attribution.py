@@ -153,7 +153,7 @@ def _auroc(cells: pd.DataFrame, measure: str, by_fold: bool) -> float:
 
 
 def _jackknife(estimate: float, left_out: Sequence[float]) -> dict[str, float]:
-    """Efron, Ann Stat 9:586, 1981."""
+    """Efron and Stein, Ann Stat 9:586, 1981."""
     row = {"auroc": estimate}
     n = len(left_out)
     if n > 1:
