@@ -171,8 +171,9 @@ def _explanation(study: Study) -> str:
         f"Explanation. R peaks on the lead that others agree on most; "
         f"one median beat per ECG, {explanation.seconds_before_r:g} s before to "
         f"{explanation.seconds_after_r:g} s after R, relative to the PQ level; patients averaged first; differences of "
-        "high-risk against low-risk ECGs with variance clustered by patient. Attribution: integrated gradients of each "
-        f"vessel's logit against a flat line ({STEPS} steps) for the {explanation.attributed_ecgs} ECGs of "
-        "highest risk of "
-        "each fold, one per patient, by the model that never saw them."
+        "high-risk against low-risk ECGs with variance clustered by patient. Attribution of the "
+        f"{explanation.attributed_ecgs} ECGs of highest risk of each fold, one per patient, by the model that never "
+        "saw them, against the mean beat of other folds' patients at the same R peaks: integrated gradients of each "
+        f"vessel's logit ({STEPS} steps), occlusion by lead and segment, Grad-CAM over time; deletion and insertion "
+        "curves against random order; rank correlation after the weights are drawn anew."
     )
