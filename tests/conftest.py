@@ -228,17 +228,22 @@ def make_workflow(root):
 
 
 @pytest.fixture(scope="session")
-def small_study(make_workflow, tmp_path_factory, worker_id) -> Workflow:
-    """The finished small study, in a folder of this process's own: made once, and copied by each test process."""
+def pristine_study(make_workflow, tmp_path_factory, worker_id) -> Path:
+    """Folder of the finished small study, made once for all test processes; no test may change it."""
     base = tmp_path_factory.getbasetemp()
     pristine = (base if worker_id == "master" else base.parent) / "pristine"
     finished = pristine.with_name("finished")
-    # MLflow notes where its artefacts lie by absolute path, so the study stays where it was made.
     with FileLock(f"{pristine}.lock"):
         if not finished.exists():
             pristine.mkdir(exist_ok=True)
             make_workflow(pristine).run()
             finished.touch()
+    return pristine
+
+
+@pytest.fixture(scope="module")
+def small_study(make_workflow, pristine_study, tmp_path_factory) -> Workflow:
+    """The finished small study, a copy for each file of tests: what one adds to it no other sees."""
     folder = tmp_path_factory.mktemp("small") / "study"
-    shutil.copytree(pristine, folder, symlinks=True)
+    shutil.copytree(pristine_study, folder, symlinks=True)
     return make_workflow(folder)

@@ -1,13 +1,25 @@
 """ECGFounder's preprocessing against reference vectors of an independent implementation."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import signal
 
-from ecg_ccta.signals.cleaning import _BAND, BAND_HZ, BAND_ORDER, clean, stages, zscore_global, zscore_per_lead
+from ecg_ccta.signals.cleaning import (
+    _BAND,
+    _BAND_STATE,
+    _NOTCH,
+    _NOTCH_STATE,
+    BAND_HZ,
+    BAND_ORDER,
+    clean,
+    stages,
+    zscore_global,
+    zscore_per_lead,
+)
 from ecg_ccta.signals.reading import read_recording
 
 
@@ -41,6 +53,19 @@ def assert_agrees(ecg: np.ndarray, vectors: dict) -> None:
 def test_band_pass_is_scipys_butterworth():
     for written, computed in zip(_BAND, signal.butter(BAND_ORDER, BAND_HZ, "bandpass", fs=500), strict=True):
         np.testing.assert_allclose(written, computed, rtol=1e-12, atol=1e-18)
+
+
+def test_the_filters_start_in_scipys_state_and_run_forward_and_backward():
+    # Exact in rational arithmetic; scipy's solution is as good as double precision allows.
+    for (b, a), state, tolerance in ((_NOTCH, _NOTCH_STATE, 1e-13), (_BAND, _BAND_STATE, 3e-4)):
+        b, a = (list(map(Fraction, map(float, part))) for part in (b, a))
+        gain = sum(b) / sum(a)
+        exact = [float(sum(b[j] - a[j] * gain for j in range(i + 1, len(a)))) for i in range(len(a) - 1)]
+        np.testing.assert_allclose(state, exact, rtol=tolerance)
+    found = stages(formula(), 500)
+    np.testing.assert_allclose(found["notch"], signal.filtfilt(*_NOTCH, formula(), axis=-1), rtol=0, atol=1e-12)
+    expected = signal.filtfilt(*_BAND, found["notch"], axis=-1)
+    assert np.abs(found["bandpass"] - expected).max() < 3e-5 * expected.std()
 
 
 def test_formula_signal():

@@ -49,6 +49,23 @@ _BAND = (
     ],
 )
 
+# scipy.signal.lfilter_zi of both, a filter's state on a constant signal, written out for the same reason: that of the
+# band-pass comes from a linear system whose solution moves by 1e-4 with the processor's order of additions, and the
+# band-pass magnifies the last bit of the notch's by as much.
+_NOTCH_STATE = np.array([0.010363824637108, 0.010363824637107907])
+_BAND_STATE = np.array(
+    [
+        -0.002106765096057557,
+        -0.0021068739318300172,
+        0.006320571306461621,
+        0.0063200321405768225,
+        -0.00632008543363907,
+        -0.00632047359920614,
+        0.002106817668239964,
+        0.00210677694545528,
+    ]
+)
+
 
 def stages(ecg: np.ndarray, fs: float) -> dict[str, np.ndarray]:
     """Every stage up to `clean`, in order: notch, bandpass, baseline, clean = bandpass - baseline.
@@ -61,11 +78,23 @@ def stages(ecg: np.ndarray, fs: float) -> dict[str, np.ndarray]:
     if not np.isfinite(ecg).all():
         raise ValueError("the ECG has samples that are not finite")
     raw = resample(ecg, fs, SAMPLING_RATE)
-    notch = signal.filtfilt(*_NOTCH, raw, axis=-1)
-    bandpass = signal.filtfilt(*_BAND, notch, axis=-1)
+    notch = _forward_and_backward(_NOTCH, _NOTCH_STATE, raw)
+    bandpass = _forward_and_backward(_BAND, _BAND_STATE, notch)
     # One call per lead: scipy's one-dimensional rank filter is some 60 times as fast as its (1, 201) footprint.
     baseline = np.stack([ndimage.median_filter(lead, size=BASELINE_SAMPLES, mode="constant") for lead in bandpass])
     return {"notch": notch, "bandpass": bandpass, "baseline": baseline, "clean": bandpass - baseline}
+
+
+def _forward_and_backward(coefficients: tuple, state: np.ndarray, ecg: np.ndarray) -> np.ndarray:
+    """scipy.signal.filtfilt(*coefficients, ecg) with its default padding, from a state written out above."""
+    padding = 3 * len(coefficients[1])
+    before = 2 * ecg[:, :1] - ecg[:, padding:0:-1]
+    after = 2 * ecg[:, -1:] - ecg[:, -2 : -padding - 2 : -1]
+    filtered = np.concatenate([before, ecg, after], axis=1)
+    for _ in range(2):
+        filtered, _ = signal.lfilter(*coefficients, filtered, axis=1, zi=state * filtered[:, :1])
+        filtered = filtered[:, ::-1]
+    return filtered[:, padding:-padding]
 
 
 def clean(ecg: np.ndarray, fs: float) -> np.ndarray:
