@@ -112,6 +112,14 @@ def test_no_address_of_the_network_is_in_the_page(study, results):
     assert not re.search(r"url\((?!#)", outside)
 
 
+def test_the_abstract_leads_to_the_sections_of_its_numbers(study, results):
+    html = build_report(study, results)
+    said = html[html.index("Where these numbers come from:") :]
+    links = re.findall(r'<a href="#([\w-]+)">', said[: said.index("</p>")])
+    assert links == ["inclusion", "results", "calibration", "cumulative-events"]
+    assert all(f'id="{anchor}"' in html for anchor in links)
+
+
 def test_every_figure_has_its_words_and_its_numbers(page):
     assert len(page.images) == 2 * (10 + 4 + 1 + 2 + 4 + 1 + 7) + 1
     assert all(len(image["alt"]) > 20 for image in page.images)

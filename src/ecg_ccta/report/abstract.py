@@ -1,8 +1,10 @@
 """The structured abstract: every number in it is read from the study's tables."""
 
+from dataclasses import replace
+
 from ecg_ccta.evaluation.estimates import COLUMNS, rows_of
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Section, Text
+from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.events import READINGS, group_sentence
 from ecg_ccta.report.formatting import count, interval, listed, percent
 from ecg_ccta.report.headline import clustered_aucs, cohorts, control_sentence, recovered_sentences
@@ -23,6 +25,16 @@ def abstract(results: ResultsFolder, control: ResultsFolder | None) -> Section:
         said = [" ".join(paragraph) for paragraph in paragraphs if paragraph]
         blocks += [Text(said[0], lead=lead), *(Text(paragraph) for paragraph in said[1:])]
     return Section("abstract", "Abstract", blocks)
+
+
+SOURCES = ("inclusion", "results", "calibration", "cumulative-events")
+"""Anchors of the sections whose numbers the abstract repeats."""
+
+
+def with_sources(section: Section, titles: dict[str, str]) -> Section:
+    """The abstract, ended by links to its numbers' sections; `titles` of the report's sections by anchor."""
+    links = [Link(titles[anchor], anchor) for anchor in SOURCES if anchor in titles]
+    return replace(section, blocks=[*section.blocks, Text("Where these numbers come from:", links=links)])
 
 
 def simulated(results: ResultsFolder) -> list[str]:

@@ -1,25 +1,27 @@
 """The few kinds of content that a section of the report is made of; the template draws them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ecg_ccta.report.embedding import Download, Source
 
 
 @dataclass(frozen=True)
+class Link:
+    """Words that lead to a section of the page."""
+
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Text:
-    """A paragraph, behind a word in bold where it has a `lead`."""
+    """A paragraph, behind a word in bold where it has a `lead`, before links where it has some."""
 
     text: str
     kind: str = "text"
     lead: str = ""
-
-
-@dataclass(frozen=True)
-class Link:
-    """A cell of a table that leads to a section of the page."""
-
-    text: str
-    anchor: str
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecg_ccta.config import Study
-from ecg_ccta.report.abstract import abstract
+from ecg_ccta.report.abstract import abstract, with_sources
 from ecg_ccta.report.added_value import added_value
 from ecg_ccta.report.attribution import attribution, planted
 from ecg_ccta.report.checklist import checklist
@@ -82,7 +82,9 @@ def build_report(
         provenance(results),
     ]
     found = [section for section in sections if section is not None]
-    found.append(checklist(results, {section.anchor: section.title for section in found}))
+    titles = {section.anchor: section.title for section in found}
+    found[0] = with_sources(found[0], titles)
+    found.append(checklist(results, titles))
     environment = Environment(
         loader=PackageLoader("ecg_ccta.report"),
         autoescape=True,
