@@ -90,7 +90,7 @@ def test_slurms_output_of_every_job_is_kept(study, jobs):
 def test_a_cancelled_training_is_submitted_again_and_ends_with_the_same_weights(
     study, small_study, cluster: Cluster, profile, make_workflow, root, tmp_path
 ):
-    longer = overlay(root, tmp_path, epochs=30, patience=30)
+    longer = overlay(root, tmp_path, epochs=150, patience=150)
     alone = make_workflow(small_study.folder, longer)
     alone.run(TRAINING)
 
@@ -111,7 +111,7 @@ def test_a_cancelled_training_is_submitted_again_and_ends_with_the_same_weights(
     try:
         deadline = time.monotonic() + 120
         # Its state is on disk for certain once the next epoch has ended too.
-        while "epoch 3/30" not in (log.read_text() if log.exists() else ""):
+        while "epoch 3/150" not in (log.read_text() if log.exists() else ""):
             assert process.poll() is None, (tmp_path / "snakemake.log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)

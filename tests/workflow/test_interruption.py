@@ -15,13 +15,15 @@ from ecg_ccta.files import read_json, sha256
 
 TARGET = "results/small/models/fold0"
 KILLS = 5
+EPOCHS = 150
+"""Some ten seconds of training on a fast machine, so that it is still going on at the last kill."""
 
 
 @pytest.fixture
 def long_training(root, tmp_path, small_study, make_workflow):
     """Function (name) -> the small study in a folder of its own, with a longer training to do."""
     overlay = yaml.safe_load((root / "tests/workflow/small.yaml").read_text())
-    overlay["training"] |= {"epochs": 30, "patience": 30}
+    overlay["training"] |= {"epochs": EPOCHS, "patience": EPOCHS}
     (tmp_path / "long.yaml").write_text(yaml.safe_dump(overlay))
 
     def make(name):
@@ -72,5 +74,5 @@ def test_killed_five_times_a_training_ends_with_the_same_weights(long_training):
     assert weights[0] == weights[1]
     models = [read_json(workflow.folder / TARGET / "model.json") for workflow in (alone, killed)]
     assert models[0]["temperature"] == models[1]["temperature"]
-    assert len(models[1]["epochs"]) == 30
+    assert len(models[1]["epochs"]) == EPOCHS
     assert not list((killed.results / "small/interrupted").iterdir())
