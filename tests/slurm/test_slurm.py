@@ -129,7 +129,7 @@ def test_a_cancelled_training_is_submitted_again_and_ends_with_the_same_weights(
     assert megabytes(second) == 2 * megabytes(first), "memory grows on retry"
     assert "resuming after epoch" in log.read_text()
     assert sha256(study.folder / WEIGHTS) == sha256(alone.folder / WEIGHTS)
-    assert len(read_json(study.folder / TRAINING / "model.json")["epochs"]) == 30
+    assert len(read_json(study.folder / TRAINING / "model.json")["epochs"]) == 150
     assert not list((study.results / "small/interrupted").iterdir())
 
 
