@@ -65,9 +65,10 @@ def test_the_clearest_example_of_each_outcome_is_chosen_and_each_patient_once():
     pd.testing.assert_frame_equal(choose_ecgs(shuffled, 2), choose_ecgs(scored(ecgs), 2))
 
 
-def test_named_ecgs_have_the_vessel_of_highest_risk_and_foreign_ones_are_left_out():
+def test_named_ecgs_have_the_vessel_of_highest_risk_and_foreign_ones_are_named_in_a_warning(caplog):
     thresholds = {"RCA": 0.15, "LM": 0.005, "LAD": 0.15, "LCX": 0.15}
     found = named_ecgs(scored([("a", "p", 0.9, 1), ("b", "q", 0.1, 0)]), thresholds, ["a", "b", "elsewhere"])
+    assert "no ECG of this site: elsewhere;" in caplog.text
     assert list(zip(found["ecg_id"], found["vessel"], strict=True)) == [("a", "LAD"), ("b", "LM")]
 
 

@@ -4,6 +4,7 @@ An ECG is compared with the mean beat of other patients at its own R peaks, as i
 of the networks that scored it: the fold's own, which never saw the patient, or all folds where no fold saw any.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -20,6 +21,8 @@ from ecg_ccta.model.inputs import standardise
 from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSELS
+
+log = logging.getLogger(__name__)
 
 OUTCOMES = ("true positive", "false positive", "false negative", "true negative")
 """High risk with and without an event, low risk with and without one, by the guideline's threshold."""
@@ -60,10 +63,16 @@ def choose_ecgs(scored: pd.DataFrame, per_outcome: int) -> pd.DataFrame:
 
 
 def named_ecgs(scored: pd.DataFrame, risk_thresholds: dict[str, float], ecg_ids: Sequence[str]) -> pd.DataFrame:
-    """As `choose_ecgs`, for those of `ecg_ids` that are here.
+    """As `choose_ecgs`, for those of `ecg_ids` that are here; a warning names the others, which may be another site's.
 
     Each has the vessel whose probability is highest relative to its threshold, in log odds.
     """
+    elsewhere = sorted(set(ecg_ids) - set(scored["ecg_id"]))
+    if elsewhere:
+        log.warning(
+            "explanation.explained_ecgs: no ECG of this site: %s; another site's, mistyped or excluded",
+            ", ".join(elsewhere),
+        )
     rows = scored[scored["ecg_id"].isin(ecg_ids)]
     excess = rows["logit"] - logit(rows["vessel"].map(risk_thresholds).astype(float))
     rows = rows.loc[excess.groupby(rows["ecg_id"]).idxmax()].sort_values("ecg_id")
