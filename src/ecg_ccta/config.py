@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.vessels import GRADES, HIGH_RISK_THRESHOLDS, SCREENING_SPECIFICITY, VESSELS
@@ -23,6 +24,20 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower-
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Make a section that holds only these settings; to read any other raises AttributeError.
+
+        A workflow's rule names the settings that its results depend on, so that a change of another one redoes
+        nothing; code that reads one more is found at once, instead of computing with a default.
+        """
+        found = {name: TypeAdapter(cls.model_fields[name].annotation).validate_python(settings[name])
+                 for name in settings}  # fmt: skip
+        section = cls.model_construct(**found)
+        for name in cls.model_fields.keys() - found.keys():
+            section.__dict__.pop(name, None)
+        return section
 
 
 class PerVessel(Section):
@@ -46,7 +61,7 @@ class Simulation(Section):
     sampling_rate: int = Field(500, gt=0, description="Hz of the exported recordings.")
 
     @model_validator(mode="after")
-    def _enough_ecgs(self) -> Simulation:
+    def _enough_ecgs(self) -> Self:
         if self.ecgs < self.patients:
             raise ValueError("ecgs must be at least patients: every simulated patient has an ECG")
         return self
@@ -81,11 +96,9 @@ class Quality(Section):
     )
 
 
-class Site(Section):
-    """One hospital: its raw export on disk, or a simulation that writes one."""
+class Export(Section):
+    """A hospital's raw export, on disk or written by a simulation, and how it is read."""
 
-    role: Literal["development", "external", "intermediate"]
-    title: str | None = Field(None, description="Name in tables and figures; default: the site's key.")
     export: Path | None = Field(None, description="Folder of the hospital's raw export.")
     simulation: Simulation | None = None
     tables: Tables = Tables()
@@ -100,11 +113,9 @@ class Site(Section):
     pseudonym_key: Path | None = Field(
         None, description="File with the secret of the keyed hash; default: private/<site>.key, made when missing."
     )
-    quality: Quality | None = Field(None, description="Replaces the study's quality limits at this site.")
-    shards: int = Field(2, gt=0, description="Parts in which the recordings are cleaned, in parallel.")
 
     @model_validator(mode="after")
-    def _one_source(self) -> Site:
+    def _one_source(self) -> Self:
         if (self.export is None) == (self.simulation is None):
             raise ValueError(
                 "give either export (a folder) or simulation, not both and not neither; an overlay that turns a "
@@ -114,6 +125,15 @@ class Site(Section):
         if wrong:
             raise ValueError(f"grade_words maps to {', '.join(wrong)}; allowed grades are {', '.join(GRADES)}")
         return self
+
+
+class Site(Export):
+    """One hospital: its part in the study, and its export."""
+
+    role: Literal["development", "external", "intermediate"]
+    title: str | None = Field(None, description="Name in tables and figures; default: the site's key.")
+    quality: Quality | None = Field(None, description="Replaces the study's quality limits at this site.")
+    shards: int = Field(2, gt=0, description="Parts in which the recordings are cleaned, in parallel.")
 
 
 class Cohort(Section):
@@ -169,7 +189,7 @@ class Foundation(Section):
     weights: Weights | None = None
 
     @model_validator(mode="after")
-    def _one_source(self) -> Foundation:
+    def _one_source(self) -> Self:
         if (self.pretraining is None) == (self.weights is None):
             raise ValueError(
                 "give either pretraining or weights, not both and not neither; an overlay that takes published weights "
@@ -178,8 +198,8 @@ class Foundation(Section):
         return self
 
 
-class Training(Section):
-    """Fine-tuning; values of the paper where it names them."""
+class Recipe(Section):
+    """Everything of a training that decides its weights; values of the paper where it names them."""
 
     folds: int = Field(5, ge=2)
     method: Literal["linear-probe", "full", "gradual"] = Field(
@@ -232,16 +252,25 @@ class Training(Section):
     )
     deterministic: bool = Field(True, description="The same weights from the same seed; some GPU kernels are slower.")
     compile: bool = Field(False, description="torch.compile: minutes at the start, faster steps.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.labels == "ordinal" and self.class_balance != "none":
+            raise ValueError("class_balance is for binary labels; with labels: ordinal set class_balance: none")
+        if self.method == "linear-probe" and not self.probe_start:
+            raise ValueError("method: linear-probe is the probe alone; leave probe_start: true")
+        return self
+
+
+class Training(Recipe):
+    """Fine-tuning: its recipe, and the machine that it runs on."""
+
     threads: int = Field(1, gt=0, description="CPU threads of one fold's job.")
     gpus: int = Field(1, ge=0, description="GPUs per node and fold; more than one are run by torchrun. 0: CPU.")
     nodes: int = Field(1, gt=0, description="Nodes per fold; more than one need Slurm.")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Training:
-        if self.labels == "ordinal" and self.class_balance != "none":
-            raise ValueError("class_balance is for binary labels; with labels: ordinal set class_balance: none")
-        if self.method == "linear-probe" and not self.probe_start:
-            raise ValueError("method: linear-probe is the probe alone; leave probe_start: true")
+    def _gpus_for_nodes(self) -> Self:
         if self.nodes > 1 and self.gpus == 0:
             raise ValueError("several nodes are for GPUs; set gpus to at least 1 or nodes to 1")
         return self
@@ -257,7 +286,7 @@ class Intermediate(Section):
     training: Training
 
     @model_validator(mode="after")
-    def _one_process_with_binary_labels(self) -> Intermediate:
+    def _one_process_with_binary_labels(self) -> Self:
         if self.training.labels != "binary":
             raise ValueError("the labels of an intermediate task are yes or no; set training.labels: binary")
         if self.training.gpus * self.training.nodes > 1:

@@ -23,15 +23,19 @@ rule build_cohort:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        site=site_settings,
-        cohort=settings("cohort"),
-        export=export_folder,
+        library=library_of("build_cohort"),
+        export=export_of,
+        folder=export_folder,
+        cohort=leaves("cohort", "days_before_ccta", "days_after_ccta", "minimum_age"),
         seed=seed,
         labels=labels_of,
     message:
         "Linking the ECGs of site {wildcards.site} to their CCTA"
     script:
         "../scripts/build_cohort.py"
+
+
+jobs(rules.build_cohort, each_site())
 
 
 rule admit_ecgs:
@@ -42,7 +46,7 @@ rule admit_ecgs:
     output:
         cohort="results/{study}/cohort/{site}.parquet",
         flow="results/{study}/cohort/{site}.flow.json",
-        table1="results/{study}/tables/table1_{site}.csv",
+        table1="results/{study}/tables/table1/{site}.csv",
         record="results/{study}/records/admit_ecgs/{site}.json",
     log:
         "results/{study}/logs/admit_ecgs/{site}.log",
@@ -57,8 +61,12 @@ rule admit_ecgs:
         mem_mb=growing(1500),
         runtime=growing(15),
     params:
+        library=library_of("admit_ecgs"),
         title=title_of,
     message:
         "Admitting the usable ECGs of site {wildcards.site}; Table 1"
     script:
         "../scripts/admit_ecgs.py"
+
+
+jobs(rules.admit_ecgs, each_site())

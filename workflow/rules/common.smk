@@ -1,19 +1,25 @@
-"""The checked configuration, and the few functions that name files."""
+"""The checked configuration, what files are called, and which jobs a study has."""
 
 import os
 import sys
 from pathlib import Path
 
-# The library is found where it lies, so that any environment with the pinned packages can run the study.
-SOURCE = str(Path(workflow.basedir) / "src")
-sys.path.insert(0, SOURCE)
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.getenv("PYTHONPATH")])))
+from snakemake.exceptions import WorkflowError
 
-from ecg_ccta.config import studies_or_exit
+# The folder of the workflow, also where another workflow takes this one in as a module.
+WORKFLOW = Path(str(workflow.current_basedir)).resolve().parent
+# The library is found where it lies, so that any environment with the pinned packages can run the study.
+SOURCE = WORKFLOW.parent / "src"
+if SOURCE.is_dir():
+    sys.path.insert(0, str(SOURCE))
+    os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(SOURCE), os.getenv("PYTHONPATH")])))
+
+from ecg_ccta.config import Export, Recipe, studies_or_exit
+from ecg_ccta.tracking.library import library_hash
 from ecg_ccta.training.random_start import random_start_settings
 from ecg_ccta.vessels import VESSELS
 
-STUDY, CONTROL = studies_or_exit(config, Path(workflow.basedir))
+STUDY, CONTROL = studies_or_exit(config, WORKFLOW.parent)
 STUDIES = {study.study: study for study in (STUDY, CONTROL) if study}
 
 
@@ -23,6 +29,11 @@ wildcard_constraints:
     shard=r"\d+",
     fold=r"\d+",
     foundation="[a-z0-9-]+",
+    # Of a training: from the foundation (or the intermediate task), or from random weights.
+    start="(random_)?",
+
+
+# ---- The studies and their sites
 
 
 def study_of(wildcards):
@@ -36,9 +47,202 @@ def site_of(wildcards):
     return study.sites[wildcards.site]
 
 
-def settings(section):
-    """Function of the wildcards that gives a section of the study's config as plain values."""
-    return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json")
+def in_main(study, site=None):
+    """Whether this is the study asked for rather than its negative control."""
+    return study.study == STUDY.study
+
+
+def is_analysed(study, site):
+    """Whether a site is learnt from or predicted: all are but that of the intermediate task."""
+    return study.sites[site].role != "intermediate"
+
+
+def has_findings(study, site):
+    return study.sites[site].tables.ccta is not None
+
+
+def has_follow_up(study, site):
+    return study.sites[site].tables.follow_up is not None
+
+
+def is_simulated(study, site):
+    return study.sites[site].simulation is not None
+
+
+def is_external(study, site):
+    return study.sites[site].role == "external"
+
+
+def is_development(study, site):
+    return site == study.development_site
+
+
+def is_normal_measured(study):
+    """Whether the ECGs must be measured to know which are clinically normal."""
+    return study.evaluation.normal_ecg == "measured"
+
+
+def is_measured(study, site):
+    """Whether an analysis of the study reads the measurements of a site."""
+    return in_main(study) or (is_normal_measured(study) and is_simulated(study, site))
+
+
+def has_intermediate(study):
+    return study.intermediate is not None
+
+
+def has_random_start(study):
+    return study.random_start is not None
+
+
+def has_external_findings(study):
+    return bool(sites_that(study, is_external, has_findings))
+
+
+def sites_that(study, *conditions):
+    """The sites of a study that meet every condition, each a function of the study and the site."""
+    return [site for site in study.sites if all(meets(study, site) for meets in conditions)]
+
+
+# ---- Which jobs a study has: each rule says it in the line below it
+
+JOBS = []
+"""(rule, function of a study that gives the wildcards of the rule's jobs), in the order of the rules."""
+
+
+def jobs(rule, wildcards_of):
+    """Make a rule's jobs part of the study: they are recorded, sent to MLflow and shown in the report."""
+    JOBS.append((rule, wildcards_of))
+
+
+def each_site(*conditions):
+    return lambda study: [{"site": site} for site in sites_that(study, *conditions)]
+
+
+def each_shard(*conditions):
+    return lambda study: [
+        {"site": site, "shard": shard}
+        for site in sites_that(study, *conditions)
+        for shard in range(study.sites[site].shards)
+    ]
+
+
+def each_fold(**others):
+    return lambda study: [{"fold": fold, **others} for fold in range(study.training.folds)]
+
+
+def once(*conditions):
+    """One job, where the study meets every condition."""
+    return lambda study: [{}] if all(meets(study) for meets in conditions) else []
+
+
+def where(condition, wildcards_of):
+    """These jobs, where the study meets the condition."""
+    return lambda study: wildcards_of(study) if condition(study) else []
+
+
+def outputs_of(study):
+    """(rule, name of the output or None, file) of every output of a study's jobs."""
+    return [
+        (rule, name, str(path).format(study=study.study, **wildcards))
+        for rule, wildcards_of in JOBS
+        for wildcards in wildcards_of(study)
+        for name, path in rule.output._allitems()
+    ]
+
+
+def records_of(wildcards):
+    """Records of all jobs before the report; that of the foundation, which a control shares, with the main study's."""
+    study = study_of(wildcards)
+    own = [path for _, name, path in outputs_of(study) if name == "record"]
+    return own + [f"results/foundation/{study.foundation.name}/record.json"] * in_main(study)
+
+
+def shown_of(wildcards):
+    """What the report reads of a study's jobs: tables, figures, flows, and the pages of single ECGs."""
+    folders = tuple(f"results/{wildcards.study}/{name}/" for name in ("tables", "figures", "ecgs"))
+    found = [path for _, name, path in outputs_of(study_of(wildcards)) if name != "record"]
+    return [
+        path for path in found if path.startswith(folders) and not path.endswith(".png") or path.endswith("flow.json")
+    ]
+
+
+def refuse_stalled_arrays():
+    """Refuse a Slurm profile that would submit nothing, and say nothing of it.
+
+    The executor holds an array's tasks back until all of them are selected, and each holds one of `jobs` meanwhile.
+    With fewer `jobs` than the tasks of all array rules and sites together, every rule may wait for the others' tasks
+    (snakemake-executor-plugin-slurm 2.8.0, issue 473).
+
+    Raises
+    ------
+    WorkflowError
+        Before the first job starts.
+    """
+    named = getattr(workflow.executor_settings, "array_jobs", None)
+    if not named:
+        return
+    names = {name.strip() for name in named.replace(";", ",").split(",")}
+    tasks = sum(
+        len(wildcards_of(study))
+        for study in STUDIES.values()
+        for rule, wildcards_of in JOBS
+        if rule.name in names or ("all" in names and rule.group is None)
+    )
+    if workflow.nodes < tasks:
+        raise WorkflowError(
+            f"jobs is {workflow.nodes}, and the array jobs of this study ({named}) have {tasks} tasks in all: Slurm's "
+            f"executor would wait for them for ever. Fix: set jobs to at least {tasks} in the profile's config.yaml "
+            "(--jobs), lower the sites' shards, or delete slurm-array-jobs."
+        )
+
+
+# ---- Settings that a rule depends on
+
+
+def library_of(rule):
+    """Hash of the code that a rule's script runs: where that changes, the rule's jobs are done again."""
+    return library_hash(WORKFLOW / "scripts" / f"{rule}.py", SOURCE)
+
+
+def leaves(section, *names):
+    """Function of the wildcards that gives the named settings of a section of the study's config as plain values."""
+    return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json", include=set(names))
+
+
+ESTIMATES = ("level", "bootstrap_replicates", "minimum_events")
+"""Settings that every table of estimates depends on."""
+
+
+def seed(wildcards):
+    return study_of(wildcards).seed
+
+
+def export_of(wildcards):
+    """How a site's export is read."""
+    return site_of(wildcards).model_dump(mode="json", include=set(Export.model_fields))
+
+
+def quality_of(wildcards):
+    """The site's own limits of signal quality, or the study's."""
+    return (site_of(wildcards).quality or study_of(wildcards).quality).model_dump(mode="json")
+
+
+def title_of(wildcards):
+    return site_of(wildcards).title or wildcards.site
+
+
+def architecture_of(wildcards):
+    return study_of(wildcards).foundation.architecture.model_dump(mode="json")
+
+
+def labels_of(wildcards):
+    """Columns of a site's ECG index that an intermediate task learns."""
+    study = study_of(wildcards)
+    return study.intermediate.labels if wildcards.site == study.intermediate_site else []
+
+
+# ---- Resources: what a setting changes here changes no result
 
 
 def growing(amount):
@@ -55,31 +259,60 @@ MOST_CACHED_MB = 32_000
 """Beyond this the signals are read from disk again in each epoch rather than asking for a node that is hard to get."""
 
 
-def training_gpus(wildcards):
-    """GPUs of one fold's training on all of its nodes; Snakemake on one machine does not count them."""
-    return study_of(wildcards).training.gpus * study_of(wildcards).training.nodes
+# ---- Files: output
 
 
-def training_nodes(wildcards):
-    return study_of(wildcards).training.nodes
+def figure(name, caption=None, category="{site}"):
+    """The two files of a figure, `<name>_svg` and `<name>_png`; Snakemake's own report shows the SVG.
+
+    Parameters
+    ----------
+    name : of the figure of each site; with another category, of the one figure of the study
+    caption : file of workflow/report without its suffix; default: the figure's name
+    """
+    stem = f"results/{{study}}/figures/{name}" + "_{site}" * (category == "{site}")
+    kind = {"subcategory": "figures"} if category == "{site}" else {}
+    shown = report(f"{stem}.svg", caption=f"../report/{caption or name}.rst", category=category, **kind)
+    return {f"{name}_svg": shown, f"{name}_png": f"{stem}.png"}
 
 
-def seed(wildcards):
-    return study_of(wildcards).seed
+def figure_of_each_vessel(name, caption=None):
+    """The files of a figure of each vessel, `<name>_<vessel>_svg` and `<name>_<vessel>_png`."""
+    return {key: path for vessel in VESSELS for key, path in figure(f"{name}_{vessel}", caption or name).items()}
 
 
-def site_settings(wildcards):
-    """All of a site but what later stages alone look at."""
-    return site_of(wildcards).model_dump(mode="json", exclude={"title", "role", "quality"})
+# ---- Files: input
 
 
-def quality_of(wildcards):
-    """The site's own limits of signal quality, or the study's."""
-    return (site_of(wildcards).quality or study_of(wildcards).quality).model_dump(mode="json")
+def development(pattern):
+    """Function of the wildcards that puts the development site into a file pattern."""
+    return lambda wildcards: pattern.format(study=wildcards.study, site=study_of(wildcards).development_site)
 
 
-def title_of(wildcards):
-    return site_of(wildcards).title or wildcards.site
+def intermediate(pattern):
+    """Function of the wildcards that puts the intermediate site into a file pattern."""
+    return lambda wildcards: pattern.format(study=wildcards.study, site=intermediate_site_of(wildcards))
+
+
+def intermediate_site_of(wildcards):
+    site = study_of(wildcards).intermediate_site
+    if site is None:
+        raise ValueError(f"study {wildcards.study} has no site with role: intermediate")
+    return site
+
+
+def every_site(pattern, *conditions):
+    """Function of the wildcards that puts every site that meets the conditions into a file pattern."""
+    return lambda wildcards: [
+        pattern.format(study=wildcards.study, site=site) for site in sites_that(study_of(wildcards), *conditions)
+    ]
+
+
+def every_fold(pattern):
+    """Function of the wildcards that puts every fold into a file pattern."""
+    return lambda wildcards: [
+        pattern.format(**wildcards, fold=fold) for fold in range(study_of(wildcards).training.folds)
+    ]
 
 
 def export_folder(wildcards):
@@ -96,29 +329,22 @@ def export_tables(wildcards):
     return [str(Path(site.export) / name) for name in site.tables.model_dump().values() if name]
 
 
-def labels_of(wildcards):
-    """Columns of a site's ECG index that an intermediate task learns."""
-    study = study_of(wildcards)
-    return study.intermediate.labels if wildcards.site == study.intermediate_site else []
-
-
-def shards_of(wildcards, suffix):
-    return shards_at(wildcards, wildcards.get("site", study_of(wildcards).development_site), suffix)
-
-
 def shards_at(wildcards, site, suffix):
     count = study_of(wildcards).sites[site].shards
     return [f"results/{wildcards.study}/signals/{site}/{shard}.{suffix}" for shard in range(count)]
 
 
-def is_normal_measured(study):
-    """Whether the ECGs must be measured to know which are clinically normal."""
-    return study.evaluation.normal_ecg == "measured"
+def signals_of(wildcards):
+    """Signals of the job's site, or of the development site."""
+    return shards_at(wildcards, wildcards.get("site", study_of(wildcards).development_site), "npy")
 
 
-def measurements_of(wildcards):
-    """The measurements that say which ECGs are clinically normal, where that is measured."""
-    return all_measurements_of(wildcards) if is_normal_measured(study_of(wildcards)) else []
+def shard_tables_of(wildcards):
+    return shards_at(wildcards, wildcards.site, "parquet")
+
+
+def every_signal(wildcards):
+    return [path for site in study_of(wildcards).sites for path in shards_at(wildcards, site, "npy")]
 
 
 def all_measurements_of(wildcards):
@@ -126,229 +352,12 @@ def all_measurements_of(wildcards):
     return [f"results/{wildcards.study}/measurements/{wildcards.site}/{shard}.parquet" for shard in shards]
 
 
-def signals_of(wildcards):
-    return shards_of(wildcards, "npy")
-
-
-def shard_tables_of(wildcards):
-    return shards_of(wildcards, "parquet")
-
-
-def foundation_of(wildcards):
-    return f"results/foundation/{study_of(wildcards).foundation.name}/checkpoint.pth"
-
-
-def contract_of(wildcards):
-    """What the foundation's weights must be fed; fine-tuning looks for it beside them."""
-    return f"results/foundation/{study_of(wildcards).foundation.name}/contract.json"
-
-
-FOUNDATIONS = {study.foundation.name: study.foundation for study in STUDIES.values()}
-
-
-def foundations_from(source):
-    """Pattern of the names of all foundations that have this source; it matches nothing where none has."""
-    return "|".join(name for name, found in FOUNDATIONS.items() if getattr(found, source)) or "(?!)"
-
-
-def foundation_settings(section, **options):
-    """Function of the wildcards that gives a section of a foundation's settings as plain values."""
-    return lambda wildcards: getattr(FOUNDATIONS[wildcards.foundation], section).model_dump(mode="json", **options)
-
-
-def start_of(wildcards):
-    """The checkpoint that fine-tuning starts from: that of the intermediate task, where the study has one."""
-    if study_of(wildcards).intermediate:
-        return f"results/{wildcards.study}/intermediate/checkpoint.pth"
-    return foundation_of(wildcards)
-
-
-def start_contract_of(wildcards):
-    return str(Path(start_of(wildcards)).with_name("contract.json"))
-
-
-def intermediate(pattern):
-    """Function of the wildcards that puts the intermediate site into a file pattern."""
-    return lambda wildcards: pattern.format(study=wildcards.study, site=intermediate_site_of(wildcards))
-
-
-def intermediate_site_of(wildcards):
-    site = study_of(wildcards).intermediate_site
-    if site is None:
-        raise ValueError(f"study {wildcards.study} has no site with role: intermediate")
-    return site
-
-
-def intermediate_signals_of(wildcards):
-    return shards_at(wildcards, intermediate_site_of(wildcards), "npy")
-
-
-def analysed_cohorts_of(wildcards):
-    """Cohorts of the sites that are learnt from and scored, none of whose patients may teach the intermediate task."""
-    return [f"results/{wildcards.study}/cohort/{site}.parquet" for site in analysed_sites(study_of(wildcards))]
-
-
-def random_start_training_of(wildcards):
-    study = study_of(wildcards)
-    if study.random_start is None:
-        raise ValueError(f"study {wildcards.study} has no section random_start")
-    return random_start_settings(study.training, study.random_start).model_dump(mode="json")
-
-
-def folds_of(wildcards, folder):
-    return [f"results/{wildcards.study}/{folder}/fold{fold}" for fold in range(study_of(wildcards).training.folds)]
-
-
-def models_of(wildcards):
-    return folds_of(wildcards, "models")
-
-
-def random_start_models_of(wildcards):
-    return folds_of(wildcards, "random_start/models")
-
-
-def development(pattern):
-    """Function of the wildcards that puts the development site into a file pattern."""
-    return lambda wildcards: pattern.format(study=wildcards.study, site=study_of(wildcards).development_site)
+def measurements_of(wildcards):
+    """The measurements that say which ECGs are clinically normal, where that is measured."""
+    return all_measurements_of(wildcards) if is_normal_measured(study_of(wildcards)) else []
 
 
 def splits_if_development(wildcards):
-    if wildcards.site == study_of(wildcards).development_site:
+    if is_development(study_of(wildcards), wildcards.site):
         return f"results/{wildcards.study}/splits/{wildcards.site}.parquet"
     return []
-
-
-def sites_with(study, table):
-    """Sites that have one of the raw tables."""
-    return [name for name, site in study.sites.items() if getattr(site.tables, table) is not None]
-
-
-def analysed_sites(study):
-    """All sites but the one of the intermediate task."""
-    return [name for name, site in study.sites.items() if site.role != "intermediate"]
-
-
-def validated_external_sites(study):
-    """External sites with CCTA findings."""
-    return [site for site in study.external_sites if study.sites[site].tables.ccta is not None]
-
-
-def validated_external(pattern):
-    """Function of the wildcards that puts every external site with CCTA findings into a file pattern."""
-    return lambda wildcards: [
-        pattern.format(study=wildcards.study, site=site) for site in validated_external_sites(study_of(wildcards))
-    ]
-
-
-def simulated_sites(study):
-    return [name for name, site in study.sites.items() if site.simulation]
-
-
-def every_site(pattern):
-    """Function of the wildcards that puts every site of the study into a file pattern."""
-    return lambda wildcards: [pattern.format(study=wildcards.study, site=site) for site in study_of(wildcards).sites]
-
-
-def every_signal(wildcards):
-    return [path for site in study_of(wildcards).sites for path in shards_at(wildcards, site, "npy")]
-
-
-def analysed_predictions_of(wildcards):
-    return [f"results/{wildcards.study}/predictions/{site}.parquet" for site in analysed_sites(study_of(wildcards))]
-
-
-def intermediate_trace_of(wildcards):
-    """What the intermediate task left, where the study has one."""
-    study = study_of(wildcards)
-    if study.intermediate is None:
-        return []
-    task = [f"results/{study.study}/intermediate/{name}" for name in ("flow.json", "contract.json")]
-    return [*task, f"results/{study.study}/cohort/{study.intermediate_site}.labels.parquet"]
-
-
-def random_start_trace_of(wildcards):
-    """Models from random weights and their predictions, where the study makes them."""
-    study = study_of(wildcards)
-    if study.random_start is None or not is_main(study):
-        return []
-    return [*random_start_models_of(wildcards), f"results/{study.study}/random_start/predictions.parquet"]
-
-
-def is_main(study):
-    """Whether this is the study asked for rather than its negative control."""
-    return study.study == STUDY.study
-
-
-def jobs_of(study):
-    """(rule, wildcard values) of every job of a study whose record is its trace; the report and tracking excepted."""
-    name = study.study
-    jobs = [("simulate_site", site) for site in simulated_sites(study)]
-    for site in study.sites:
-        jobs += [("build_cohort", site), ("admit_ecgs", site)]
-        jobs += [("clean_signals", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
-    jobs += [("finetune_intermediate", "intermediate")] * (study.intermediate is not None)
-    jobs += [("split_patients", study.development_site)]
-    jobs += [("finetune", f"fold{fold}") for fold in range(study.training.folds)]
-    jobs += [("predict", site) for site in analysed_sites(study)]
-    for site in sites_with(study, "ccta"):
-        jobs += [("validate", site)]
-        jobs += [("compare_with_truth", site)] if study.sites[site].simulation else []
-        if is_main(study) or (is_normal_measured(study) and study.sites[site].simulation):
-            jobs += [("measure_ecgs", f"{site}-{shard}") for shard in range(study.sites[site].shards)]
-        if is_main(study):
-            jobs += [
-                (rule, site)
-                for rule in ("analyse_normal_ecg", "analyse_subgroups", "stratify_risk", "analyse_severity")
-            ]
-            jobs += [(rule, site) for rule in ("evaluate_thresholds", "analyse_decisions")]
-            jobs += [("compare_with_guidelines", site), ("compare_waveforms", site), ("explain_logits", site)]
-            jobs += [("explain_ecgs", site)]
-            if study.sites[site].tables.follow_up is not None:
-                jobs += [("accumulate_events", site)]
-    # The audit needs the thresholds of a negative control too.
-    jobs += [("choose_thresholds", "thresholds"), ("audit_leakage", "leakage")]
-    if is_main(study):
-        jobs += [("recalibrate", site) for site in validated_external_sites(study)]
-        jobs += [("compare_sites", "external")] * bool(validated_external_sites(study))
-        site = study.development_site
-        jobs += [("attribute_waveforms", f"{site}-fold{fold}") for fold in range(study.training.folds)]
-        jobs += [("summarise_attribution", site)]
-        jobs += [("compare_attribution_with_truth", site)] * (study.sites[site].simulation is not None)
-        jobs += [("plan_sample_size", "sample_size"), ("package_ensemble", "ensemble")]
-        if study.random_start:
-            jobs += [("finetune_random", f"fold{fold}") for fold in range(study.training.folds)]
-            jobs += [("compare_starts", "starts")]
-    return jobs
-
-
-def records_of(wildcards):
-    """Records of all jobs before the report; that of the foundation, which a control shares, with the main study's."""
-    study = study_of(wildcards)
-    own = [f"results/{study.study}/records/{rule}/{job}.json" for rule, job in jobs_of(study)]
-    return own + [f"results/foundation/{study.foundation.name}/record.json"] * is_main(study)
-
-
-def waveform_curves_of(wildcards):
-    """Mean beats to compare with the truth; the negative control has none."""
-    if is_main(study_of(wildcards)):
-        return f"results/{wildcards.study}/tables/waveform_curves_{wildcards.site}.csv"
-    return []
-
-
-def attributions_of(wildcards):
-    folds = range(study_of(wildcards).training.folds)
-    return [f"results/{wildcards.study}/attribution/{wildcards.site}/fold{fold}.npz" for fold in folds]
-
-
-def control_records(wildcards):
-    """What the report of the main study needs of its negative control."""
-    if wildcards.study == STUDY.study and CONTROL:
-        tables = ("leakage", f"discrimination_{CONTROL.development_site}")
-        return [f"results/{CONTROL.study}/tables/{name}.csv" for name in tables]
-    return []
-
-
-def tracking_of(wildcards):
-    """Where the runs of the study are, and of the negative control that the report shows."""
-    studies = [study_of(wildcards)] + [CONTROL] * bool(CONTROL)
-    return [f"results/{study.study}/tracking.json" for study in studies]

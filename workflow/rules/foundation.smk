@@ -1,5 +1,17 @@
 """The network that fine-tuning starts from: pre-trained here, or fetched as published."""
 
+FOUNDATIONS = {study.foundation.name: study.foundation for study in STUDIES.values()}
+
+
+def foundations_from(source):
+    """Pattern of the names of all foundations that have this source; it matches nothing where none has."""
+    return "|".join(name for name, found in FOUNDATIONS.items() if getattr(found, source)) or "(?!)"
+
+
+def foundation_settings(section, **options):
+    """Function of the wildcards that gives a section of a foundation's settings as plain values."""
+    return lambda wildcards: getattr(FOUNDATIONS[wildcards.foundation], section).model_dump(mode="json", **options)
+
 
 rule pretrain_foundation:
     output:
@@ -21,8 +33,10 @@ rule pretrain_foundation:
         mem_mb=growing(3000),
         runtime=growing(120),
         gpu=0,
+        torch_threads=lambda wildcards: FOUNDATIONS[wildcards.foundation].pretraining.threads,
     params:
-        pretraining=foundation_settings("pretraining"),
+        library=library_of("pretrain_foundation"),
+        pretraining=foundation_settings("pretraining", exclude={"threads"}),
         architecture=foundation_settings("architecture"),
         seed=lambda wildcards: FOUNDATIONS[wildcards.foundation].pretraining.seed,
     message:
@@ -52,6 +66,7 @@ rule fetch_foundation:
         runtime=growing(60),
         gpu=0,
     params:
+        library=library_of("fetch_foundation"),
         # Where a copy of the file lies changes nothing of it, so a move must not start every training anew.
         weights=foundation_settings("weights", exclude={"local"}),
         architecture=foundation_settings("architecture"),

@@ -5,7 +5,7 @@ rule predict:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         signals=signals_of,
-        models=models_of,
+        models=every_fold("results/{study}/models/fold{fold}"),
         splits=splits_if_development,
     output:
         predictions="results/{study}/predictions/{site}.parquet",
@@ -21,15 +21,20 @@ rule predict:
         mem_mb=growing_with_input(3000),
         runtime=growing(60),
         gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
+    params:
+        library=library_of("predict"),
     message:
         "Predicting the ECGs of site {wildcards.site}"
     script:
         "../scripts/predict.py"
 
 
+jobs(rules.predict, each_site(is_analysed))
+
+
 rule package_ensemble:
     input:
-        models=models_of,
+        models=every_fold("results/{study}/models/fold{fold}"),
     output:
         ensemble=directory("results/{study}/ensemble"),
         record="results/{study}/records/package_ensemble/ensemble.json",
@@ -46,8 +51,12 @@ rule package_ensemble:
         mem_mb=growing(3000),
         runtime=growing(30),
     params:
-        quality=settings("quality"),
+        library=library_of("package_ensemble"),
+        quality=lambda wildcards: study_of(wildcards).quality.model_dump(mode="json"),
     message:
         "Packaging the models of study {wildcards.study} to be served"
     script:
         "../scripts/package_ensemble.py"
+
+
+jobs(rules.package_ensemble, once(in_main))

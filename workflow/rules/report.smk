@@ -1,6 +1,20 @@
 """The records' way to MLflow, and the report, which names each figure's run there."""
 
 
+def shown_of_control(wildcards):
+    """What the report of the main study shows of its negative control."""
+    if not (CONTROL and in_main(study_of(wildcards))):
+        return []
+    names = ("leakage", f"discrimination/{CONTROL.development_site}")
+    return [f"results/{CONTROL.study}/tables/{name}.csv" for name in names]
+
+
+def tracking_of(wildcards):
+    """Where the runs of the study are, and of the negative control that the report shows."""
+    studies = [study_of(wildcards)] + [CONTROL] * bool(CONTROL)
+    return [f"results/{study.study}/tracking.json" for study in studies]
+
+
 rule log_study:
     input:
         records=records_of,
@@ -20,6 +34,7 @@ rule log_study:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        library=library_of("log_study"),
         study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
     message:
         "Sending the records of study {wildcards.study} to MLflow"
@@ -30,14 +45,11 @@ rule log_study:
 rule build_report:
     input:
         records=records_of,
-        control=control_records,
+        shown=shown_of,
+        control=shown_of_control,
         tracking=tracking_of,
     output:
-        page=report(
-            "results/{study}/report/index.html",
-            caption="../report/page.rst",
-            category="report",
-        ),
+        page=report("results/{study}/report/index.html", caption="../report/page.rst", category="report"),
         time_used="results/{study}/tables/time_used.csv",
         record="results/{study}/records/build_report/report.json",
     log:
@@ -53,6 +65,7 @@ rule build_report:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
+        library=library_of("build_report"),
         study=lambda wildcards: study_of(wildcards).model_dump(mode="json"),
         control=CONTROL.model_dump(mode="json") if CONTROL else None,
     message:
@@ -81,6 +94,8 @@ rule log_report:
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
+    params:
+        library=library_of("log_report"),
     message:
         "Sending the report of study {wildcards.study} to MLflow"
     script:

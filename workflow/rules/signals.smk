@@ -20,15 +20,19 @@ rule clean_signals:
         mem_mb=growing(1500),
         runtime=growing(60),
     params:
-        site=site_settings,
+        library=library_of("clean_signals"),
+        export=export_of,
+        folder=export_folder,
         quality=quality_of,
-        export=export_folder,
         shards=lambda wildcards: site_of(wildcards).shards,
         seed=seed,
     message:
         "Cleaning the signals of site {wildcards.site}, shard {wildcards.shard}"
     script:
         "../scripts/clean_signals.py"
+
+
+jobs(rules.clean_signals, each_shard())
 
 
 rule measure_ecgs:
@@ -49,10 +53,14 @@ rule measure_ecgs:
         mem_mb=growing(1500),
         runtime=growing(60),
     params:
-        site=site_settings,
-        export=export_folder,
+        library=library_of("measure_ecgs"),
+        export=export_of,
+        folder=export_folder,
         seed=seed,
     message:
         "Measuring the ECGs of site {wildcards.site}, shard {wildcards.shard}"
     script:
         "../scripts/measure_ecgs.py"
+
+
+jobs(rules.measure_ecgs, each_shard(has_findings, is_measured))

@@ -20,9 +20,13 @@ rule simulate_site:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        library=library_of("simulate_site"),
         simulation=lambda wildcards: site_of(wildcards).simulation.model_dump(mode="json"),
         seed=seed,
     message:
         "Simulating the raw export of site {wildcards.site} of study {wildcards.study}"
     script:
         "../scripts/simulate_site.py"
+
+
+jobs(rules.simulate_site, each_site(is_simulated))

@@ -1,6 +1,74 @@
 """Splits and fine-tuning."""
 
 
+def foundation_of(wildcards):
+    return f"results/foundation/{study_of(wildcards).foundation.name}/checkpoint.pth"
+
+
+def checkpoint_of(wildcards):
+    """The checkpoint that a training starts from, the intermediate task's where the study has one; or none."""
+    if wildcards.start:
+        return []
+    if study_of(wildcards).intermediate:
+        return f"results/{wildcards.study}/intermediate/checkpoint.pth"
+    return foundation_of(wildcards)
+
+
+def contract_beside(checkpoint):
+    """Function of the wildcards that gives what a checkpoint's weights must be fed; training looks for it there."""
+
+    def contract(wildcards):
+        found = checkpoint(wildcards)
+        return str(Path(found).with_name("contract.json")) if found else []
+
+    return contract
+
+
+def recipe_of(wildcards):
+    """All of the training's settings but those of the machine it runs on."""
+    study = study_of(wildcards)
+    if wildcards.start and study.random_start is None:
+        raise ValueError(f"study {wildcards.study} has no section random_start")
+    training = random_start_settings(study.training, study.random_start) if wildcards.start else study.training
+    return training.model_dump(mode="json", include=set(Recipe.model_fields))
+
+
+def intermediate_recipe_of(wildcards):
+    training = study_of(wildcards).intermediate.training
+    return training.model_dump(mode="json", include=set(Recipe.model_fields))
+
+
+def training_threads(wildcards):
+    return study_of(wildcards).training.threads
+
+
+def training_gpus(wildcards):
+    """GPUs of one fold's training on all of its nodes; Snakemake on one machine does not count them."""
+    return study_of(wildcards).training.gpus * study_of(wildcards).training.nodes
+
+
+def training_nodes(wildcards):
+    return study_of(wildcards).training.nodes
+
+
+def intermediate_threads(wildcards):
+    return study_of(wildcards).intermediate.training.threads
+
+
+def starts(study):
+    """The two starts of a training that the study compares, or the one."""
+    return ["", "random_"] if study.random_start and in_main(study) else [""]
+
+
+def intermediate_trace_of(wildcards):
+    """What the intermediate task left, where the study has one."""
+    study = study_of(wildcards)
+    if study.intermediate is None:
+        return []
+    task = [f"results/{study.study}/intermediate/{name}" for name in ("flow.json", "contract.json")]
+    return [*task, f"results/{study.study}/cohort/{study.intermediate_site}.labels.parquet"]
+
+
 rule split_patients:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
@@ -20,6 +88,7 @@ rule split_patients:
         mem_mb=growing(1500),
         runtime=growing(15),
     params:
+        library=library_of("split_patients"),
         folds=lambda wildcards: study_of(wildcards).training.folds,
         seed=seed,
     message:
@@ -28,15 +97,19 @@ rule split_patients:
         "../scripts/split_patients.py"
 
 
+jobs(rules.split_patients, each_site(is_development))
+
+
 rule finetune_intermediate:
     input:
         foundation=foundation_of,
-        contract=contract_of,
+        contract=contract_beside(foundation_of),
         cohort=intermediate("results/{study}/cohort/{site}.parquet"),
         labels=intermediate("results/{study}/cohort/{site}.labels.parquet"),
         flow=intermediate("results/{study}/cohort/{site}.flow.json"),
-        signals=intermediate_signals_of,
-        analysed=analysed_cohorts_of,
+        signals=lambda wildcards: shards_at(wildcards, intermediate_site_of(wildcards), "npy"),
+        # None of the patients of these sites may train the intermediate task.
+        analysed=every_site("results/{study}/cohort/{site}.parquet", is_analysed),
     output:
         checkpoint="results/{study}/intermediate/checkpoint.pth",
         contract="results/{study}/intermediate/contract.json",
@@ -48,78 +121,62 @@ rule finetune_intermediate:
         "results/{study}/benchmarks/finetune_intermediate/intermediate.tsv"
     conda:
         "../../envs/study.yaml"
-    threads: STUDY.intermediate.training.threads if STUDY.intermediate else 1
+    threads: intermediate_threads
     resources:
         mem_mb=growing_with_input(3000),
         runtime=growing(720),
         gpu=lambda wildcards: study_of(wildcards).intermediate.training.gpus,
+        torch_threads=intermediate_threads,
     params:
-        intermediate=settings("intermediate"),
-        architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
+        library=library_of("finetune_intermediate"),
+        recipe=intermediate_recipe_of,
+        labels=lambda wildcards: study_of(wildcards).intermediate.labels,
+        architecture=architecture_of,
         seed=seed,
+        interrupted="results/{study}/interrupted",
     message:
         "Fine-tuning on the intermediate task of study {wildcards.study}"
     script:
         "../scripts/finetune_intermediate.py"
 
 
+jobs(rules.finetune_intermediate, once(has_intermediate))
+
+
 rule finetune:
     input:
-        foundation=start_of,
-        contract=start_contract_of,
+        foundation=checkpoint_of,
+        contract=contract_beside(checkpoint_of),
         cohort=development("results/{study}/cohort/{site}.parquet"),
         signals=signals_of,
         splits=development("results/{study}/splits/{site}.parquet"),
     output:
-        model=directory("results/{study}/models/fold{fold}"),
-        record="results/{study}/records/finetune/fold{fold}.json",
+        model=directory("results/{study}/{start}models/fold{fold}"),
+        record="results/{study}/records/finetune/{start}fold{fold}.json",
     log:
-        "results/{study}/logs/finetune/fold{fold}.log",
+        "results/{study}/logs/finetune/{start}fold{fold}.log",
     benchmark:
-        "results/{study}/benchmarks/finetune/fold{fold}.tsv"
+        "results/{study}/benchmarks/finetune/{start}fold{fold}.tsv"
     conda:
         "../../envs/study.yaml"
-    threads: STUDY.training.threads
+    threads: training_threads
     resources:
         mem_mb=growing_with_input(3000),
         runtime=growing(720),
         gpu=training_gpus,
         nodes=training_nodes,
+        # Not `threads`, which Snakemake lowers to the cores at hand: another number of threads sums in another order.
+        torch_threads=training_threads,
     params:
-        training=settings("training"),
-        architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
+        library=library_of("finetune"),
+        recipe=recipe_of,
+        architecture=architecture_of,
         seed=seed,
+        interrupted="results/{study}/interrupted",
     message:
-        "Fine-tuning fold {wildcards.fold} of study {wildcards.study}"
+        "Training fold {wildcards.fold} of study {wildcards.study}, {wildcards.start}models"
     script:
         "../scripts/finetune.py"
 
 
-rule finetune_random:
-    input:
-        cohort=development("results/{study}/cohort/{site}.parquet"),
-        signals=signals_of,
-        splits=development("results/{study}/splits/{site}.parquet"),
-    output:
-        model=directory("results/{study}/random_start/models/fold{fold}"),
-        record="results/{study}/records/finetune_random/fold{fold}.json",
-    log:
-        "results/{study}/logs/finetune_random/fold{fold}.log",
-    benchmark:
-        "results/{study}/benchmarks/finetune_random/fold{fold}.tsv"
-    conda:
-        "../../envs/study.yaml"
-    threads: STUDY.training.threads
-    resources:
-        mem_mb=growing_with_input(3000),
-        runtime=growing(720),
-        gpu=training_gpus,
-        nodes=training_nodes,
-    params:
-        training=random_start_training_of,
-        architecture=lambda wildcards: study_of(wildcards).foundation.architecture.model_dump(mode="json"),
-        seed=seed,
-    message:
-        "Training fold {wildcards.fold} of study {wildcards.study} from random weights"
-    script:
-        "../scripts/finetune_random.py"
+jobs(rules.finetune, lambda study: [job for start in starts(study) for job in each_fold(start=start)(study)])

@@ -43,7 +43,7 @@ def data_sets(content: Mapping[str, Any], contents: Sequence[Mapping[str, Any]])
         if match is None or not digest:
             continue
         site = match[1]
-        if content["rule"] in ("finetune", "finetune_random"):
+        if content["rule"] == "finetune":
             found += _parts(content, site, path)
         else:
             size = _size(path, digest, contents)

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json, write_json
 from ecg_ccta.tracking.imports import timed_imports
+from ecg_ccta.tracking.library import library_modules
 
 PACKAGES = [
     "captum",
@@ -39,6 +40,10 @@ PACKAGES = [
     "torch",
     "wfdb",
 ]
+
+
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds the library's package."""
 
 
 class Job(Protocol):
@@ -127,6 +132,7 @@ def _content(job: Job, record: Record, started: datetime, finished: datetime, im
     wildcards = dict(job.wildcards.items())
     outputs = [Path(path) for path in job.output if str(path) != str(job.output.record)]
     parameters = _plain(dict(job.params.items()))
+    script = Path(job.scriptdir) / f"{job.rule}.py"
     return {
         "rule": job.rule,
         "job": _job_name(job),
@@ -145,7 +151,8 @@ def _content(job: Job, record: Record, started: datetime, finished: datetime, im
         "inputs": {str(path): input_hash(Path(path)) for path in job.input},
         "outputs": {str(path): sha256(path) for path in outputs},
         "git_commit": git_commit(),
-        "code": (Path(job.scriptdir) / f"{job.rule}.py").read_text(encoding="utf-8"),
+        "code": script.read_text(encoding="utf-8"),
+        "library": library_modules(script, SOURCE),
         "versions": versions(),
         "host": socket.gethostname(),
         "log": str(job.log[0]),
@@ -163,8 +170,9 @@ def input_hash(path: Path) -> str | None:
 
 
 def _job_name(job: Job) -> str:
-    values = [value for name, value in job.wildcards.items() if name != "study"]
-    return " ".join([job.rule, *map(str, values)])
+    # The wildcard `start` of a training is empty where it starts as the study does.
+    values = [str(value) for name, value in job.wildcards.items() if name != "study" and value != ""]
+    return " ".join([job.rule, *values])
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ecg_ccta.config import Training
+from ecg_ccta.config import Recipe
 from ecg_ccta.training import parallel
 
 
@@ -36,7 +36,7 @@ class Draws:
         return torch.randn(shape, generator=self._own, device=self._device)
 
 
-def augment(x: Tensor, settings: Training, strength: float, draws: Draws, total: int) -> Tensor:
+def augment(x: Tensor, settings: Recipe, strength: float, draws: Draws, total: int) -> Tensor:
     """Circular shift, amplitude scale, added noise and one masked stretch, drawn anew for each ECG; a new tensor.
 
     Parameters

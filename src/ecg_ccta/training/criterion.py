@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecg_ccta.config import Training
+from ecg_ccta.config import Recipe
 from ecg_ccta.vessels import EVENT_GRADES, GRADES
 
 EVENT = GRADES.index(EVENT_GRADES[0])
@@ -98,7 +98,7 @@ class OrdinalCriterion(nn.Module):
         return each * known
 
 
-def make_criterion(learnt: np.ndarray, settings: Training) -> BinaryCriterion | OrdinalCriterion:
+def make_criterion(learnt: np.ndarray, settings: Recipe) -> BinaryCriterion | OrdinalCriterion:
     """The configured criterion for the training ECGs' binary labels or grades (ECGs, outputs)."""
     if settings.labels == "ordinal":
         return OrdinalCriterion(learnt)

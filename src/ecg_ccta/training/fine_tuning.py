@@ -12,7 +12,7 @@ import torch
 from sklearn.model_selection import GroupShuffleSplit
 from torch import nn
 
-from ecg_ccta.config import Architecture, Training
+from ecg_ccta.config import Architecture, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json
 from ecg_ccta.model.checkpoints import build_network, load_foundation
@@ -56,7 +56,7 @@ def fine_tune(
     cohort: pd.DataFrame,
     splits: pd.DataFrame,
     fold: int,
-    settings: Training,
+    settings: Recipe,
     seed: int,
     interrupted: Path | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
@@ -129,7 +129,7 @@ def fine_tune_labelled(
     store: Store,
     cohort: pd.DataFrame,
     labels: np.ndarray,
-    settings: Training,
+    settings: Recipe,
     seed: int,
     interrupted: Path | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
@@ -187,7 +187,7 @@ def _tune(
     labels: np.ndarray,
     learnt: np.ndarray,
     rows: tuple[np.ndarray, np.ndarray],
-    settings: Training,
+    settings: Recipe,
     seed: int,
     training_seed: int,
     state_file: Path | None,
@@ -195,7 +195,6 @@ def _tune(
     on_epoch: Callable[[Epoch], None],
 ) -> tuple[Net1D, torch.Tensor, dict]:
     """A trained network on its device, the offset of its logits, and its provenance."""
-    torch.set_num_threads(settings.threads)
     torch.manual_seed(seed)
     train_rows, inner_rows = rows
     outputs = labels.shape[1]
@@ -237,7 +236,7 @@ def _tune(
         "training": settings.model_dump(),
         "foundation_sha256": None if foundation is None else sha256(foundation),
         "ecgs": {"train": len(train_rows), "inner_validation": len(inner_rows)},
-        "environment": environment(settings),
+        "environment": environment(),
     }
     return network.eval(), criterion.offset, provenance
 
@@ -277,7 +276,7 @@ def start_from_probe(
     log.info("linear probe: inner-validation loss %.4f", best_loss)
 
 
-def environment(settings: Training) -> dict:
+def environment() -> dict:
     """What, beside seed and inputs, decides whether another run gives the same weights."""
     device = parallel.device_here()
     return {
@@ -285,7 +284,7 @@ def environment(settings: Training) -> dict:
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "processes": parallel.processes(),
-        "threads": settings.threads,
+        "threads": torch.get_num_threads(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
@@ -300,7 +299,7 @@ def _state_file(
     decides: dict,
     foundation: Path | None,
     architecture: Architecture,
-    settings: Training,
+    settings: Recipe,
     seed: int,
 ) -> Path | None:
     """Where this training leaves its state: under a fingerprint of all that decides its weights."""

@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from ecg_ccta.config import Training
+from ecg_ccta.config import Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.training import parallel
@@ -63,7 +63,7 @@ class InnerValidation:
     offset : (outputs,) what the criterion wants added to the logits
     """
 
-    def __init__(self, store: Store, labels: np.ndarray, rows: np.ndarray, offset: np.ndarray, settings: Training):
+    def __init__(self, store: Store, labels: np.ndarray, rows: np.ndarray, offset: np.ndarray, settings: Recipe):
         self._store, self._rows, self._labels, self._offset = store, rows, labels[rows], offset
         self._settings = settings
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ecg_ccta.config import Training
+from ecg_ccta.config import Recipe
 from ecg_ccta.model.net1d import Net1D
 
 
@@ -11,7 +11,7 @@ def layers_of(network: Net1D) -> list[list[nn.Module]]:
     return [[network.first_conv, network.first_bn], *([stage] for stage in network.stage_list), [network.dense]]
 
 
-def parameter_groups(network: Net1D, extra: list[nn.Parameter], settings: Training) -> list[dict]:
+def parameter_groups(network: Net1D, extra: list[nn.Parameter], settings: Recipe) -> list[dict]:
     """Groups for the optimiser, one per layer, each with the `factor` of its learning rate.
 
     The last layer learns at the full rate, each layer before it at `layer_decay` times the next one's (Howard and
@@ -28,7 +28,7 @@ def parameter_groups(network: Net1D, extra: list[nn.Parameter], settings: Traini
     return [*groups, {"params": extra, "factor": 1.0, "weight_decay": 0.0}]
 
 
-def set_learning_layers(network: Net1D, epoch: int, settings: Training) -> None:
+def set_learning_layers(network: Net1D, epoch: int, settings: Recipe) -> None:
     """Put the layers that learn in this epoch into training mode and freeze the others.
 
     Gradual: the last layer alone at first, all from epoch `unfreeze_epochs` on. A frozen layer is in eval mode, so that

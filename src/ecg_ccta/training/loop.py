@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from ecg_ccta.config import Training
+from ecg_ccta.config import Recipe
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.training import parallel
@@ -34,7 +34,7 @@ LOOK = 1.0
 """Seconds between two looks at the loss, each of which makes the host wait for the device."""
 
 
-def learning_rate_factor(step: int, steps: int, settings: Training) -> float:
+def learning_rate_factor(step: int, steps: int, settings: Recipe) -> float:
     """Linear warm-up, then a cosine down to the final fraction."""
     warmup = settings.warmup_fraction * steps
     if step < warmup:
@@ -51,7 +51,7 @@ def training_step(
     weights: TaskWeights,
     x: Tensor,
     learnt: Tensor,
-    settings: Training,
+    settings: Recipe,
     seed: int,
 ) -> Tensor:
     """Forward and backward pass of one batch; gradients lie in `.grad` afterwards.
@@ -88,7 +88,7 @@ def train(
     labels: np.ndarray,
     train_rows: np.ndarray,
     inner_rows: np.ndarray,
-    settings: Training,
+    settings: Recipe,
     seed: int,
     criterion: BinaryCriterion | OrdinalCriterion | None = None,
     learnt: np.ndarray | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 
-from ecg_ccta.config import Architecture, Pretraining, Training
+from ecg_ccta.config import Architecture, Pretraining, Recipe
 from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.signals.cleaning import clean_microvolts
@@ -46,21 +46,27 @@ def cleaned_corpus(ecgs: int, seed: int, processes: int) -> tuple[np.ndarray, np
     return np.stack(signals), np.concatenate(labels)
 
 
-def pretrain(settings: Pretraining, architecture: Architecture) -> tuple[Net1D, History, Sequence[str]]:
-    """The pre-trained network (one output per statement), its history and the statements' names."""
-    torch.set_num_threads(settings.threads)
+def pretrain(
+    settings: Pretraining, architecture: Architecture, threads: int
+) -> tuple[Net1D, History, Sequence[str]]:
+    """Pre-train a network on simulated statements, by so many threads.
+
+    Returns
+    -------
+    the network (one output per statement), its history and the statements' names.
+    """
+    torch.set_num_threads(threads)
     torch.manual_seed(settings.seed)
-    signals, labels = cleaned_corpus(settings.ecgs, settings.seed, settings.threads)
+    signals, labels = cleaned_corpus(settings.ecgs, settings.seed, threads)
     network = build_network(architecture, len(STATEMENTS))
     order = np.random.default_rng(settings.seed).permutation(len(signals))
     inner = round(INNER_FRACTION * len(signals))
-    schedule = Training(
+    schedule = Recipe(
         epochs=settings.epochs,
         patience=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        threads=settings.threads,
     )
     history = train(
         network,

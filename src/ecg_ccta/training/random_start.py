@@ -1,10 +1,10 @@
 """The same training from random weights."""
 
-from ecg_ccta.config import RandomStart, Training
+from ecg_ccta.config import RandomStart, Recipe
 
 
-def random_start_settings(training: Training, start: RandomStart) -> Training:
-    """The settings of a training from random weights: those from the foundation, with what gives it a fair chance.
+def random_start_settings(training: Recipe, start: RandomStart) -> Recipe:
+    """Settings of a training from random weights: those from the foundation, with what gives it a fair chance.
 
     Beside the epochs and the learning rate of `start`, every layer learns at the full rate, because there is nothing
     in the first ones to keep; and epochs of its own are all run, because the patience is chosen for a start that is

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ecg_ccta import tables
-from ecg_ccta.config import Architecture, Training
+from ecg_ccta.config import Architecture, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json, write_json
 from ecg_ccta.model.fold_models import save_fold
@@ -30,7 +30,10 @@ PORT = 29500
 
 @dataclass(frozen=True)
 class FoldJob:
-    """Everything that one fold's training needs, as paths and plain values."""
+    """Everything that one fold's training needs, as paths and plain values.
+
+    `threads` are those of each process, `gpus` those of each node.
+    """
 
     foundation: str | None
     architecture: dict
@@ -38,7 +41,10 @@ class FoldJob:
     signals: str
     splits: str
     fold: int
-    training: dict
+    recipe: dict
+    threads: int
+    gpus: int
+    nodes: int
     seed: int
     interrupted: str
     model: str
@@ -48,6 +54,7 @@ class FoldJob:
 def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) -> None:
     """Train and save the fold in this process, one of a torchrun group or on its own."""
     parallel.join()
+    torch.set_num_threads(job.threads)
     try:
         cohort = tables.read(tables.COHORT, job.cohort)
         model = fine_tune(
@@ -57,7 +64,7 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
             cohort,
             tables.read(tables.SPLITS, job.splits),
             job.fold,
-            Training(**job.training),
+            Recipe(**job.recipe),
             job.seed,
             Path(job.interrupted),
             on_step if parallel.rank() == 0 else lambda step: None,
@@ -69,20 +76,19 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
 
 
 def train_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) -> dict:
-    """Train the fold with the GPUs and nodes that its settings ask for; what model.json says of it.
+    """Train the fold with the GPUs and nodes that it asks for; what model.json says of it.
 
     Raises
     ------
     StudyError
         Where more GPUs are asked for than this machine has, several nodes outside Slurm, or where a process failed.
     """
-    settings = Training(**job.training)
-    if settings.gpus * settings.nodes <= 1:
+    if job.gpus * job.nodes <= 1:
         run_fold(job, on_step)
         return read_json(Path(job.model) / "model.json")
-    if torch.cuda.device_count() < settings.gpus:
+    if torch.cuda.device_count() < job.gpus:
         raise StudyError(
-            f"training.gpus is {settings.gpus} and this machine has {torch.cuda.device_count()}; ask for as many as "
+            f"training.gpus is {job.gpus} and this machine has {torch.cuda.device_count()}; ask for as many as "
             "it has, 1 at the least (1 without a GPU is the CPU)"
         )
     # Beside the state of interrupted trainings, because all nodes must read it.
@@ -90,7 +96,7 @@ def train_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None
     with tempfile.TemporaryDirectory(dir=job.interrupted) as folder:
         file = Path(folder) / "job.json"
         write_json(file, asdict(job))
-        command = [*across_nodes(settings.nodes), *torchrun(file, settings.gpus, settings.nodes)]
+        command = [*across_nodes(job.nodes), *torchrun(file, job.gpus, job.nodes)]
         log.info("%s", " ".join(command))
         if subprocess.run(command, check=False).returncode:
             raise StudyError(f"fold {job.fold}: a training process failed; the messages above say why")

@@ -1,0 +1,63 @@
+"""The leakage audit: it stops the study where a training patient was evaluated."""
+
+
+def audited_sites(wildcards):
+    """Role of each site, and how its export is read: the pseudonyms of two sites must not meet."""
+    shown = {"role", *Export.model_fields}
+    return {name: site.model_dump(mode="json", include=shown) for name, site in study_of(wildcards).sites.items()}
+
+
+def random_start_trace_of(wildcards):
+    """Models from random weights and their predictions, where the study makes them."""
+    study = study_of(wildcards)
+    if not (has_random_start(study) and in_main(study)):
+        return []
+    folder = f"results/{study.study}"
+    models = every_fold("results/{study}/random_models/fold{fold}")(wildcards)
+    return [*models, f"{folder}/random_predictions/development.parquet"]
+
+
+rule audit_leakage:
+    input:
+        cohorts=every_site("results/{study}/cohort/{site}.parquet"),
+        signals=every_signal,
+        splits=development("results/{study}/splits/{site}.parquet"),
+        models=every_fold("results/{study}/models/fold{fold}"),
+        predictions=every_site("results/{study}/predictions/{site}.parquet", is_analysed),
+        thresholds="results/{study}/thresholds.json",
+        intermediate=intermediate_trace_of,
+        random_start=random_start_trace_of,
+    output:
+        leakage="results/{study}/tables/leakage.csv",
+        record="results/{study}/records/audit_leakage/leakage.json",
+    log:
+        "results/{study}/logs/audit_leakage/leakage.log",
+    benchmark:
+        "results/{study}/benchmarks/audit_leakage/leakage.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing_with_input(4000),
+        runtime=growing(60),
+    params:
+        library=library_of("audit_leakage"),
+        sites=audited_sites,
+        labels=lambda wildcards: getattr(study_of(wildcards).intermediate, "labels", []),
+        folds=lambda wildcards: study_of(wildcards).training.folds,
+        evaluation=leaves(
+            "evaluation",
+            "minimum_events",
+            "high_risk_thresholds",
+            "rule_out_sensitivity",
+            "rule_in_specificity",
+            "screening_specificity",
+        ),
+        seed=seed,
+    message:
+        "Auditing study {wildcards.study} for leakage"
+    script:
+        "../scripts/audit_leakage.py"
+
+
+jobs(rules.audit_leakage, once())

@@ -1,0 +1,80 @@
+"""What the ECG adds to the guidelines' pre-test probability and to a clinical model, and the foundation to random weights."""
+
+
+rule compare_with_guidelines:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        predictions="results/{study}/predictions/{site}.parquet",
+        risk="results/{study}/risk/{site}.parquet",
+        development_cohort=development("results/{study}/cohort/{site}.parquet"),
+        development_predictions=development("results/{study}/predictions/{site}.parquet"),
+        development_risk=development("results/{study}/risk/{site}.parquet"),
+        splits=development("results/{study}/splits/{site}.parquet"),
+    output:
+        **figure("reclassification"),
+        **figure("added_value_roc"),
+        guideline_patients="results/{study}/tables/guideline_patients/{site}.csv",
+        added_value="results/{study}/tables/added_value/{site}.csv",
+        reclassification="results/{study}/tables/reclassification/{site}.csv",
+        added_value_roc="results/{study}/tables/added_value_roc/{site}.csv",
+        record="results/{study}/records/compare_with_guidelines/{site}.json",
+    log:
+        "results/{study}/logs/compare_with_guidelines/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_with_guidelines/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        library=library_of("compare_with_guidelines"),
+        evaluation=leaves("evaluation", *ESTIMATES),
+        seed=seed,
+        is_development=lambda wildcards: is_development(study_of(wildcards), wildcards.site),
+    message:
+        "Comparing the ECG with the guidelines at site {wildcards.site}"
+    script:
+        "../scripts/compare_with_guidelines.py"
+
+
+jobs(rules.compare_with_guidelines, each_site(has_findings, in_main))
+
+
+rule compare_initialisations:
+    input:
+        cohort=development("results/{study}/cohort/{site}.parquet"),
+        signals=signals_of,
+        splits=development("results/{study}/splits/{site}.parquet"),
+        predictions=development("results/{study}/predictions/{site}.parquet"),
+        models=every_fold("results/{study}/random_models/fold{fold}"),
+    output:
+        **figure("initialisations", category="foundation"),
+        predictions="results/{study}/random_predictions/development.parquet",
+        initialisations="results/{study}/tables/initialisations.csv",
+        metrics="results/{study}/metrics/compare_initialisations.json",
+        record="results/{study}/records/compare_initialisations/initialisations.json",
+    log:
+        "results/{study}/logs/compare_initialisations/initialisations.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_initialisations/initialisations.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing_with_input(3000),
+        runtime=growing(60),
+        gpu=0,
+    params:
+        library=library_of("compare_initialisations"),
+        evaluation=leaves("evaluation", "level", "minimum_events"),
+    message:
+        "Comparing the foundation with random weights in study {wildcards.study}"
+    script:
+        "../scripts/compare_initialisations.py"
+
+
+jobs(rules.compare_initialisations, once(in_main, has_random_start))
