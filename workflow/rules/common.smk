@@ -187,7 +187,7 @@ def refuse_stalled_arrays():
         len(wildcards_of(study))
         for study in STUDIES.values()
         for rule, wildcards_of in JOBS
-        if rule.name in names or ("all" in names and rule.group is None)
+        if rule.rule.name in names or ("all" in names and rule.rule.group is None)
     )
     if workflow.nodes < tasks:
         raise WorkflowError(

@@ -64,16 +64,16 @@ def file_uri(image: Path) -> str:
     return base64_uri("image/png", image.read_bytes())
 
 
-def download(csv: Path) -> Download:
-    """A result table for the reader to keep, byte for byte; a large one as .csv.gz."""
+def download(csv: Path, name: str) -> Download:
+    """Embed a result table for the reader to keep as `name`, byte for byte; a large one as .csv.gz."""
     content = csv.read_bytes()
     if len(content) <= LARGEST_PLAIN_CSV:
-        return Download(csv.name, text_uri("text/csv;charset=utf-8", content))
+        return Download(name, text_uri("text/csv;charset=utf-8", content))
     # Without a date, so that the same results give the same page.
     packed = gzip.compress(content, compresslevel=6, mtime=0) if len(content) <= LARGEST_CSV else None
     if packed is None or len(packed) > LARGEST_GZIP:
-        return Download(f"{csv.parent.name}/{csv.name}", None)
-    return Download(f"{csv.name}.gz", base64_uri("application/gzip", packed))
+        return Download(name, None)
+    return Download(f"{name}.gz", base64_uri("application/gzip", packed))
 
 
 def text_uri(kind: str, content: bytes) -> str:

@@ -27,7 +27,7 @@ class ResultsFolder:
 
     def path(self, table: str, site: str | None = None) -> Path:
         """The file of a site's table, or of one of the whole study."""
-        return self.folder / "tables" / (f"{table}_{site}.csv" if site else f"{table}.csv")
+        return self.folder / "tables" / (f"{table}/{site}.csv" if site else f"{table}.csv")
 
     def has(self, table: str, site: str | None = None) -> bool:
         return self.path(table, site).exists()
@@ -68,8 +68,11 @@ class ResultsFolder:
         return found.assign(note=found["note"].fillna("").astype(str)) if "note" in found and not words else found
 
     def download(self, table: str, site: str | None = None) -> Download:
+        """A table for the reader to keep, or where it lies if it is too large."""
         path = self.path(table, site)
-        return replace(download(path), source=self.sources.get(path.relative_to(self.folder).as_posix()))
+        place = path.relative_to(self.folder).as_posix()
+        found = download(path, f"{table}_{site}.csv" if site else path.name)
+        return replace(found, name=found.name if found.uri else place, source=self.sources.get(place))
 
     @cached_property
     def tracking(self) -> dict[str, Any]:
