@@ -14,8 +14,8 @@ import time
 import numpy as np
 from scipy import stats
 
-from ecg_ccta.evaluation.discrimination import auc_delong, auc_replicates
-from ecg_ccta.evaluation.resampling import percentile_interval
+from ecg_ccta.statistics.auc import auc_delong, auc_replicates
+from ecg_ccta.statistics.bootstrap import percentile_interval
 
 PATIENTS = 1_000
 EVENTS = 150

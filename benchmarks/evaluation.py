@@ -14,8 +14,8 @@ import time
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ecg_ccta.evaluation.discrimination import auc_and_pr_auc_replicates, auc_delong
-from ecg_ccta.evaluation.resampling import draw_patients, patient_codes
+from ecg_ccta.statistics.auc import auc_and_pr_auc_replicates, auc_delong
+from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes
 from ecg_ccta.vessels import VESSELS
 
 REPLICATES = 2000

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from ecg_ccta.evaluation.near_duplicates import CORRELATION, INDEPENDENT, correlations, near_duplicates
+from ecg_ccta.audit.near_duplicates import CORRELATION, INDEPENDENT, correlations, near_duplicates
 from ecg_ccta.sources.heart_beats import SEGMENTS, draw_hearts, tracings
 
 FOLDS = 5

@@ -16,11 +16,11 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from rich.table import Table
 
-from ecg_ccta.explanation.comparisons import ALL, at_half_the_rate, compare_all_waveforms
-from ecg_ccta.explanation.segments import beat_times
 from ecg_ccta.signals.beats import median_beats
+from ecg_ccta.signals.segments import beat_times
 from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, draw_hearts, tracings
 from ecg_ccta.vessels import VESSELS
+from ecg_ccta.waveforms.compare_waveforms import ALL, at_half_the_rate, compare_all_waveforms
 
 ECGS, BASELINE_ECGS, STUDY_ECGS, PROCESSES = 200, 4, 2000, 2
 

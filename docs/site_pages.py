@@ -14,8 +14,8 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "src" / "ecg_ccta"
 PACKAGES = (
-    "sources", "cohort", "signals", "model", "training", "prediction", "evaluation", "prognosis", "explanation",
-    "report", "tracking",
+    "statistics", "sources", "cohort", "signals", "model", "training", "prediction", "evaluation", "prognosis",
+    "waveforms", "attribution", "single_ecg", "truth", "audit", "report", "tracking",
 )  # fmt: skip
 """In the order of the data's road; see architecture.md."""
 
@@ -31,7 +31,7 @@ def on_files(files: Files, config: Any) -> Files:
     pages["api/common.md"] = _api_page("Common ground", "", LIBRARY)
     for package in PACKAGES:
         folder = LIBRARY / package
-        pages[f"api/{package}.md"] = _api_page(package.capitalize(), f"{package}.", folder)
+        pages[f"api/{package}.md"] = _api_page(package.replace("_", " ").capitalize(), f"{package}.", folder)
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
@@ -39,7 +39,10 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_config(config: Any) -> Any:
     """Name the pages of the library in the navigation."""
-    library = [{"Common ground": "api/common.md"}, *({p.capitalize(): f"api/{p}.md"} for p in PACKAGES)]
+    library = [
+        {"Common ground": "api/common.md"},
+        *({p.replace("_", " ").capitalize(): f"api/{p}.md"} for p in PACKAGES),
+    ]
     config.nav[-1]["The code"][-1]["Library"] = library
     return config
 
@@ -67,10 +70,18 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 
 def _api_page(title: str, prefix: str, folder: Path) -> str:
-    """One page for the modules of a folder, in alphabetical order; a module without public names is left out."""
+    """One page for the modules of a folder, in alphabetical order; a module without public names is left out.
+
+    The top folder's page has the common ground alone, another folder's also what lies in folders of its own.
+    """
     about = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
-    modules = [path for path in sorted(folder.glob("*.py")) if path.stem != "__init__" and _has_public_names(path)]
-    return "\n\n".join([f"# {title}", about, *(f"::: ecg_ccta.{prefix}{path.stem}" for path in modules)])
+    found = sorted(folder.rglob("*.py") if prefix else folder.glob("*.py"))
+    modules = [
+        path.relative_to(folder).with_suffix("")
+        for path in found
+        if path.stem != "__init__" and _has_public_names(path)
+    ]
+    return "\n\n".join([f"# {title}", about, *(f"::: ecg_ccta.{prefix}{'.'.join(path.parts)}" for path in modules)])
 
 
 def _has_public_names(path: Path) -> bool:

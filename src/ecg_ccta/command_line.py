@@ -177,8 +177,8 @@ def explain(
     is cleaned and judged exactly as those of the study; one that the study would exclude is refused with the reason.
     For research only.
     """
-    from ecg_ccta.explanation.recording_page import explain_recording
     from ecg_ccta.figures import PAGE_SUFFIXES, save_page
+    from ecg_ccta.single_ecg.recording_page import explain_recording
 
     try:
         if output.suffix not in PAGE_SUFFIXES:

@@ -5,18 +5,18 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
+from ecg_ccta.evaluation.analyse_severity import severity_table
 from ecg_ccta.evaluation.figures import (
     calibration_figure,
     grade_figure,
     recalibration_figure,
     roc_figure,
 )
-from ecg_ccta.evaluation.recalibration import recalibrate
+from ecg_ccta.evaluation.recalibrate import recalibrate
 from ecg_ccta.evaluation.scored import scored_ecgs
-from ecg_ccta.evaluation.severity import severity_table
-from ecg_ccta.evaluation.validation import validate
+from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.figures import COLUMN
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
 SETTINGS = Evaluation(bootstrap_replicates=30)
 

@@ -6,10 +6,10 @@ import pytest
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
+from ecg_ccta.evaluation.choose_thresholds import choose_thresholds
 from ecg_ccta.evaluation.patients import any_vessel_logit, patient_level
-from ecg_ccta.evaluation.risk_groups import stratify
 from ecg_ccta.evaluation.scored import scored_ecgs
-from ecg_ccta.evaluation.thresholds import choose_thresholds
+from ecg_ccta.evaluation.stratify_risk import stratify
 from ecg_ccta.vessels import HIGH_RISK_THRESHOLDS, VESSELS
 
 

@@ -11,18 +11,18 @@ from matplotlib.figure import Figure
 
 from ecg_ccta import figures
 from ecg_ccta.config import Study, load, merge, read_yaml, validated
-from ecg_ccta.evaluation.estimates import CLUSTERED, DELONG, estimate_table
-from ecg_ccta.evaluation.heterogeneity import WALD
-from ecg_ccta.evaluation.recalibration import KINDS
-from ecg_ccta.evaluation.site_comparison import UNPAIRED_DELONG
-from ecg_ccta.explanation.logits import BLOCKS
-from ecg_ccta.explanation.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
-from ecg_ccta.explanation.segments import SEGMENTS
+from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
+from ecg_ccta.evaluation.recalibrate import KINDS
 from ecg_ccta.files import write_json
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
-from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, METHODS
 from ecg_ccta.prognosis.patients import GROUPINGS, PROBABILITY
+from ecg_ccta.signals.segments import SEGMENTS
+from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
+from ecg_ccta.statistics.heterogeneity import WALD
+from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, METHODS
+from ecg_ccta.truth.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
+from ecg_ccta.waveforms.explain_logits import BLOCKS
 
 ROOT = Path(__file__).resolve().parents[2]
 AUC = {"RCA": 0.71, "LM": np.nan, "LAD": 0.68, "LCX": 0.7}

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from ecg_ccta.report.events import cumulative_events
-from ecg_ccta.report.planted_hazards import hazard_sentence, planted_hazards, separation_sentence
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.sections.events import cumulative_events
+from ecg_ccta.report.sections.planted_hazards import hazard_sentence, planted_hazards, separation_sentence
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecg_ccta.explanation.segments import SEGMENTS, beat_times, segment_mask
 from ecg_ccta.signals.beats import median_beats, r_peaks, usable_peaks
+from ecg_ccta.signals.segments import SEGMENTS, beat_times, segment_mask
 from ecg_ccta.vessels import LEADS, SAMPLES
 
 

@@ -123,16 +123,16 @@ def test_finetuning_starts_from_the_intermediate_checkpoint(study):
 
 def test_random_weights_are_trained_and_compared(study):
     for fold in range(2):
-        model = read_json(study.results / f"starts/random_start/models/fold{fold}/model.json")
+        model = read_json(study.results / f"starts/random_models/fold{fold}/model.json")
         assert model["foundation_sha256"] is None
         assert (model["training"]["epochs"], model["training"]["learning_rate"]) == (2, 2e-3)
-    table = pd.read_csv(study.results / "starts/tables/starts.csv")
+    table = pd.read_csv(study.results / "starts/tables/initialisations.csv")
     assert table["fold"].tolist() == ["0", "1", "mean"]
     assert table["difference"].notna().all()
     assert table["note"].iloc[-1] == "paired t test over 2 folds"
-    metrics = read_json(study.results / "starts/metrics/compare_starts.json")
+    metrics = read_json(study.results / "starts/metrics/compare_initialisations.json")
     assert metrics["difference"] == pytest.approx(table["difference"].iloc[-1])
-    random = pd.read_parquet(study.results / "starts/random_start/predictions.parquet")
+    random = pd.read_parquet(study.results / "starts/random_predictions/development.parquet")
     foundation = pd.read_parquet(study.results / "starts/predictions/internal.parquet")
     assert random[["ecg_id", "vessel", "fold"]].equals(foundation[["ecg_id", "vessel", "fold"]])
 
@@ -161,5 +161,5 @@ def test_a_random_start_of_a_finished_study_adds_only_its_own_jobs(make_workflow
     planned = make_workflow(small_study.folder, tmp_path / "random.yaml").run(options=["-n"]).stdout
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned, flags=re.MULTILINE))
     # The audit is one of its own: the models from random weights must not have seen whom they are scored on either.
-    own = {"finetune_random": "2", "compare_starts": "1", "audit_leakage": "1"}
+    own = {"finetune": "2", "compare_initialisations": "1", "audit_leakage": "1"}
     assert jobs == own | {"build_report": "1", "log_study": "1", "log_report": "1", "all": "1", "total": "8"}

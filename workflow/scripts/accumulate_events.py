@@ -5,18 +5,18 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation, FollowUp
-    from ecg_ccta.evaluation.estimates import rows_of
+    from ecg_ccta.prognosis.accumulate_events import accumulate
     from ecg_ccta.prognosis.comparison import CRUDE
-    from ecg_ccta.prognosis.events import accumulate
     from ecg_ccta.prognosis.figures import cumulative_events_figure, event_rates_figure, strata_events_figure
     from ecg_ccta.prognosis.patients import RISK_GROUP
+    from ecg_ccta.statistics.estimates import rows_of
 
-    evaluation = Evaluation(**snakemake.params.evaluation)
+    evaluation = Evaluation.of(snakemake.params.evaluation)
     results = accumulate(
         tables.read(tables.COHORT, snakemake.input.cohort),
         tables.read(tables.RISK_GROUPS, snakemake.input.risk),
         tables.read(tables.FOLLOW_UP, snakemake.input.follow_up),
-        FollowUp(**snakemake.params.follow_up),
+        FollowUp.of(snakemake.params.follow_up),
         evaluation.level,
         evaluation.minimum_events,
         evaluation.bootstrap_replicates,
@@ -29,9 +29,9 @@ with recorded_job(snakemake) as record:
     tables.write_csv(results["flow"], snakemake.output.flow)
     tables.write_csv(results["rates"], snakemake.output.rates)
     tables.write_csv(results["auc"], snakemake.output.auc)
-    figures.save(cumulative_events_figure(results), snakemake.output.figure_svg)
-    figures.save(strata_events_figure(results), snakemake.output.strata_svg)
-    figures.save(event_rates_figure(results), snakemake.output.rates_svg)
+    figures.save(cumulative_events_figure(results), snakemake.output.cumulative_events_svg)
+    figures.save(strata_events_figure(results), snakemake.output.cumulative_events_strata_svg)
+    figures.save(event_rates_figure(results), snakemake.output.event_rates_svg)
     ratios = rows_of(results["comparison"], "hazard ratio", CRUDE)
     ratios = ratios[ratios["grouping"] == RISK_GROUP].set_index("vessel")["estimate"]
     record.metrics({"hazard_ratio": ratios.to_dict()})

@@ -7,15 +7,15 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation
-    from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
+    from ecg_ccta.evaluation.analyse_normal_ecg import comparison_figure, validate_normal
+    from ecg_ccta.evaluation.evaluate_thresholds import stratum_table, threshold_table
     from ecg_ccta.evaluation.figures import calibration_figure, roc_figure
-    from ecg_ccta.evaluation.normal_ecg import comparison_figure, validate_normal
     from ecg_ccta.evaluation.normality import clinically_normal
-    from ecg_ccta.evaluation.operating_points import stratum_table, threshold_table
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.files import read_json
+    from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
-    settings, seed = Evaluation(**snakemake.params.evaluation), snakemake.params.seed
+    settings, seed = Evaluation.of(snakemake.params.evaluation), snakemake.params.seed
     scored = scored_ecgs(
         tables.read(tables.COHORT, snakemake.input.cohort),
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
@@ -29,9 +29,9 @@ with recorded_job(snakemake) as record:
     results["strata"] = stratum_table(of_normal, chosen, settings, seed)
     for name, table in results.items():
         tables.write_csv(table, snakemake.output[name])
-    figures.save(roc_figure(results["discrimination"], results["roc"]), snakemake.output.roc_figure_svg)
+    figures.save(roc_figure(results["discrimination"], results["roc"]), snakemake.output.normal_ecg_roc_svg)
     panel = (results[name] for name in ("calibration", "calibration_curve", "calibration_summary"))
-    figures.save(calibration_figure(of_normal, *panel), snakemake.output.calibration_figure_svg)
-    figures.save(comparison_figure(results["comparison"]), snakemake.output.comparison_figure_svg)
+    figures.save(calibration_figure(of_normal, *panel), snakemake.output.normal_ecg_calibration_svg)
+    figures.save(comparison_figure(results["comparison"]), snakemake.output.normal_ecg_comparison_svg)
     auc = rows_of(results["discrimination"], "AUC", CLUSTERED).set_index("vessel")["estimate"]
     record.metrics({"auc": auc.dropna().to_dict(), "normal_ecgs": of_normal["ecg_id"].nunique()})

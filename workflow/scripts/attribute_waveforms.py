@@ -8,7 +8,7 @@ with recorded_job(snakemake) as record:
     import torch
 
     from ecg_ccta import tables
-    from ecg_ccta.explanation.attribution import attribute_fold, save
+    from ecg_ccta.attribution.attribute_waveforms import attribute_fold, save
     from ecg_ccta.model.fold_models import load_fold
     from ecg_ccta.signals.store import SignalStore
 

@@ -6,10 +6,18 @@ with recorded_job(snakemake) as record:
     from pathlib import Path
 
     from ecg_ccta import tables
-    from ecg_ccta.config import Study
-    from ecg_ccta.evaluation.leakage import audit_study
+    from ecg_ccta.audit.audit_leakage import audit_study
+    from ecg_ccta.config import Evaluation, Site
 
     folder = Path(snakemake.output.leakage).parents[1]
-    leakage = audit_study(Study(**snakemake.params.study), folder, random_start=bool(snakemake.input.random_start))
+    leakage = audit_study(
+        folder,
+        {name: Site.of(settings) for name, settings in snakemake.params.sites.items()},
+        snakemake.params.labels,
+        snakemake.params.folds,
+        Evaluation.of(snakemake.params.evaluation),
+        snakemake.params.seed,
+        random_start=bool(snakemake.input.random_start),
+    )
     tables.write_csv(leakage, snakemake.output.leakage)
     record.metrics({"checks": len(leakage), "findings": leakage["findings"].sum()})

@@ -7,14 +7,14 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import tables
     from ecg_ccta.cohort.building import build_cohort
-    from ecg_ccta.config import Cohort, Site
+    from ecg_ccta.config import Cohort, Export
     from ecg_ccta.files import write_json
 
     eligible, follow_up, labels, flow = build_cohort(
         snakemake.wildcards.site,
-        Site(role="external", **snakemake.params.site),
-        Path(snakemake.params.export),
-        Cohort(**snakemake.params.cohort),
+        Export(**snakemake.params.export),
+        Path(snakemake.params.folder),
+        Cohort.of(snakemake.params.cohort),
         snakemake.params.seed,
         snakemake.params.labels,
     )

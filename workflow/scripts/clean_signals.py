@@ -6,14 +6,14 @@ with recorded_job(snakemake) as record:
     from pathlib import Path
 
     from ecg_ccta import tables
-    from ecg_ccta.config import Quality, Site
+    from ecg_ccta.config import Export, Quality
     from ecg_ccta.signals.shards import clean_shard, write_shard
     from ecg_ccta.tracking.progress import log_progress
 
     signals, table = clean_shard(
         tables.read(tables.ELIGIBLE, snakemake.input.eligible),
-        Path(snakemake.params.export),
-        Site(role="external", **snakemake.params.site),
+        Path(snakemake.params.folder),
+        Export(**snakemake.params.export),
         snakemake.wildcards.site,
         snakemake.params.seed,
         Quality(**snakemake.params.quality),

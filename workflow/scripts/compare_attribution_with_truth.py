@@ -4,13 +4,13 @@ from ecg_ccta.tracking.records import recorded_job
 
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
-    from ecg_ccta.explanation.attribution import load
-    from ecg_ccta.explanation.planted_attribution import (
+    from ecg_ccta.attribution.attribute_waveforms import load
+    from ecg_ccta.files import read_json
+    from ecg_ccta.truth.compare_attribution_with_truth import (
         attributed_regions,
         attribution_agreement,
         draw_planted_attribution,
     )
-    from ecg_ccta.files import read_json
     from ecg_ccta.vessels import VESSELS
 
     planted = read_json(snakemake.input.truth_json)["planted"]
@@ -20,6 +20,8 @@ with recorded_job(snakemake) as record:
     tables.write_csv(regions, snakemake.output.regions)
     tables.write_csv(agreement, snakemake.output.agreement)
     for vessel in VESSELS:
-        figures.save(draw_planted_attribution(planted, folds, vessel), snakemake.output[f"{vessel}_svg"])
+        figures.save(
+            draw_planted_attribution(planted, folds, vessel), snakemake.output[f"planted_attribution_{vessel}_svg"]
+        )
     for measure, rows in agreement.groupby("measure"):
         record.metrics({"planted_auroc": {measure: rows.set_index("vessel")["auroc"]}})

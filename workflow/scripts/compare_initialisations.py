@@ -7,8 +7,12 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation
+    from ecg_ccta.evaluation.compare_initialisations import (
+        compare_initialisations,
+        initialisations_figure,
+        mean_difference,
+    )
     from ecg_ccta.evaluation.scored import scored_ecgs
-    from ecg_ccta.evaluation.starts import compare_starts, mean_difference, starts_figure
     from ecg_ccta.files import write_json
     from ecg_ccta.model.fold_models import load_fold
     from ecg_ccta.prediction.predicting import predict_out_of_fold
@@ -21,13 +25,13 @@ with recorded_job(snakemake) as record:
         cohort,
         tables.read(tables.SPLITS, snakemake.input.splits),
     )
-    starts = compare_starts(
+    starts = compare_initialisations(
         scored_ecgs(cohort, tables.read(tables.PREDICTIONS, snakemake.input.predictions)),
         scored_ecgs(cohort, predictions),
-        Evaluation(**snakemake.params.evaluation),
+        Evaluation.of(snakemake.params.evaluation),
     )
     tables.write(predictions, tables.PREDICTIONS, snakemake.output.predictions)
-    tables.write_csv(starts, snakemake.output.starts)
-    figures.save(starts_figure(starts), snakemake.output.figure_svg)
+    tables.write_csv(starts, snakemake.output.initialisations)
+    figures.save(initialisations_figure(starts), snakemake.output.initialisations_svg)
     write_json(snakemake.output.metrics, mean_difference(starts))
     record.metrics(mean_difference(starts))

@@ -7,8 +7,8 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import tables
     from ecg_ccta.config import Evaluation
+    from ecg_ccta.evaluation.compare_sites import compare_sites
     from ecg_ccta.evaluation.scored import scored_ecgs
-    from ecg_ccta.evaluation.site_comparison import compare_sites
 
     def scored(cohort, predictions):
         return scored_ecgs(tables.read(tables.COHORT, cohort), tables.read(tables.PREDICTIONS, predictions))
@@ -17,7 +17,7 @@ with recorded_job(snakemake) as record:
     comparison = compare_sites(
         scored(snakemake.input.cohort, snakemake.input.predictions),
         {Path(cohort).stem: scored(cohort, predictions) for cohort, predictions in external},
-        Evaluation(**snakemake.params.evaluation),
+        Evaluation.of(snakemake.params.evaluation),
         snakemake.params.seed,
     )
     tables.write_csv(comparison, snakemake.output.comparison)

@@ -8,14 +8,14 @@ with recorded_job(snakemake) as record:
     import pandas as pd
 
     from ecg_ccta import figures, tables
-    from ecg_ccta.explanation import comparisons
-    from ecg_ccta.explanation.matching import match_risk_groups
-    from ecg_ccta.explanation.segments import beat_times
-    from ecg_ccta.explanation.waveform_figure import draw_waveforms
     from ecg_ccta.signals.beats import stored_median_beats
     from ecg_ccta.signals.contact_sheet import beat_table, draw_contact_sheet
+    from ecg_ccta.signals.segments import beat_times
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.vessels import VESSELS
+    from ecg_ccta.waveforms import compare_waveforms as comparisons
+    from ecg_ccta.waveforms.figures import draw_waveforms
+    from ecg_ccta.waveforms.matched_groups import match_risk_groups
 
     out, seed = snakemake.output, snakemake.params.seed
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
@@ -40,8 +40,10 @@ with recorded_job(snakemake) as record:
     tables.write_csv(beat_table(shown), out.beats)
     figures.save(draw_contact_sheet(shown), out.beats_svg)
     for vessel in VESSELS:
-        figures.save(draw_waveforms(compared, vessel), out[f"{vessel}_svg"])
-        figures.save(draw_waveforms(compared, vessel, comparisons.NORMALISED), out[f"normalised_{vessel}_svg"])
+        figures.save(draw_waveforms(compared, vessel), out[f"waveforms_{vessel}_svg"])
+        figures.save(
+            draw_waveforms(compared, vessel, comparisons.NORMALISED), out[f"waveforms_normalised_{vessel}_svg"]
+        )
     record.metrics(
         {"ecgs_without_beat": int((~ok).sum()), "matched_pairs": balance.set_index("vessel")["pairs"].to_dict()}
     )

@@ -5,8 +5,8 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation
-    from ecg_ccta.evaluation.added_value import compare_with_guidelines, headline_aucs
-    from ecg_ccta.evaluation.added_value_figures import added_value_roc_figure, reclassification_figure
+    from ecg_ccta.evaluation.compare_with_guidelines import compare_with_guidelines, headline_aucs
+    from ecg_ccta.evaluation.guideline_figures import added_value_roc_figure, reclassification_figure
     from ecg_ccta.evaluation.patients import patient_level
 
     development = patient_level(
@@ -21,11 +21,11 @@ with recorded_job(snakemake) as record:
         tables.read(tables.RISK_GROUPS, snakemake.input.risk),
     )
     sites = (development, None) if snakemake.params.is_development else (patients, development)
-    results = compare_with_guidelines(*sites, Evaluation(**snakemake.params.evaluation), snakemake.params.seed)
+    results = compare_with_guidelines(*sites, Evaluation.of(snakemake.params.evaluation), snakemake.params.seed)
     for name, table in results.items():
         tables.write_csv(table, snakemake.output[name])
-    figures.save(reclassification_figure(results["reclassification"]), snakemake.output.reclassification_figure_svg)
+    figures.save(reclassification_figure(results["reclassification"]), snakemake.output.reclassification_svg)
     figures.save(
-        added_value_roc_figure(results["added_value"], results["added_value_roc"]), snakemake.output.roc_figure_svg
+        added_value_roc_figure(results["added_value"], results["added_value_roc"]), snakemake.output.added_value_roc_svg
     )
     record.metrics({"auc": headline_aucs(results["added_value"])})

@@ -7,16 +7,16 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.cohort.pseudonyms import site_key
-    from ecg_ccta.config import Evaluation, FollowUp, Site
+    from ecg_ccta.config import Evaluation, Export, FollowUp
     from ecg_ccta.evaluation.normality import clinically_normal
-    from ecg_ccta.explanation import comparisons
-    from ecg_ccta.explanation.planted import compare_with_truth, draw_planted, planted_regions, region_agreement
-    from ecg_ccta.explanation.planted_hazards import draw_planted_hazards, recovered_hazards, separation
     from ecg_ccta.files import read_json
+    from ecg_ccta.truth.compare_with_truth import compare_with_truth, draw_planted, planted_regions, region_agreement
+    from ecg_ccta.truth.planted_hazards import draw_planted_hazards, recovered_hazards, separation
+    from ecg_ccta.waveforms import compare_waveforms as comparisons
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
-    site = Site(role="external", **snakemake.params.site)
-    settings = Evaluation(**snakemake.params.evaluation)
+    site = Export(**snakemake.params.export)
+    settings = Evaluation.of(snakemake.params.evaluation)
     predictions = tables.read(tables.PREDICTIONS, snakemake.input.predictions)
     truth = pd.read_parquet(snakemake.input.truth_table)
     key = site_key(snakemake.wildcards.site, site, snakemake.params.seed)
@@ -39,7 +39,7 @@ with recorded_job(snakemake) as record:
     agreement = region_agreement(regions)
     follow_up, observed = (
         tables.read(tables.FOLLOW_UP, snakemake.input.follow_up),
-        FollowUp(**snakemake.params.follow_up),
+        FollowUp.of(snakemake.params.follow_up),
     )
     hazards = recovered_hazards(cohort, follow_up, record_of_truth["follow_up"], observed, settings)
     separated = separation(cohort, predictions, follow_up, truth, key, observed, settings)
@@ -48,7 +48,7 @@ with recorded_job(snakemake) as record:
     tables.write_csv(agreement, snakemake.output.planted)
     tables.write_csv(hazards, snakemake.output.hazards)
     tables.write_csv(separated, snakemake.output.separation)
-    figures.save(draw_planted(regions, planted), snakemake.output.figure_svg)
-    figures.save(draw_planted_hazards(hazards), snakemake.output.hazards_svg)
+    figures.save(draw_planted(regions, planted), snakemake.output.planted_svg)
+    figures.save(draw_planted_hazards(hazards), snakemake.output.planted_hazards_svg)
     of_all = recovery[recovery["stratum"] == "all"].set_index("vessel")
     record.metrics({"recovered": of_all["recovered"].to_dict(), "oracle_auc": of_all["oracle_auc"].to_dict()})

@@ -5,7 +5,7 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation
-    from ecg_ccta.evaluation.operating_points import stratum_figure, stratum_table, threshold_table
+    from ecg_ccta.evaluation.evaluate_thresholds import stratum_figure, stratum_table, threshold_table
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.files import read_json
 
@@ -14,8 +14,8 @@ with recorded_job(snakemake) as record:
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
     )
     chosen = read_json(snakemake.input.thresholds)
-    settings, seed = Evaluation(**snakemake.params.evaluation), snakemake.params.seed
+    settings, seed = Evaluation.of(snakemake.params.evaluation), snakemake.params.seed
     strata = stratum_table(scored, chosen, settings, seed)
     tables.write_csv(threshold_table(scored, chosen, settings, seed), snakemake.output.thresholds)
     tables.write_csv(strata, snakemake.output.strata)
-    figures.save(stratum_figure(strata), snakemake.output.figure_svg)
+    figures.save(stratum_figure(strata), snakemake.output.strata_svg)

@@ -7,18 +7,18 @@ with recorded_job(snakemake) as record:
     from pathlib import Path
 
     from ecg_ccta import tables
-    from ecg_ccta.config import Evaluation, Explanation, Site
-    from ecg_ccta.explanation.site_pages import explain_ecgs
+    from ecg_ccta.config import Evaluation, Explanation, Export
     from ecg_ccta.files import read_json
     from ecg_ccta.model.fold_models import load_fold
     from ecg_ccta.signals.shards import raw_ecgs
     from ecg_ccta.signals.store import SignalStore
+    from ecg_ccta.single_ecg.explain_ecgs import explain_ecgs
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
     read_raw = partial(
         raw_ecgs,
-        export=Path(snakemake.params.export),
-        site=Site(role="external", **snakemake.params.site),
+        export=Path(snakemake.params.folder),
+        site=Export(**snakemake.params.export),
         site_name=snakemake.wildcards.site,
         study_seed=snakemake.params.seed,
     )
@@ -30,8 +30,8 @@ with recorded_job(snakemake) as record:
         [load_fold(folder) for folder in snakemake.input.models],
         SignalStore(Path(snakemake.input.signals[0]).parent, cohort).batch,
         read_raw,
-        Evaluation(**snakemake.params.evaluation),
-        Explanation(**snakemake.params.explanation),
+        Evaluation.of(snakemake.params.evaluation),
+        Explanation.of(snakemake.params.explanation),
         snakemake.params.title,
         snakemake.output.pages,
     )

@@ -6,8 +6,8 @@ with recorded_job(snakemake) as record:
     import pandas as pd
 
     from ecg_ccta import figures, tables
-    from ecg_ccta.explanation.logit_figure import draw_logit_explanation
-    from ecg_ccta.explanation.logits import BOTH, explain_logits
+    from ecg_ccta.waveforms.explain_logits import BOTH, explain_logits
+    from ecg_ccta.waveforms.logit_figure import draw_logit_explanation
 
     settings = snakemake.params.evaluation
     found = explain_logits(
@@ -21,5 +21,5 @@ with recorded_job(snakemake) as record:
     tables.write_csv(found.r2, snakemake.output.r2)
     tables.write_csv(found.groups, snakemake.output.groups)
     tables.write_csv(found.coefficients, snakemake.output.coefficients)
-    figures.save(draw_logit_explanation(found), snakemake.output.figure_svg)
+    figures.save(draw_logit_explanation(found), snakemake.output.logits_svg)
     record.metrics({"r2": found.r2[found.r2["predictors"] == BOTH].set_index("vessel")["r2"]})

@@ -1,4 +1,4 @@
-"""Fine-tune the foundation network on the training patients of one outer fold."""
+"""Train the network on the training patients of one outer fold, from the foundation or from random weights."""
 
 from ecg_ccta.tracking.records import recorded_job
 
@@ -9,15 +9,18 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.training.worker import FoldJob, train_fold
 
     job = FoldJob(
-        foundation=snakemake.input.foundation,
+        foundation=snakemake.input.get("foundation") or None,
         architecture=snakemake.params.architecture,
         cohort=snakemake.input.cohort,
         signals=str(Path(snakemake.input.signals[0]).parent),
         splits=snakemake.input.splits,
         fold=int(snakemake.wildcards.fold),
-        training=snakemake.params.training,
+        recipe=snakemake.params.recipe,
+        threads=snakemake.resources.torch_threads,
+        gpus=snakemake.resources.gpu // snakemake.resources.nodes,
+        nodes=snakemake.resources.nodes,
         seed=snakemake.params.seed,
-        interrupted=f"results/{snakemake.wildcards.study}/interrupted",
+        interrupted=snakemake.params.interrupted,
         model=snakemake.output.model,
     )
     with training_bar(f"fold {job.fold}") as on_step:

@@ -5,8 +5,10 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from pathlib import Path
 
+    import torch
+
     from ecg_ccta import tables
-    from ecg_ccta.config import Architecture, Intermediate
+    from ecg_ccta.config import Architecture, Recipe
     from ecg_ccta.files import read_json, write_json
     from ecg_ccta.model.checkpoints import save_checkpoint
     from ecg_ccta.model.contracts import write_contract
@@ -15,11 +17,12 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.training.fine_tuning import fine_tune_labelled
     from ecg_ccta.training.intermediate import teaching_ecgs
 
-    settings = Intermediate(**snakemake.params.intermediate)
+    labels_learnt = snakemake.params.labels
+    torch.set_num_threads(snakemake.resources.torch_threads)
     architecture = Architecture(**snakemake.params.architecture)
     taught, labels, flow = teaching_ecgs(
         tables.read(tables.COHORT, snakemake.input.cohort),
-        tables.read(tables.label_schema(settings.labels), snakemake.input.labels),
+        tables.read(tables.label_schema(labels_learnt), snakemake.input.labels),
         [tables.read(tables.COHORT, path) for path in snakemake.input.analysed],
         read_json(snakemake.input.flow),
     )
@@ -30,13 +33,13 @@ with recorded_job(snakemake) as record:
             SignalStore(Path(snakemake.input.signals[0]).parent, taught),
             taught,
             labels,
-            settings.training,
+            Recipe(**snakemake.params.recipe),
             snakemake.params.seed,
-            Path(f"results/{snakemake.wildcards.study}/interrupted"),
+            Path(snakemake.params.interrupted),
             on_step,
         )
     save_checkpoint(network, snakemake.output.checkpoint)
-    write_contract(snakemake.output.checkpoint, architecture, {"labels": settings.labels, **made})
+    write_contract(snakemake.output.checkpoint, architecture, {"labels": labels_learnt, **made})
     write_json(snakemake.output.flow, flow)
     record.training(made)
     record.metrics({"patients_left_out": sum(step["patients"] for step in flow["overlap"]), "ecgs": len(taught)})

@@ -6,14 +6,14 @@ with recorded_job(snakemake) as record:
     from pathlib import Path
 
     from ecg_ccta import tables
-    from ecg_ccta.config import Site
+    from ecg_ccta.config import Export
     from ecg_ccta.signals.measuring import measure_shard
     from ecg_ccta.tracking.progress import log_progress
 
     measurements = measure_shard(
         tables.read(tables.COHORT, snakemake.input.cohort),
-        Path(snakemake.params.export),
-        Site(role="external", **snakemake.params.site),
+        Path(snakemake.params.folder),
+        Export(**snakemake.params.export),
         snakemake.wildcards.site,
         snakemake.params.seed,
         int(snakemake.wildcards.shard),

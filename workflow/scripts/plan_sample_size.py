@@ -5,12 +5,12 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from ecg_ccta import tables
     from ecg_ccta.config import Evaluation
-    from ecg_ccta.evaluation.sample_size import plan_sample_size
+    from ecg_ccta.evaluation.plan_sample_size import plan_sample_size
     from ecg_ccta.evaluation.scored import scored_ecgs
 
     scored = scored_ecgs(
         tables.read(tables.COHORT, snakemake.input.cohort),
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
     )
-    plan = plan_sample_size(scored, Evaluation(**snakemake.params.evaluation))
+    plan = plan_sample_size(scored, Evaluation.of(snakemake.params.evaluation))
     tables.write_csv(plan, snakemake.output.sample_size)

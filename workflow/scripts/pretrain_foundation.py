@@ -9,7 +9,9 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.training.pretraining import pretrain
 
     architecture = Architecture(**snakemake.params.architecture)
-    network, history, statements = pretrain(Pretraining(**snakemake.params.pretraining), architecture)
+    network, history, statements = pretrain(
+        Pretraining.of(snakemake.params.pretraining), architecture, snakemake.resources.torch_threads
+    )
     save_checkpoint(network, snakemake.output.checkpoint)
     origin = {"statements": list(statements), **history.as_json()}
     write_contract(snakemake.output.checkpoint, architecture, origin)

@@ -5,10 +5,10 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from ecg_ccta import tables
     from ecg_ccta.config import Evaluation
-    from ecg_ccta.evaluation.risk_groups import stratify
+    from ecg_ccta.evaluation.stratify_risk import stratify
     from ecg_ccta.files import read_json
 
-    settings = Evaluation(**snakemake.params.evaluation)
+    settings = Evaluation.of(snakemake.params.evaluation)
     predictions = tables.read(tables.PREDICTIONS, snakemake.input.predictions)
     risk = stratify(predictions, settings.high_risk_thresholds, read_json(snakemake.input.thresholds))
     tables.write(risk, tables.RISK_GROUPS, snakemake.output.risk)

@@ -4,9 +4,9 @@ from ecg_ccta.tracking.records import recorded_job
 
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
-    from ecg_ccta.explanation import attribution_figures as draw
-    from ecg_ccta.explanation import attribution_tables as tabulate
-    from ecg_ccta.explanation.attribution import load
+    from ecg_ccta.attribution import figures as draw
+    from ecg_ccta.attribution import summarise_attribution as tabulate
+    from ecg_ccta.attribution.attribute_waveforms import load
     from ecg_ccta.vessels import VESSELS
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
@@ -20,7 +20,7 @@ with recorded_job(snakemake) as record:
     tables.write_csv(tabulate.curve_table(folds), snakemake.output.faithfulness_curves)
     tables.write_csv(randomisation, snakemake.output.randomisation)
     figures.save(draw.draw_attribution(folds), snakemake.output.attribution_svg)
-    figures.save(draw.draw_regions(folds), snakemake.output.regions_svg)
+    figures.save(draw.draw_regions(folds), snakemake.output.attribution_regions_svg)
     figures.save(draw.draw_faithfulness(folds), snakemake.output.faithfulness_svg)
     figures.save(draw.draw_randomisation(folds), snakemake.output.randomisation_svg)
     deletion = faithfulness[faithfulness["curve"] == "deletion"]

@@ -10,7 +10,7 @@ import pandas as pd
 from ecg_ccta import tables
 from ecg_ccta.cohort.pseudonyms import pseudonyms, site_key
 from ecg_ccta.cohort.site_tables import LARGEST_AGE, SiteTables, read_site_tables
-from ecg_ccta.config import Cohort, Site
+from ecg_ccta.config import Cohort, Export
 from ecg_ccta.errors import StudyError
 from ecg_ccta.vessels import EVENT_GRADES, VESSELS
 
@@ -19,7 +19,7 @@ DAYS_PER_YEAR = 365.25
 
 
 def build_cohort(
-    site_name: str, site: Site, export: Path, settings: Cohort, study_seed: int, labels: Sequence[str] = ()
+    site_name: str, site: Export, export: Path, settings: Cohort, study_seed: int, labels: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """The eligible ECGs (`tables.ELIGIBLE`), their patients' follow-up (`tables.FOLLOW_UP`), the ECGs' labels for an
     intermediate task (`tables.label_schema(labels)`, empty where there are none), and the flow so far.
@@ -83,7 +83,7 @@ def _counts(label: str, ecgs: pd.DataFrame) -> dict[str, Any]:
     return {"label": label, "ecgs": len(ecgs), "patients": int(ecgs["patient_id"].nunique())}
 
 
-def _with_covariates(site_name: str, site: Site, site_tables: SiteTables) -> pd.DataFrame:
+def _with_covariates(site_name: str, site: Export, site_tables: SiteTables) -> pd.DataFrame:
     """One row per ECG with the patient's covariates; what the ECG index says of age and sex comes first."""
     ecgs = site_tables.ecg_index
     if site_tables.patients is None:

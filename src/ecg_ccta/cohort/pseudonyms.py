@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecg_ccta.config import Site
+from ecg_ccta.config import Export
 from ecg_ccta.errors import StudyError
 
 HEX_DIGITS = 20
@@ -35,7 +35,7 @@ def pseudonyms(key: bytes, kind: str, values: pd.Series) -> pd.Series:
     return values.map(known).astype("object")
 
 
-def site_key(site_name: str, site: Site, study_seed: int) -> bytes:
+def site_key(site_name: str, site: Export, study_seed: int) -> bytes:
     """The site's secret.
 
     A simulated site has nothing to protect and must be reproducible: its key follows from the study's seed. A real

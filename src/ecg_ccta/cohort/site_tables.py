@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from ecg_ccta.config import Site
+from ecg_ccta.config import Export
 from ecg_ccta.errors import StudyError
 from ecg_ccta.tables import CHEST_PAIN, RISK_FACTORS
 from ecg_ccta.vessels import VESSELS
@@ -62,7 +62,7 @@ class SiteTables:
     labels: pd.DataFrame
 
 
-def read_site_tables(site_name: str, site: Site, export: Path, labels: Sequence[str] = ()) -> SiteTables:
+def read_site_tables(site_name: str, site: Export, export: Path, labels: Sequence[str] = ()) -> SiteTables:
     """Read and check all tables of an export; raises StudyError at the first fault.
 
     `labels` are the columns of the ECG index that an intermediate task learns.
@@ -85,7 +85,7 @@ def read_site_tables(site_name: str, site: Site, export: Path, labels: Sequence[
     return SiteTables(ecg_index, ccta, patients, follow_up, _labels(site_name, site, export, labels))
 
 
-def read_ecg_index(site_name: str, site: Site, export: Path) -> pd.DataFrame:
+def read_ecg_index(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     """Read and check the ECG index alone; see `SiteTables`."""
     source = _Source(site_name, site, export, "ecg_index")
     table = source.read(also_required=() if site.tables.ccta is None else ("recorded_at",))
@@ -102,7 +102,7 @@ def read_ecg_index(site_name: str, site: Site, export: Path) -> pd.DataFrame:
     return table
 
 
-def _labels(site_name: str, site: Site, export: Path, labels: Sequence[str]) -> pd.DataFrame:
+def _labels(site_name: str, site: Export, export: Path, labels: Sequence[str]) -> pd.DataFrame:
     source = _Source(site_name, site, export, "ecg_index")
     table = source.read(also_required=tuple(labels))
     for label in labels:
@@ -110,7 +110,7 @@ def _labels(site_name: str, site: Site, export: Path, labels: Sequence[str]) -> 
     return table[["ecg_id", *labels]].astype(dict.fromkeys(labels, float))
 
 
-def _check_names(site_name: str, site: Site, labels: Sequence[str]) -> None:
+def _check_names(site_name: str, site: Export, labels: Sequence[str]) -> None:
     """The configuration names columns that there can be, and labels that are no other column of the ECG index."""
     for place, label in enumerate(labels):
         if label in labels[:place]:
@@ -130,7 +130,7 @@ def _check_names(site_name: str, site: Site, labels: Sequence[str]) -> None:
                 )
 
 
-def _patients(site_name: str, site: Site, export: Path) -> pd.DataFrame:
+def _patients(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     source = _Source(site_name, site, export, "patients")
     table = source.read()
     source.identifiers(table, "patient_id")
@@ -145,7 +145,7 @@ def _patients(site_name: str, site: Site, export: Path) -> pd.DataFrame:
     return table
 
 
-def _ccta(site_name: str, site: Site, export: Path) -> pd.DataFrame:
+def _ccta(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     source = _Source(site_name, site, export, "ccta")
     table = source.read()
     source.identifiers(table, "patient_id")
@@ -176,7 +176,7 @@ def _ccta(site_name: str, site: Site, export: Path) -> pd.DataFrame:
     return table
 
 
-def _follow_up(site_name: str, site: Site, export: Path) -> pd.DataFrame:
+def _follow_up(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     source = _Source(site_name, site, export, "follow_up")
     table = source.read()
     source.identifiers(table, "patient_id")
@@ -215,7 +215,7 @@ def _check_paths(source: "_Source", table: pd.DataFrame) -> None:
 class _Source:
     """One file of an export, for reading it and for messages about it."""
 
-    def __init__(self, site_name: str, site: Site, export: Path, table: str) -> None:
+    def __init__(self, site_name: str, site: Export, export: Path, table: str) -> None:
         self.site_name, self.table, self.export = site_name, table, Path(export)
         self.file_name = getattr(site.tables, table)
         self.columns: dict[str, str] = getattr(site.columns, table)

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
-from ecg_ccta.evaluation.recalibration import AS_PREDICTED, KINDS
+from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, KINDS
 from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, STYLE, VESSEL_COLOURS
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
 _KIND_LINES = dict(zip(KINDS, (("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")), strict=True))

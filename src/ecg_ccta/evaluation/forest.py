@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecg_ccta.evaluation.estimates import CLUSTERED, rows_of
-from ecg_ccta.evaluation.subgroups import WHOLE
+from ecg_ccta.evaluation.analyse_subgroups import WHOLE
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
 _LINE_INCHES = 0.128
 _NARROWEST = 0.3

@@ -8,8 +8,8 @@ from scipy.special import expit
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.fold_models import FoldModel
+from ecg_ccta.signals.store import Store
 from ecg_ccta.tables import ENSEMBLE
-from ecg_ccta.training.batches import Store
 from ecg_ccta.training.inner_validation import predict_logits
 from ecg_ccta.training.parallel import device_here
 from ecg_ccta.training.splits import roles

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from ecg_ccta.config import FollowUp
-from ecg_ccta.prognosis.association import hazard_ratio, restricted_mean, trend_test
+from ecg_ccta.statistics.survival import hazard_ratio, restricted_mean, trend_test
 
 CRUDE, ADJUSTED = "Cox regression", "Cox regression, adjusted for age and sex"
 RANK, TREND = "log-rank", "log-rank trend"

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ecg_ccta.evaluation.operating_points import STRATUM_COLOURS
+from ecg_ccta.evaluation.evaluate_thresholds import STRATUM_COLOURS
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
 from ecg_ccta.prognosis.comparison import CRUDE, RANK, TREND
-from ecg_ccta.prognosis.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
 from ecg_ccta.prognosis.patients import GROUPINGS, RISK_GROUP, RISK_STRATUM, STRATA
+from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
 
 FIRST_ROW, ROW = 32.0, 8.0
 """Points below the day axis of the first row of numbers, and from row to row."""

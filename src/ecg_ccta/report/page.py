@@ -8,30 +8,30 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecg_ccta.config import Study
-from ecg_ccta.report.abstract import abstract, with_sources
-from ecg_ccta.report.added_value import added_value
-from ecg_ccta.report.attribution import attribution, planted
-from ecg_ccta.report.checklist import checklist
-from ecg_ccta.report.decisions import decisions
-from ecg_ccta.report.events import cumulative_events
-from ecg_ccta.report.headline import first_results
-from ecg_ccta.report.inclusion import inclusion
-from ecg_ccta.report.individual import individual
-from ecg_ccta.report.leakage import leakage
-from ecg_ccta.report.limits import limits
-from ecg_ccta.report.logits import logits
-from ecg_ccta.report.methods import methods
-from ecg_ccta.report.normal_ecg import normal_ecg
-from ecg_ccta.report.planted_hazards import planted_hazards
-from ecg_ccta.report.provenance import provenance
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.report.sample_size import sample_size
-from ecg_ccta.report.severity import severity
-from ecg_ccta.report.starts import starts
-from ecg_ccta.report.subgroups import subgroups
-from ecg_ccta.report.thresholds import thresholds
-from ecg_ccta.report.validation import validation
-from ecg_ccta.report.waveforms import waveforms
+from ecg_ccta.report.sections.abstract import abstract, with_sources
+from ecg_ccta.report.sections.added_value import added_value
+from ecg_ccta.report.sections.attribution import attribution, planted
+from ecg_ccta.report.sections.checklist import checklist
+from ecg_ccta.report.sections.decisions import decisions
+from ecg_ccta.report.sections.events import cumulative_events
+from ecg_ccta.report.sections.headline import first_results
+from ecg_ccta.report.sections.inclusion import inclusion
+from ecg_ccta.report.sections.individual import individual
+from ecg_ccta.report.sections.initialisations import initialisations
+from ecg_ccta.report.sections.leakage import leakage
+from ecg_ccta.report.sections.limits import limits
+from ecg_ccta.report.sections.logits import logits
+from ecg_ccta.report.sections.methods import methods
+from ecg_ccta.report.sections.normal_ecg import normal_ecg
+from ecg_ccta.report.sections.planted_hazards import planted_hazards
+from ecg_ccta.report.sections.provenance import provenance
+from ecg_ccta.report.sections.sample_size import sample_size
+from ecg_ccta.report.sections.severity import severity
+from ecg_ccta.report.sections.subgroups import subgroups
+from ecg_ccta.report.sections.thresholds import thresholds
+from ecg_ccta.report.sections.validation import validation
+from ecg_ccta.report.sections.waveforms import waveforms
 
 
 def build_report(
@@ -75,7 +75,7 @@ def build_report(
         planted(results),
         planted_hazards(results),
         sample_size(results),
-        starts(results),
+        initialisations(results),
         methods(study),
         leakage(results),
         limits(results),

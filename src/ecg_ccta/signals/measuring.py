@@ -21,7 +21,7 @@ import pandas as pd
 from scipy import ndimage
 
 from ecg_ccta import tables
-from ecg_ccta.config import Site
+from ecg_ccta.config import Export
 from ecg_ccta.signals.beats import MINIMUM_BEATS, usable_peaks, windows
 from ecg_ccta.signals.cleaning import stages
 from ecg_ccta.signals.progression import CHEST, r_and_s, transition
@@ -143,7 +143,7 @@ def angle_between(one: float, other: float) -> float:
 def measure_shard(
     cohort: pd.DataFrame,
     export: Path,
-    site: Site,
+    site: Export,
     site_name: str,
     study_seed: int,
     shard: int,

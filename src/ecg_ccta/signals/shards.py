@@ -10,7 +10,7 @@ import pandas as pd
 from ecg_ccta import tables
 from ecg_ccta.cohort.pseudonyms import pseudonyms, site_key
 from ecg_ccta.cohort.site_tables import read_ecg_index
-from ecg_ccta.config import Quality, Site
+from ecg_ccta.config import Export, Quality
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import replacing
 from ecg_ccta.signals.reading import read_recording
@@ -22,7 +22,7 @@ from ecg_ccta.vessels import LEADS, SAMPLES, SAMPLING_RATE
 def clean_shard(
     eligible: pd.DataFrame,
     export: Path,
-    site: Site,
+    site: Export,
     site_name: str,
     study_seed: int,
     quality: Quality,
@@ -60,7 +60,7 @@ def clean_shard(
     return signals[:usable], tables.check(_typed(table), tables.SHARD, f"site {site_name}, shard {shard}")
 
 
-def recording_paths(ids: pd.Series, export: Path, site: Site, site_name: str, study_seed: int) -> dict[str, str]:
+def recording_paths(ids: pd.Series, export: Path, site: Export, site_name: str, study_seed: int) -> dict[str, str]:
     """Path of each of these pseudonymous ECG ids, by reading the export's ecg_index again and hashing its ids.
 
     Raises
@@ -80,7 +80,7 @@ def recording_paths(ids: pd.Series, export: Path, site: Site, site_name: str, st
     return {ecg_id: paths[ecg_id] for ecg_id in ids}
 
 
-def raw_ecgs(ids: pd.Series, export: Path, site: Site, site_name: str, study_seed: int) -> dict[str, np.ndarray]:
+def raw_ecgs(ids: pd.Series, export: Path, site: Export, site_name: str, study_seed: int) -> dict[str, np.ndarray]:
     """The first 10 s of these ECGs as recorded, (12, 5000) mV at 500 Hz, read again from the export.
 
     Raises

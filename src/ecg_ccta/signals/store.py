@@ -2,12 +2,19 @@
 
 import mmap
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.vessels import LEADS, SAMPLES
+
+
+class Store(Protocol):
+    """Where ECGs lie: rows in, int16 microvolts (ECGs, 12, 5000) out."""
+
+    def batch(self, rows: np.ndarray) -> np.ndarray: ...
 
 
 class SignalStore:

@@ -3,7 +3,7 @@
 import ast
 import hashlib
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "ecg_ccta"
@@ -56,14 +56,14 @@ def library_modules(script: Path, source: Path) -> dict[str, str]:
 def _file_of(name: str, source: Path) -> Path | None:
     """The file of a module; None where the name is something inside a module, or of a module left out."""
     parts = name.split(".")
-    if parts[0] != PACKAGE or parts[1:2] and parts[1] in LEFT_OUT:
+    if parts[0] != PACKAGE or (parts[1:2] and parts[1] in LEFT_OUT):
         return None
     path = source.joinpath(*parts)
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imports(path: Path) -> frozenset[str]:
     """Dotted names that may be modules which a file imports, and the packages they lie in."""
     return frozenset(_imported(_tree(path)))
@@ -82,7 +82,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _syntax(path: Path) -> str:
     """Hash a file's syntax tree without docstrings."""
     tree = _tree(path)
@@ -102,7 +102,7 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _package_files(package: Path) -> tuple[tuple[str, str], ...]:
     files = (
         path

@@ -3,20 +3,15 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ecg_ccta.signals.store import Store
+
 AHEAD = 3
 """Batches that are read before they are needed."""
-
-
-class Store(Protocol):
-    """Where ECGs lie: rows in, int16 microvolts (ECGs, 12, 5000) out."""
-
-    def batch(self, rows: np.ndarray) -> np.ndarray: ...
 
 
 def split_into_batches(order: np.ndarray, batch_size: int, processes: int = 1) -> list[np.ndarray]:

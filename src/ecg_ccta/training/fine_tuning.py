@@ -19,8 +19,8 @@ from ecg_ccta.model.checkpoints import build_network, load_foundation
 from ecg_ccta.model.contracts import require_contract
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.net1d import Net1D
+from ecg_ccta.signals.store import Store
 from ecg_ccta.training import parallel
-from ecg_ccta.training.batches import Store
 from ecg_ccta.training.criterion import make_criterion, masked_loss
 from ecg_ccta.training.history import Epoch, History, Step
 from ecg_ccta.training.inner_validation import predict, predict_logits

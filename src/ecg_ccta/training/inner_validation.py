@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from ecg_ccta.config import Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.inputs import standardise
+from ecg_ccta.signals.store import Store
 from ecg_ccta.training import parallel
-from ecg_ccta.training.batches import Store, read_ahead, split_into_batches
+from ecg_ccta.training.batches import read_ahead, split_into_batches
 from ecg_ccta.training.criterion import masked_loss
 
 

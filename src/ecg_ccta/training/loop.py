@@ -18,9 +18,10 @@ from torch.optim.swa_utils import AveragedModel
 from ecg_ccta.config import Recipe
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.model.net1d import Net1D
+from ecg_ccta.signals.store import Store
 from ecg_ccta.training import parallel
 from ecg_ccta.training.augmentation import Draws, augment, intensity
-from ecg_ccta.training.batches import Store, read_ahead, split_into_batches
+from ecg_ccta.training.batches import read_ahead, split_into_batches
 from ecg_ccta.training.criterion import BinaryCriterion, OrdinalCriterion, TaskWeights
 from ecg_ccta.training.history import Epoch, History, Step
 from ecg_ccta.training.inner_validation import InnerValidation

@@ -46,9 +46,7 @@ def cleaned_corpus(ecgs: int, seed: int, processes: int) -> tuple[np.ndarray, np
     return np.stack(signals), np.concatenate(labels)
 
 
-def pretrain(
-    settings: Pretraining, architecture: Architecture, threads: int
-) -> tuple[Net1D, History, Sequence[str]]:
+def pretrain(settings: Pretraining, architecture: Architecture, threads: int) -> tuple[Net1D, History, Sequence[str]]:
     """Pre-train a network on simulated statements, by so many threads.
 
     Returns

@@ -1,0 +1,1 @@
+"""Which leads and beat segments the network looks at."""

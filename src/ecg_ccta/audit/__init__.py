@@ -1,0 +1,1 @@
+"""Was anybody evaluated who had trained?"""

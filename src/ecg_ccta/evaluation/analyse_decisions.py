@@ -1,0 +1,229 @@
+"""Decision curves: the net benefit of sending to CCTA whoever reaches a threshold probability.
+
+Sources: Vickers and Elkin, Med Decis Making 26:565-574, 2006 (net benefit); Vickers et al., Diagn Progn Res 3:18, 2019
+(net interventions avoided). Point estimates equal those of the dcurves package; the vectorised form is here because a
+bootstrap needs them thousands of times.
+"""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ecg_ccta.config import Evaluation
+from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
+from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes
+from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
+from ecg_ccta.vessels import VESSELS
+
+_COMMON = np.arange(1, 61) / 100
+GRID = {"RCA": _COMMON, "LM": np.arange(1, 101) / 1000, "LAD": _COMMON, "LCX": _COMMON}
+"""Threshold probabilities of each vessel: 0.01 to 0.60, LM 0.001 to 0.10 (Xiao et al., arXiv 2512.05136)."""
+
+NET_BENEFIT = "net benefit"
+AVOIDED = "net interventions avoided"
+ADVANTAGE = "advantage"
+"""Net benefit of the model above the better of treating all and treating none."""
+
+
+def net_benefit(
+    y_true: np.ndarray, probability: np.ndarray, thresholds: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Net benefit of the model and of treating all; that of treating none is 0.
+
+    The share of true positives less that of false positives, the latter weighed by the odds of the threshold.
+
+    Parameters
+    ----------
+    y_true : (n,) 0 and 1
+    probability : (n,); at or above a threshold means treat
+    thresholds : (t,) each in (0, 1)
+    weights : (draws, n) how often each ECG counts; default one draw that counts every ECG once
+
+    Returns
+    -------
+    model, treat_all : (draws, t); NaN for an empty draw
+
+    Examples
+    --------
+    >>> model, treat_all = net_benefit(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), np.array([0.2, 0.5]))
+    >>> model.round(4).tolist(), treat_all.round(4).tolist()
+    ([[0.4375, 0.0]], [[0.375, 0.0]])
+    """
+    positive = probability[:, None] >= thresholds
+    event = (y_true == 1)[:, None]
+    odds = thresholds / (1 - thresholds)
+    benefit = (positive & event) - (positive & ~event) * odds
+    for_all = event - ~event * odds
+    weights = np.ones((1, y_true.size)) if weights is None else weights
+    size = weights.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return (weights @ benefit) / size, (weights @ for_all) / size
+
+
+def decision_curves(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.DataFrame:
+    """Net benefit of the model, of treating all and none, at every threshold probability of `GRID`.
+
+    Parameters
+    ----------
+    scored : from `scored_ecgs`; calibrated probabilities
+    settings : level, replicates, least events
+    seed : of the bootstrap; all vessels share the draws of patients
+
+    Returns
+    -------
+    vessel, strategy, threshold, then `estimates.COLUMNS`, with pointwise patient-clustered percentile intervals:
+    "net benefit" of strategies model, all and none; "net interventions avoided" by the model, per 100 ECGs, at equal
+    sensitivity, against treating all; "advantage" of the model over the better of all and none. A vessel with too few
+    events has one row with a note.
+    """
+    codes, patients = patient_codes(scored["patient_id"])
+    scored = scored.assign(_code=codes)
+    rows: list[dict[str, Any]] = []
+    for vessel in VESSELS:
+        findings = with_finding(scored, vessel)
+        counts = {
+            "vessel": vessel,
+            "strategy": "model",
+            "level": settings.level,
+            "n": len(findings),
+            "events": int(findings["y_true"].sum()),
+            "patients": int(findings["patient_id"].nunique()),
+        }
+        note = shortage(findings, settings.minimum_events)
+        if note:
+            rows.append(counts | {"measure": NET_BENEFIT, "note": note})
+            continue
+        rows += _curves(findings, GRID[vessel], patients, counts, settings, seed)
+    table = estimate_table(rows, ["vessel", "strategy", "threshold"])
+    return table.astype({"threshold": float})
+
+
+def useful_range(table: pd.DataFrame, vessel: str, sure: bool = False) -> list[tuple[float, float]]:
+    """Stretches of threshold probabilities over which the model beats both treating all and none.
+
+    Parameters
+    ----------
+    table : from `decision_curves`
+    sure : only where the interval of the advantage lies above 0 as well
+
+    Returns
+    -------
+    (from, to) of every stretch of neighbouring thresholds, in order
+    """
+    rows = table[(table["vessel"] == vessel) & (table["measure"] == ADVANTAGE)].sort_values("threshold")
+    better = (rows["lower" if sure else "estimate"] > 0).to_numpy()
+    thresholds = rows["threshold"].to_numpy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], better.astype(int), [0]])))
+    return [
+        (float(thresholds[start]), float(thresholds[end - 1]))
+        for start, end in zip(edges[::2], edges[1::2], strict=True)
+    ]
+
+
+def decision_figure(table: pd.DataFrame) -> Figure:
+    """Net benefit against threshold probability, and below it the interventions avoided; a column per vessel.
+
+    Parameters
+    ----------
+    table : from `decision_curves`
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(PAGE, 3.9))
+        grid = figure.subplots(2, len(VESSELS), sharex="col", height_ratios=[1.35, 1])
+        for (upper, lower), vessel in zip(grid.T, VESSELS, strict=True):
+            rows, colour = table[table["vessel"] == vessel], VESSEL_COLOURS[vessel]
+            upper.set_title(vessel, fontweight="bold", color=colour)
+            if rows["estimate"].isna().all():
+                note = {"ha": "center", "va": "center", "color": GREY}
+                upper.text(0.5, 0.5, rows["note"].iloc[0], transform=upper.transAxes, **note)
+                for axes in (upper, lower):
+                    axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
+                continue
+            _net_benefit_panel(upper, rows[rows["measure"] == NET_BENEFIT], colour)
+            avoided = rows[rows["measure"] == AVOIDED]
+            _band(lower, avoided, colour)
+            lower.axhline(0, color="black", linewidth=0.6)
+            # At small thresholds the odds divide by almost nothing; what lies far below 0 is not worth the room.
+            lower.set_ylim(max(-30, min(-5, avoided["lower"].min())), max(10, 1.08 * avoided["upper"].max()))
+            lower.set_xlim(0, 100 * rows["threshold"].max())
+        grid[0, 0].set_ylabel("Net benefit")
+        grid[1, 0].set_ylabel("Net CCTAs avoided\nper 100 ECGs")
+        handles = [
+            mpl.lines.Line2D([], [], color="black", linewidth=1.4, label="model (in the vessel's colour)"),
+            mpl.lines.Line2D([], [], color=GREY, linewidth=1, linestyle=(0, (4, 2)), label="CCTA for all"),
+            mpl.lines.Line2D([], [], color="black", linewidth=0.6, label="CCTA for none"),
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=7)
+        figure.supxlabel("Threshold probability (%)", fontsize=8)
+    return figure
+
+
+def _net_benefit_panel(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    everyone = rows[rows["strategy"] == "all"]
+    model = rows[rows["strategy"] == "model"]
+    axes.plot(100 * everyone["threshold"], everyone["estimate"], color=GREY, linewidth=1, linestyle=(0, (4, 2)))
+    axes.axhline(0, color="black", linewidth=0.6)
+    _band(axes, model, colour)
+    top = max(model["upper"].max(), everyone["estimate"].max())
+    axes.set_ylim(-0.25 * top, 1.08 * top)
+
+
+def _band(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    threshold = 100 * rows["threshold"]
+    axes.fill_between(threshold, rows["lower"], rows["upper"], color=colour, alpha=0.2, linewidth=0)
+    axes.plot(threshold, rows["estimate"], color=colour, linewidth=1.4)
+
+
+def _curves(
+    findings: pd.DataFrame,
+    thresholds: np.ndarray,
+    patients: int,
+    counts: dict[str, Any],
+    settings: Evaluation,
+    seed: int,
+) -> list[dict[str, Any]]:
+    y = findings["y_true"].to_numpy(dtype=np.int64)
+    probability = findings["probability"].to_numpy(dtype=float)
+    codes = findings["_code"].to_numpy()
+    parts = [
+        net_benefit(y, probability, thresholds, drawn.take(codes, axis=1))
+        for drawn in draw_patients(patients, settings.bootstrap_replicates, seed)
+    ]
+    estimates = _strategies(*net_benefit(y, probability, thresholds), thresholds)
+    replicates = _strategies(*(np.concatenate(part) for part in zip(*parts, strict=True)), thresholds)
+    tails = [(1 - settings.level) / 2, (1 + settings.level) / 2]
+    rows = []
+    for (strategy, measure), estimate in estimates.items():
+        lower, upper = np.nanquantile(replicates[strategy, measure], tails, axis=0)
+        for place, threshold in enumerate(thresholds):
+            rows.append(
+                counts
+                | {
+                    "strategy": strategy,
+                    "threshold": threshold,
+                    "measure": measure,
+                    "estimate": estimate[0, place],
+                    "lower": lower[place],
+                    "upper": upper[place],
+                    "method": CLUSTERED,
+                }
+            )
+    rows += [
+        counts | {"strategy": "none", "threshold": threshold, "measure": NET_BENEFIT, "estimate": 0.0, "method": "0"}
+        for threshold in thresholds
+    ]
+    return rows
+
+
+def _strategies(model: np.ndarray, treat_all: np.ndarray, thresholds: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+    return {
+        ("model", NET_BENEFIT): model,
+        ("all", NET_BENEFIT): treat_all,
+        ("model", AVOIDED): 100 * (model - treat_all) * (1 - thresholds) / thresholds,
+        ("model", ADVANTAGE): model - np.maximum(treat_all, 0),
+    }

@@ -1,0 +1,207 @@
+"""Does the predicted probability rise with the grade of stenosis: quartiles, rank correlation and a test of trend.
+
+Sources: Jonckheere, Biometrika 41:133-145, 1954, and Terpstra, Indag Math 14:327-333, 1952 (test of trend), with the
+variance for ties of Lehmann, Nonparametrics, 1975; Spearman, Am J Psychol 15:72-101, 1904.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ecg_ccta.config import Evaluation
+from ecg_ccta.evaluation.patients import nearest_to_ccta
+from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes, percentile_interval
+from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
+from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
+
+ONE_PER_PATIENT = "one ECG per patient, the nearest to the CCTA"
+
+_QUARTILES = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
+_CELLS_AT_ONCE = 4_000_000
+
+
+class Trend(NamedTuple):
+    """Jonckheere's statistic, its standard normal deviate and the two-sided p value."""
+
+    statistic: float
+    z: float
+    p_value: float
+
+
+def severity_table(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.DataFrame:
+    """Predicted probability by CCTA grade, and how it rises.
+
+    Parameters
+    ----------
+    scored : from `scored_ecgs`
+    settings : level, replicates and minimum number of patients in a grade
+    seed : of the bootstrap
+
+    Returns
+    -------
+    In the form of `estimate_table`, strata vessel and grade. Per grade the quartiles of the probability; per vessel
+    (grade empty) the Spearman correlation of grade and probability with its patient-clustered interval, the
+    Jonckheere-Terpstra test on one ECG per patient (z and two-sided p value), and the smallest rise of the median from
+    one grade to the next among grades with at least `minimum_events` patients: positive where the medians rise
+    monotonically.
+    """
+    codes, patients = patient_codes(scored["patient_id"])
+    scored = scored.assign(_code=codes, _grade=scored["grade"].map(GRADES.index, na_action="ignore").astype("Float64"))
+    rows: list[dict[str, Any]] = []
+    for vessel in VESSELS:
+        graded = scored[(scored["vessel"] == vessel) & scored["grade"].notna()]
+        by_grade = {grade: graded[graded["grade"] == grade] for grade in GRADES}
+        for grade, members in by_grade.items():
+            counts = {"vessel": vessel, "grade": grade} | _counts(members)
+            for measure, share in _QUARTILES.items():
+                value = {"estimate": members["probability"].quantile(share)} if len(members) else {"note": "no ECGs"}
+                rows.append(counts | {"measure": measure} | value)
+        counts = {"vessel": vessel, "grade": ""} | _counts(graded)
+        rows.append(counts | _correlation(graded, patients, settings, seed))
+        rows += [{"vessel": vessel, "grade": ""} | row for row in _trend(graded)]
+        rows.append(counts | _smallest_rise(by_grade, settings.minimum_events))
+    return estimate_table(rows, ["vessel", "grade"])
+
+
+def jonckheere_terpstra(grade: np.ndarray, values: np.ndarray) -> Trend:
+    """Test of no trend of `values` over ordered grades, normal approximation with the variance for ties.
+
+    Parameters
+    ----------
+    grade : (n,) numbers whose order is that of the grades; at least two different
+    values : (n,)
+
+    Examples
+    --------
+    Jonckheere's own data (1954).
+
+    >>> grade = np.repeat([1, 2, 3, 4], 4)
+    >>> values = [19, 20, 60, 130, 21, 61, 80, 129, 40, 99, 100, 149, 49, 110, 151, 160]
+    >>> trend = jonckheere_terpstra(grade, np.array(values))
+    >>> trend.statistic, round(trend.z, 4)
+    (71.0, 2.1479)
+    """
+    grade, values = np.asarray(grade), np.asarray(values)
+    groups = [np.sort(values[grade == level]) for level in np.unique(grade)]
+    statistic = 0.0
+    for number, lower in enumerate(groups):
+        for higher in groups[number + 1 :]:
+            below = np.searchsorted(lower, higher, "left") + np.searchsorted(lower, higher, "right")
+            statistic += below.sum() / 2
+    n = float(values.size)
+    sizes = np.array([group.size for group in groups], dtype=float)
+    ties = np.unique(values, return_counts=True)[1].astype(float)
+
+    def second(x: Any) -> Any:
+        return x * (x - 1)
+
+    def third(x: Any) -> Any:
+        return x * (x - 1) * (x - 2)
+
+    def fifth(x: Any) -> Any:
+        return x * (x - 1) * (2 * x + 5)
+
+    mean = (n**2 - (sizes**2).sum()) / 4
+    variance = (fifth(n) - fifth(sizes).sum() - fifth(ties).sum()) / 72
+    variance += second(sizes).sum() * second(ties).sum() / (8 * second(n))
+    if n > 2:
+        variance += third(sizes).sum() * third(ties).sum() / (36 * third(n))
+    if variance <= 0:
+        return Trend(float(statistic), 0.0, 1.0)
+    z = float((statistic - mean) / variance**0.5)
+    return Trend(float(statistic), z, float(2 * stats.norm.sf(abs(z))))
+
+
+def spearman_replicates(
+    x: np.ndarray, y: np.ndarray, codes: np.ndarray, patients: int, replicates: int, seed: int
+) -> np.ndarray:
+    """Spearman's correlation in every bootstrap draw of patients: that of the physically repeated rows.
+
+    Parameters
+    ----------
+    x, y : (n,)
+    codes : (n,) integers; the patient of every ECG, below `patients`
+
+    Returns
+    -------
+    (replicates,); NaN where a draw holds a single value of either
+    """
+    found = []
+    for counts in draw_patients(patients, replicates, seed):
+        for part in np.array_split(counts, max(1, -(-len(counts) * len(codes) // _CELLS_AT_ONCE))):
+            weights = part.take(codes, axis=1)
+            mean = (weights.sum(axis=1, keepdims=True) + 1) / 2
+            rank_x, rank_y = _ranks(x, weights) - mean, _ranks(y, weights) - mean
+            with np.errstate(invalid="ignore", divide="ignore"):
+                spread = np.sqrt((weights * rank_x**2).sum(axis=1) * (weights * rank_y**2).sum(axis=1))
+                found.append((weights * rank_x * rank_y).sum(axis=1) / spread)
+    return np.concatenate(found)
+
+
+def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(draws, n) mid-ranks of each value where it occurs as often as its weight says."""
+    distinct, place = np.unique(values, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    ends = np.cumsum(np.bincount(place, minlength=distinct.size))
+    at_most = np.cumsum(weights.take(order, axis=1), axis=1)[:, ends - 1]
+    below = np.pad(at_most[:, :-1], ((0, 0), (1, 0)))
+    return ((below + at_most + 1) / 2).take(place, axis=1)
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, int]:
+    return {
+        "n": len(rows),
+        "events": int(rows["grade"].isin(EVENT_GRADES).sum()),
+        "patients": rows["patient_id"].nunique(),
+    }
+
+
+def _correlation(graded: pd.DataFrame, patients: int, settings: Evaluation, seed: int) -> dict[str, Any]:
+    row = {"measure": "Spearman correlation", "level": settings.level, "method": CLUSTERED}
+    note = _without_trend(graded)
+    if note:
+        return row | {"note": note}
+    grade, probability = graded["_grade"].to_numpy(dtype=float), graded["probability"].to_numpy(dtype=float)
+    drawn = spearman_replicates(
+        grade, probability, graded["_code"].to_numpy(), patients, settings.bootstrap_replicates, seed
+    )
+    lower, upper, used = percentile_interval(drawn, settings.level)
+    short = "" if used == drawn.size else f"{used} of {drawn.size} replicates"
+    estimate = float(stats.spearmanr(grade, probability).statistic)
+    return row | {"estimate": estimate, "lower": lower, "upper": upper, "note": short}
+
+
+def _trend(graded: pd.DataFrame) -> list[dict[str, Any]]:
+    """The test takes observations for independent, so each patient gives one ECG."""
+    nearest = nearest_to_ccta(graded)
+    row = _counts(nearest) | {"method": ONE_PER_PATIENT}
+    measures = ("Jonckheere-Terpstra z", "Jonckheere-Terpstra p")
+    note = _without_trend(nearest)
+    if note:
+        return [row | {"measure": measure, "note": note} for measure in measures]
+    trend = jonckheere_terpstra(nearest["_grade"].to_numpy(dtype=float), nearest["probability"].to_numpy(dtype=float))
+    return [
+        row | {"measure": measure, "estimate": value}
+        for measure, value in zip(measures, (trend.z, trend.p_value), strict=True)
+    ]
+
+
+def _smallest_rise(by_grade: dict[str, pd.DataFrame], minimum: int) -> dict[str, Any]:
+    kept = {grade: rows for grade, rows in by_grade.items() if rows["patient_id"].nunique() >= minimum}
+    row = {"measure": "smallest rise of the median", "method": "difference of medians"}
+    left_out = [f"{grade} ({rows['patient_id'].nunique()})" for grade, rows in by_grade.items() if grade not in kept]
+    note = f"too few patients: {', '.join(left_out)}" if left_out else ""
+    if len(kept) < 2:
+        return row | {"note": note or "fewer than two grades"}
+    medians = [rows["probability"].median() for rows in kept.values()]
+    return row | {"estimate": float(np.diff(medians).min()), "note": note}
+
+
+def _without_trend(graded: pd.DataFrame) -> str:
+    if graded.empty:
+        return "no findings"
+    if graded["_grade"].nunique() < 2:
+        return "a single grade"
+    return "all predictions are equal" if graded["probability"].nunique() < 2 else ""

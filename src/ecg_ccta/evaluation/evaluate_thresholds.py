@@ -1,0 +1,272 @@
+"""What each threshold is worth, and how often events occur in the strata between thresholds.
+
+Thresholds are taken as given: intervals say what other patients of the site would give at the same thresholds, not
+what another choice of them would.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ecg_ccta.config import Evaluation
+from ecg_ccta.evaluation.choose_thresholds import KINDS, STRATA, lack_of, strata_of, thresholds_of
+from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
+from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes, percentile_interval
+from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table
+from ecg_ccta.statistics.proportions import wilson
+from ecg_ccta.vessels import VESSELS
+
+STRATUM_COLOURS = {"low": "#0072B2", "intermediate": "#E69F00", "high": "#D55E00"}
+"""Of the Okabe-Ito palette; in the figure each has a shape of its own as well."""
+
+_SHAPES = {"low": "o", "intermediate": "s", "high": "D"}
+
+PROPORTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "sensitivity": (("tp",), ("tp", "fn"), "no events"),
+    "specificity": (("tn",), ("tn", "fp"), "no non-events"),
+    "PPV": (("tp",), ("tp", "fp"), "no ECG at or above the threshold"),
+    "NPV": (("tn",), ("tn", "fn"), "no ECG below the threshold"),
+    "share positive": (("tp", "fp"), ("tp", "fp", "fn", "tn"), "no ECGs"),
+}
+"""measure -> (counts of the numerator, counts of the denominator, why there may be none)."""
+
+RATIOS: dict[str, tuple[Callable[..., np.ndarray], str]] = {
+    "LR+": (lambda tp, fp, fn, tn: (tp / (tp + fn)) / (fp / (fp + tn)), "no false positive"),
+    "LR-": (lambda tp, fp, fn, tn: (fn / (tp + fn)) / (tn / (fp + tn)), "no true negative"),
+    "F1": (lambda tp, fp, fn, tn: 2 * tp / (2 * tp + fp + fn), "no events and no positives"),
+    "CCTAs per event found": (lambda tp, fp, fn, tn: (tp + fp) / tp, "no event found"),
+    "ECGs per event found": (lambda tp, fp, fn, tn: (tp + fp + fn + tn) / tp, "no event found"),
+}
+"""measure -> (function of the four counts, why it may not exist). CCTAs per event found is the number needed to send
+to CCTA, 1/PPV; ECGs per event found the number needed to screen."""
+
+MEASURES = (*PROPORTIONS, *RATIOS)
+
+
+def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evaluation, seed: int) -> pd.DataFrame:
+    """Accuracy of each kind of threshold, over ECGs with a finding.
+
+    Parameters
+    ----------
+    scored : from `scored_ecgs`
+    chosen : from `choose_thresholds`; each ECG is judged by thresholds that its patient had no part in
+    settings : level, replicates, least events
+    seed : of the bootstrap; all vessels and kinds share the draws of patients
+
+    Returns
+    -------
+    vessel, kind, lowest_threshold, highest_threshold (equal unless folds have their own), then
+    `estimates.COLUMNS`: a row per vessel, kind and measure of `MEASURES` with a patient-clustered percentile interval,
+    and one more with Wilson's for proportions. An interval end that lies at infinity in the bootstrap is missing.
+    """
+    codes, patients = patient_codes(scored["patient_id"])
+    scored = scored.assign(_code=codes)
+    rows: list[dict[str, Any]] = []
+    for vessel in VESSELS:
+        findings = with_finding(scored, vessel)
+        counts = _counts(findings, vessel, settings.level)
+        y = findings["y_true"].to_numpy(dtype=np.int64)
+        cells = {}
+        for kind in KINDS:
+            threshold = thresholds_of(findings, chosen, kind)
+            row = counts | {"kind": kind}
+            note = shortage(findings, settings.minimum_events) or lack_of(findings, chosen, kind)
+            if findings.size and not np.isnan(threshold).any():
+                row |= {"lowest_threshold": threshold.min(), "highest_threshold": threshold.max()}
+            if note:
+                rows += [row | {"measure": measure, "note": note} for measure in MEASURES]
+                continue
+            positive = findings["probability"].to_numpy(dtype=float) >= threshold
+            cells[kind] = (row, [(y == event) & (positive == is_positive) for event, is_positive in _CELLS])
+        if cells:
+            masks = np.array([mask for _, four in cells.values() for mask in four])
+            drawn = _drawn_counts(masks, findings["_code"].to_numpy(), patients, settings, seed)
+            for place, (row, four) in enumerate(cells.values()):
+                found = dict(zip(_NAMES, (int(mask.sum()) for mask in four), strict=True))
+                replicates = dict(zip(_NAMES, drawn[:, 4 * place : 4 * place + 4].T, strict=True))
+                rows += _measures(row, found, replicates, settings.level)
+    order = {key: number for number, key in enumerate((vessel, kind) for vessel in VESSELS for kind in KINDS)}
+    rows.sort(key=lambda row: order[row["vessel"], row["kind"]])
+    table = estimate_table(rows, ["vessel", "kind", "lowest_threshold", "highest_threshold"])
+    return table.astype({"lowest_threshold": float, "highest_threshold": float})
+
+
+def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evaluation, seed: int) -> pd.DataFrame:
+    """Size and event rate of the low, intermediate and high strata, and where the events are.
+
+    Parameters
+    ----------
+    scored, chosen, settings, seed : as `threshold_table`
+
+    Returns
+    -------
+    vessel, stratum, then `estimates.COLUMNS`: "event rate" (events among the stratum's ECGs), "share of ECGs" and
+    "share of events", each with a patient-clustered percentile interval and with Wilson's; n and events are the
+    stratum's. The lowest stratum's share of events is what ruling out would miss.
+    """
+    codes, patients = patient_codes(scored["patient_id"])
+    scored = scored.assign(_code=codes)
+    rows: list[dict[str, Any]] = []
+    for vessel in VESSELS:
+        findings = with_finding(scored, vessel)
+        note = shortage(findings, settings.minimum_events)
+        note = note or lack_of(findings, chosen, "rule-out") or lack_of(findings, chosen, "rule-in")
+        if note:
+            counts = _counts(findings, vessel, settings.level)
+            rows += [
+                counts | {"stratum": stratum, "measure": measure, "note": note}
+                for stratum in STRATA
+                for measure in _STRATUM_MEASURES
+            ]
+            continue
+        y = findings["y_true"].to_numpy(dtype=np.int64)
+        word = strata_of(findings, chosen).to_numpy(dtype=object)
+        masks = np.array([part for stratum in STRATA for part in ((word == stratum) & (y == 1), word == stratum)])
+        drawn = _drawn_counts(masks, findings["_code"].to_numpy(), patients, settings, seed)
+        events, ecgs = drawn[:, 0::2], drawn[:, 1::2]
+        for place, stratum in enumerate(STRATA):
+            members = findings[word == stratum]
+            found, size = int(masks[2 * place].sum()), len(members)
+            row = _counts(members, vessel, settings.level) | {"stratum": stratum}
+            for measure, count, of, above, below in (
+                ("event rate", found, size, events[:, place], ecgs[:, place]),
+                ("share of ECGs", size, len(y), ecgs[:, place], ecgs.sum(axis=1)),
+                ("share of events", found, int(y.sum()), events[:, place], events.sum(axis=1)),
+            ):
+                with np.errstate(invalid="ignore"):
+                    replicates = above / below
+                rows += _proportion(
+                    row | {"measure": measure}, count, of, replicates, "no ECG in this stratum", settings.level
+                )
+    return estimate_table(rows, ["vessel", "stratum"])
+
+
+def stratum_figure(table: pd.DataFrame) -> Figure:
+    """Event rate in each stratum with its interval over patients, the stratum's share of the ECGs below.
+
+    Where all draws of patients agree, as where a stratum has no event, Wilson's interval stands in.
+
+    Parameters
+    ----------
+    table : from `stratum_table`
+    """
+    flat = (table["lower"] == table["upper"]) & (table["method"] == CLUSTERED)
+    key = ["vessel", "stratum", "measure"]
+    replaced = table[flat][key].merge(table[table["method"] == WILSON], on=key)
+    shown = pd.concat([table[~flat & (table["method"] != WILSON)], replaced], ignore_index=True)
+    highest = shown.loc[shown["measure"] == "event rate", ["estimate", "upper"]].max().max()
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(PAGE, 2.3))
+        grid = figure.subplots(1, len(VESSELS), sharey=True)
+        for axes, vessel in zip(grid, VESSELS, strict=True):
+            axes.set_title(vessel, fontweight="bold", color=VESSEL_COLOURS[vessel])
+            cells = shown[shown["vessel"] == vessel].set_index(["measure", "stratum"])
+            rates, shares = cells.loc["event rate"], cells.loc["share of ECGs"]
+            labels = []
+            for place, stratum in enumerate(STRATA):
+                rate = rates.loc[stratum]
+                share = shares.loc[stratum, "estimate"]
+                labels.append(stratum if np.isnan(share) else f"{stratum}\n{100 * share:.0f}%")
+                if np.isnan(rate["estimate"]):
+                    continue
+                colour = STRATUM_COLOURS[stratum]
+                axes.plot([place, place], 100 * rate[["lower", "upper"]].to_numpy(dtype=float), color=colour)
+                axes.plot(place, 100 * rate["estimate"], _SHAPES[stratum], color=colour, markersize=5)
+                axes.annotate(
+                    f"{rate['events']}/{rate['n']}",
+                    (place, 100 * (rate["upper"] if rate["upper"] == rate["upper"] else rate["estimate"])),
+                    xytext=(0, 3),
+                    textcoords="offset points",
+                    ha="center",
+                    va="bottom",
+                    fontsize=6,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
+                )
+            if rates["estimate"].isna().all():
+                note = rates["note"].iloc[0].replace(": ", ":\n").replace(" at site", "\nat site")
+                axes.text(0.5, 0.5, note, ha="center", va="center", color=GREY, fontsize=7, transform=axes.transAxes)
+                axes.set_xticks([])
+            else:
+                total = rates["events"].sum() / rates["n"].sum()
+                axes.axhline(100 * total, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
+                axes.set_xticks(range(len(STRATA)), labels, fontsize=6.5)
+            axes.set_xlim(-0.6, len(STRATA) - 0.4)
+        grid[0].set_ylim(*((0, 1) if np.isnan(highest) else (-3 * highest, 114 * highest)))
+        grid[0].set_ylabel("Event rate (%)")
+        figure.supxlabel(
+            "Stratum and its share of the ECGs (above each point: events/ECGs; dashed: all ECGs)", fontsize=7
+        )
+    return figure
+
+
+_CELLS = ((1, True), (0, True), (1, False), (0, False))
+_NAMES = ("tp", "fp", "fn", "tn")
+_STRATUM_MEASURES = ("event rate", "share of ECGs", "share of events")
+
+
+def _counts(findings: pd.DataFrame, vessel: str, level: float) -> dict[str, Any]:
+    return {
+        "vessel": vessel,
+        "level": level,
+        "n": len(findings),
+        "events": int(findings["y_true"].sum()),
+        "patients": int(findings["patient_id"].nunique()),
+    }
+
+
+def _drawn_counts(masks: np.ndarray, codes: np.ndarray, patients: int, settings: Evaluation, seed: int) -> np.ndarray:
+    """(replicates, masks) how many ECGs of each mask every draw of patients holds."""
+    of_patient = np.array([np.bincount(codes[mask], minlength=patients) for mask in masks], dtype=float)
+    draws = draw_patients(patients, settings.bootstrap_replicates, seed)
+    return np.concatenate([counts @ of_patient.T for counts in draws])
+
+
+def _measures(
+    row: dict[str, Any], found: dict[str, int], replicates: dict[str, np.ndarray], level: float
+) -> list[dict[str, Any]]:
+    rows = []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for measure, (count, of, lack) in PROPORTIONS.items():
+            above = sum(replicates[name] for name in count)
+            below = sum(replicates[name] for name in of)
+            sums = sum(found[name] for name in count), sum(found[name] for name in of)
+            rows += _proportion(row | {"measure": measure}, *sums, above / below, lack, level)
+        for measure, (ratio, lack) in RATIOS.items():
+            estimate = float(ratio(**{name: np.float64(value) for name, value in found.items()}))
+            cell = row | {"measure": measure, "method": CLUSTERED}
+            if not np.isfinite(estimate):
+                rows.append(cell | {"note": lack})
+                continue
+            rows.append(cell | {"estimate": estimate} | _interval(ratio(**replicates), level, lack))
+    return rows
+
+
+def _proportion(
+    row: dict[str, Any], count: int, of: int, replicates: np.ndarray, lack: str, level: float
+) -> list[dict[str, Any]]:
+    """The rows of a proportion: by clustered bootstrap and by Wilson."""
+    if of == 0:
+        return [row | {"method": method, "note": lack} for method in (CLUSTERED, WILSON)]
+    lower, upper = (float(bound) for bound in wilson(count, of, level))
+    estimate = {"estimate": count / of}
+    return [
+        row | estimate | {"method": CLUSTERED} | _interval(replicates, level, lack),
+        row | estimate | {"method": WILSON, "lower": lower, "upper": upper},
+    ]
+
+
+def _interval(replicates: np.ndarray, level: float, lack: str) -> dict[str, Any]:
+    """Percentile interval; without an upper end where that is infinite. Draws that give 0/0 are left out."""
+    lower, upper, _ = percentile_interval(np.where(np.isinf(replicates), _HUGE, replicates), level)
+    if upper > _HUGE * _EPSILON:
+        return {"lower": lower, "note": f"no upper bound: {lack} in {100 * np.isinf(replicates).mean():.1f} % of draws"}
+    return {"lower": lower, "upper": upper, "note": "" if upper > lower else "no width: the same in every draw"}
+
+
+_HUGE, _EPSILON = 1e300, 1e-12
+"""Stands for infinity, so that quantiles can be interpolated; what is within _EPSILON of it is infinite too."""

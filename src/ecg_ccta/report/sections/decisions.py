@@ -1,0 +1,114 @@
+"""Decision curves: over which threshold probabilities the model is worth using."""
+
+import pandas as pd
+
+from ecg_ccta.config import PerVessel
+from ecg_ccta.evaluation.analyse_decisions import AVOIDED, useful_range
+from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.formatting import interval, number, percent
+from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.statistics.estimates import COLUMNS
+from ecg_ccta.vessels import VESSELS
+
+SHOWN = {"LM": (0.005, 0.01, 0.02, 0.05)}
+"""Threshold probabilities that the page's table shows; the download has all."""
+_COMMON = (0.05, 0.15, 0.3, 0.5)
+
+
+def decisions(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site, title in results.sites_with("decision_curves"):
+        found = results.table("decision_curves", site, ("vessel", "strategy", "threshold", *COLUMNS))
+        blocks += results.drawn(
+            f"decision_curves_{site}",
+            f"Decision curves, {title}",
+            f"For each vessel net benefit, and net CCTAs avoided, against threshold probability, {title}.",
+            sentence(found, results.study.evaluation.level),
+            [results.download("decision_curves", site)],
+        )
+        groups = []
+        for vessel, rows in found.groupby("vessel", sort=False):
+            groups.append((vessel, _rows(rows, SHOWN.get(vessel, _COMMON))))
+        blocks.append(
+            Table(
+                f"Net benefit at some threshold probabilities, {title}",
+                [
+                    "Threshold",
+                    "Model",
+                    "CCTA for all",
+                    "Model above the better of all and none",
+                    "CCTAs avoided per 100",
+                ],
+                groups,
+                says=avoided_sentence(found, results.study.evaluation.high_risk_thresholds),
+                downloads=[results.download("decision_curves", site)],
+                notes=[
+                    "Net benefit: true positives less false positives at the odds of the threshold probability, per "
+                    "ECG; CCTA for none has 0. CCTAs avoided: against CCTA for all, at the same number of events "
+                    "found. Pointwise intervals over patients."
+                ],
+            )
+        )
+    return Section("decisions", "Decision curves", blocks) if blocks else None
+
+
+def sentence(found: pd.DataFrame, level: float) -> str:
+    """Over which range the model beats both treating all and none, and where that is beyond chance."""
+    parts = []
+    for vessel in VESSELS:
+        rows = found[found["vessel"] == vessel]
+        if rows["estimate"].notna().any():
+            parts.append(f"{vessel} {_stretch(found, vessel)}")
+        elif len(rows):
+            parts.append(f"{vessel} not estimated ({rows['note'].iloc[0]})")
+    return (
+        "Threshold probabilities over which the model beats both CCTA for all and CCTA for none (in brackets where the "
+        f"{percent(level)} interval of its advantage lies above 0): {'; '.join(parts)}."
+    )
+
+
+def avoided_sentence(found: pd.DataFrame, at: PerVessel) -> str:
+    """The net CCTAs avoided at the guideline's thresholds."""
+    parts = []
+    cells = found[found["measure"] == AVOIDED].dropna(subset=["estimate"])
+    for vessel, rows in cells.groupby("vessel", sort=False):
+        nearest = rows.loc[(rows["threshold"] - getattr(at, vessel)).abs().idxmin()]
+        said = interval(nearest["estimate"], nearest["lower"], nearest["upper"], 1)
+        parts.append(f"{vessel} {said} at {percent(nearest['threshold'], 1)}")
+    if not parts:
+        return "No vessel has events enough for a decision curve."
+    return f"Net CCTAs avoided per 100 ECGs, against CCTA for all, at the guideline's threshold: {'; '.join(parts)}."
+
+
+def _stretch(found: pd.DataFrame, vessel: str) -> str:
+    better, sure = (useful_range(found, vessel, beyond) for beyond in (False, True))
+    if not better:
+        return "nowhere"
+    return f"{_longest(better)} ({_longest(sure) if sure else 'nowhere'})"
+
+
+def _longest(stretches: list[tuple[float, float]]) -> str:
+    low, high = max(stretches, key=lambda ends: ends[1] - ends[0])
+    others = f" and {len(stretches) - 1} shorter" if len(stretches) > 1 else ""
+    if low == high:
+        return f"at {percent(low, 1)}{others}"
+    return f"{number(100 * low, 1)} to {percent(high, 1)}{others}"
+
+
+def _rows(rows: pd.DataFrame, thresholds: tuple[float, ...]) -> list[list[str]]:
+    if rows["estimate"].isna().all():
+        return [["", *[rows["note"].iloc[0]] * 4]]
+    shown = []
+    for threshold in thresholds:
+        cells = rows[(rows["threshold"] - threshold).abs() < 1e-9].set_index(["strategy", "measure"])
+        row = [percent(threshold, 1)]
+        for key, digits in (
+            (("model", "net benefit"), 4),
+            (("all", "net benefit"), 4),
+            (("model", "advantage"), 4),
+            (("model", "net interventions avoided"), 1),
+        ):
+            cell = cells.loc[key]
+            row.append(interval(cell["estimate"], cell["lower"], cell["upper"], digits))
+        shown.append(row)
+    return shown

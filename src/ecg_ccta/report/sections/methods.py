@@ -1,0 +1,179 @@
+"""The methods, in words made from the configuration that was run."""
+
+from ecg_ccta.attribution.constants import INTEGRATION_STEPS
+from ecg_ccta.config import Study
+from ecg_ccta.report.blocks import Section, Text
+from ecg_ccta.report.formatting import count, listed, percent
+from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS
+
+
+def methods(study: Study) -> Section:
+    """One paragraph per stage, in the study's order, each behind its subject."""
+    paragraphs = [
+        _sites(study),
+        _population(study),
+        _signals(study),
+        _network(study),
+        *([_intermediate(study)] if study.intermediate else []),
+        _training(study),
+        _evaluation(study),
+        _risk_groups(study),
+    ]
+    if any(site.tables.follow_up is not None and site.tables.ccta is not None for site in study.sites.values()):
+        paragraphs.append(_follow_up(study))
+    paragraphs.append(_explanation(study))
+    parts = [paragraph.split(". ", 1) for paragraph in paragraphs]
+    return Section("methods", "Methods", [Text(text, lead=lead) for lead, text in parts])
+
+
+def _sites(study: Study) -> str:
+    parts = []
+    for name, site in study.sites.items():
+        role = "develops and validates the model out of fold" if site.role == "development" else "validates it"
+        if site.tables.ccta is None:
+            role = "is scored; it has no CCTA findings"
+        if site.role == "intermediate":
+            role = "teaches the intermediate task alone"
+        source = "simulated with known truth" if site.simulation else "a raw export of the hospital"
+        parts.append(f"{site.title or name}: {source}; {role}.")
+    return "Sites. " + " ".join(parts)
+
+
+def _population(study: Study) -> str:
+    cohort = study.cohort
+    return (
+        f"Population. ECGs of patients aged {cohort.minimum_age:g} years or more, taken at most "
+        f"{cohort.days_before_ccta} "
+        f"days before or {cohort.days_after_ccta} days after a coronary CT angiography. An event is "
+        f"{' or '.join(EVENT_GRADES)} stenosis (70 % or more) of the "
+        f"{listed([f'{VESSEL_NAMES[vessel]} ({vessel})' for vessel in VESSELS])}, each vessel on its own. A "
+        "vessel without "
+        "a finding is missing for that vessel: it neither trains nor validates, and it never counts as healthy."
+    )
+
+
+def _signals(study: Study) -> str:
+    quality = study.quality
+    return (
+        "Signals. 12 leads, 10 s, resampled to 500 Hz; 50 Hz notch, 0.67 to 40 Hz band-pass and subtraction of a "
+        "running "
+        "median, as the foundation model was trained. Excluded, with the reason in the flow: unreadable recordings, "
+        f"flat leads (below {quality.flat_lead_millivolts:g} mV), amplitudes above {quality.largest_millivolts:g} "
+        "mV, and "
+        "limb leads that contradict each other."
+    )
+
+
+def _network(study: Study) -> str:
+    foundation = study.foundation
+    shape = foundation.architecture
+    return (
+        f"Network. Net1D, the architecture of ECGFounder, with {len(shape.filter_list)} stages of "
+        f"{listed([str(width) for width in shape.filter_list])} filters, started from the foundation "
+        f"“{foundation.name}”; four outputs, one per vessel."
+    )
+
+
+def _intermediate(study: Study) -> str:
+    """Only for a study with an intermediate task."""
+    task, site = study.intermediate, study.sites[study.intermediate_site]
+    return (
+        f"Intermediate task. Before the CCTA findings the network learnt {listed(task.labels)} from the ECGs of "
+        f"{site.title or study.intermediate_site} (at most {task.training.epochs} epochs, learning rate "
+        f"{task.training.learning_rate:g}; the best epoch by one tenth of its patients). Patients who are also in an "
+        "analysed site, by pseudonym or by one and the same recording, were left out; between sites with different "
+        "pseudonym keys no other overlap can be seen."
+    )
+
+
+def _training(study: Study) -> str:
+    training = study.training
+    learnt = {
+        "binary": "severe or complete stenosis against the rest (binary cross-entropy per vessel)",
+        "ordinal": "all five stenosis grades (proportional odds; the logit is that of a severe or complete stenosis)",
+    }[training.labels]
+    start = "a linear probe of the foundation's features" if training.probe_start else "random weights"
+    method = {
+        "linear-probe": "Only the last layer is fitted.",
+        "full": "All layers are fine-tuned.",
+        "gradual": f"Layers are unfrozen from the last to the first over {training.unfreeze_epochs} epochs.",
+    }[training.method]
+    options = [
+        {"none": "", "positive-weight": "events weighted", "logit-adjustment": "logit adjustment"}[
+            training.class_balance
+        ],
+        "uncertainty weighting of the vessels" if training.task_weighting == "uncertainty" else "",
+        {
+            "none": "",
+            "pcgrad": "PCGrad over all parameters",
+            "pcgrad-features": "PCGrad over the pooled features",
+        }[training.gradient_surgery],
+        f"moving average of the weights (decay {training.ema_decay:g})" if training.ema_decay else "",
+    ]
+    chosen = listed([option for option in options if option])
+    monitor = {"loss": "smallest loss", "macro-auc": "largest macro AUC"}[training.monitor]
+    return (
+        f"Training. Patients are split into {training.folds} folds; each fold is scored once, by a model that saw "
+        f"neither these patients nor used them to stop. The network learns {learnt}; its last layer starts as {start}. "
+        f"{method} AdamW, learning rate {training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up "
+        f"and cosine decay, weight decay {training.weight_decay:g}, batches of {training.batch_size}"
+        f"{f', {chosen}' if chosen else ''}. The epoch with the {monitor} of inner-validation patients is kept "
+        f"(patience {training.patience} of at most {training.epochs} epochs), and the temperature of the calibration "
+        "is fitted on them alone. Other sites are scored by the mean calibrated logit of all folds."
+    )
+
+
+def _evaluation(study: Study) -> str:
+    evaluation = study.evaluation
+    return (
+        f"Evaluation. AUC with DeLong and bootstrap intervals at the {percent(evaluation.level)} level; the "
+        "bootstrap draws "
+        f"patients with all their ECGs ({count(evaluation.bootstrap_replicates)} times). Calibration by "
+        "intercept, slope "
+        f"and Brier score. A cell with fewer than {evaluation.minimum_events} patients with, or without, an event "
+        "has no "
+        f"estimate and says so. Subgroups are cut at {evaluation.age_cut:g} years and "
+        f"{evaluation.interval_cut_days:g} days "
+        "between ECG and CCTA."
+    )
+
+
+def _risk_groups(study: Study) -> str:
+    thresholds = study.evaluation.high_risk_thresholds.model_dump()
+    by_vessel = listed([f"{vessel} {percent(value, 1)}" for vessel, value in thresholds.items()])
+    evaluation = study.evaluation
+    return (
+        f"Risk groups. High risk from a predicted probability of {by_vessel}, the guideline's thresholds. Strata: low "
+        f"below the highest threshold with sensitivity {percent(evaluation.rule_out_sensitivity)}, high from the "
+        f"lowest with specificity {percent(evaluation.rule_in_specificity)}, intermediate between. These, and the "
+        "screening point, are chosen on out-of-fold predictions of the development site alone: for its own patients on "
+        "the other folds, for other sites on all, frozen."
+    )
+
+
+def _follow_up(study: Study) -> str:
+    follow_up = study.follow_up
+    return (
+        f"Follow-up. Kaplan-Meier estimates from day {follow_up.landmark_days} after the CCTA (events by then do "
+        "not count) "
+        f"to day {follow_up.horizon_days}, read at days {listed([str(day) for day in follow_up.reading_days])}; "
+        "patients are grouped by the ECG nearest to their CCTA. Where patients died, Aalen and Johansen's cumulative "
+        "incidence beside it. Groups are compared by the log-rank test (three strata by its trend), by Cox regression, "
+        "crude and adjusted for age and sex, with Grambsch and Therneau's check, by the restricted mean event-free "
+        "time and, for the probability itself, by Harrell's C and by the area under the curve of events by each day "
+        "(inverse probability of censoring weights, death competing)."
+    )
+
+
+def _explanation(study: Study) -> str:
+    explanation = study.explanation
+    return (
+        f"Explanation. R peaks on the lead that others agree on most; "
+        f"one median beat per ECG, {explanation.seconds_before_r:g} s before to "
+        f"{explanation.seconds_after_r:g} s after R, relative to the PQ level; patients averaged first; differences of "
+        "high-risk against low-risk ECGs with variance clustered by patient. Attribution of the "
+        f"{explanation.attributed_ecgs} ECGs of highest risk of each fold, one per patient, by the model that never "
+        "saw them, against the mean beat of other folds' patients at the same R peaks: integrated gradients of each "
+        f"vessel's logit ({INTEGRATION_STEPS} steps), occlusion by lead and segment, Grad-CAM over time; deletion and "
+        "insertion curves against random order; rank correlation after the weights are drawn anew."
+    )

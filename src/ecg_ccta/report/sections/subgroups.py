@@ -1,0 +1,80 @@
+"""The section on subgroups: a forest plot per vessel, and the tests of interaction."""
+
+import pandas as pd
+
+from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.formatting import count, is_missing, listed, number, p_value
+from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.statistics.estimates import CLUSTERED, COLUMNS, rows_of
+from ecg_ccta.vessels import VESSELS
+
+
+def subgroups(results: ResultsFolder) -> Section | None:
+    blocks: list = []
+    for site, title in results.judged_sites_with("subgroups"):
+        found = results.table("subgroups", site, ("vessel", "subgroup", "category", *COLUMNS))
+        for vessel in VESSELS:
+            blocks += results.drawn(
+                f"subgroups_{vessel}_{site}",
+                f"AUC in subgroups, {vessel}, {title}",
+                f"Forest plot of the AUC of {vessel} in subgroups of {title}.",
+                range_sentence(vessel, found[found["vessel"] == vessel]),
+                [results.download("subgroups", site)],
+            )
+        tests = found[found["measure"] == "interaction p"]
+        rows = [
+            [_capital(subgroup), *(_cell(found, subgroup, vessel) for vessel in VESSELS)]
+            for subgroup in dict.fromkeys(tests["subgroup"])
+        ]
+        blocks.append(
+            Table(
+                f"Tests of interaction, {title}",
+                ["Subgroup", *(f"{vessel}: p (q)" for vessel in VESSELS)],
+                [("", rows)],
+                says=interaction_sentence(found),
+                downloads=[results.download("subgroups", site)],
+                notes=[
+                    "p: Wald test that the categories share one AUC, covariance from draws of patients. q: Benjamini-"
+                    "Hochberg over all tests of the site. A category with fewer than "
+                    f"{results.study.evaluation.minimum_events} patients with, or without, an event is left out."
+                ],
+            )
+        )
+    return Section("subgroups", "Subgroups", blocks) if blocks else None
+
+
+def range_sentence(vessel: str, found: pd.DataFrame) -> str:
+    """How many categories have an AUC, and between what values."""
+    parts = rows_of(found[found["subgroup"] != "all ECGs"], "AUC", CLUSTERED)
+    known = parts.dropna(subset=["estimate"])
+    if known.empty:
+        return f"{vessel}: no category has enough events."
+    low, high = known.loc[known["estimate"].idxmin()], known.loc[known["estimate"].idxmax()]
+    said = [
+        f"{number(row['estimate'])} ({row['subgroup']} {row['category']}, {count(row['events'])} events)"
+        for row in (low, high)
+    ]
+    return f"{vessel}: {len(known)} of {len(parts)} categories have enough events; AUCs from {said[0]} to {said[1]}."
+
+
+def interaction_sentence(found: pd.DataFrame) -> str:
+    """Which interactions remain after correction for their number."""
+    tests = rows_of(found, "interaction q").dropna(subset=["estimate"])
+    if tests.empty:
+        return "No subgroup has two categories with enough events."
+    left = tests[tests["estimate"] < 0.05]
+    if left.empty:
+        smallest = number(tests["estimate"].min(), 2)
+        return f"Of {len(tests)} tests of interaction none has q under 0.05 (smallest {smallest})."
+    named = [f"{row['vessel']} by {row['subgroup']} (q {p_value(row['estimate'])})" for _, row in left.iterrows()]
+    return f"{len(left)} of {len(tests)} tests of interaction have q under 0.05: {listed(named)}."
+
+
+def _cell(found: pd.DataFrame, subgroup: str, vessel: str) -> str:
+    rows = found[(found["subgroup"] == subgroup) & (found["vessel"] == vessel)]
+    p, q = (rows_of(rows, f"interaction {letter}")["estimate"].iloc[0] for letter in "pq")
+    return "too few events" if is_missing(p) else f"{p_value(p)} ({p_value(q)})"
+
+
+def _capital(subgroup: str) -> str:
+    return subgroup[0].upper() + subgroup[1:]

@@ -1,0 +1,1 @@
+"""Single ECGs, explained on a page each."""

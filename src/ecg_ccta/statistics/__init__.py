@@ -1,0 +1,1 @@
+"""Statistics of arrays: they know no vessel and no study."""

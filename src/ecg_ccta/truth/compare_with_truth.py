@@ -1,0 +1,273 @@
+"""How much of a planted effect the study finds again, where it is known: recovered against planted.
+
+Only this module reads the truth of a simulated hospital. The oracle is the true event probability given everything
+the ECG shows, so no reading of the ECG beats its AUC but by luck; the recovered fraction is (model AUC - 0.5) over
+(oracle AUC - 0.5), both on the same ECGs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_auc_score
+
+from ecg_ccta.cohort.pseudonyms import pseudonym
+from ecg_ccta.config import Evaluation
+from ecg_ccta.errors import StudyError
+from ecg_ccta.evaluation.scored import scored_ecgs, shortage, with_finding
+from ecg_ccta.figures import PAGE, STYLE
+from ecg_ccta.signals.segments import SEGMENTS
+from ecg_ccta.statistics.auc import auc_delong, auc_replicates
+from ecg_ccta.statistics.bootstrap import patient_codes, percentile_interval
+from ecg_ccta.vessels import LEADS, VESSELS
+
+MEAN_EVENTS = 100
+"""Events a vessel needs to enter the mean recovered fraction; with fewer the fraction is mostly luck."""
+
+_RECOVERY = [
+    "stratum", "vessel", "n", "events", "patients", "oracle_auc", "oracle_lower", "oracle_upper",
+    "model_auc", "model_lower", "model_upper", "recovered", "recovered_lower", "recovered_upper", "note",
+]  # fmt: skip
+
+
+def compare_with_truth(
+    cohort: pd.DataFrame,
+    predictions: pd.DataFrame,
+    truth: pd.DataFrame,
+    key: bytes,
+    normal: pd.Series,
+    settings: Evaluation,
+    seed: int,
+) -> pd.DataFrame:
+    """Oracle's and model's AUC on exactly the analysed ECGs.
+
+    Parameters
+    ----------
+    cohort : `tables.COHORT`.
+    predictions : `tables.PREDICTIONS` of that cohort.
+    truth : a row per exported ECG: ecg_id (the export's own) and oracle_<vessel> (probability).
+    key : the site's pseudonym key, which joins the two.
+    normal : boolean, index like `cohort`'s: whether the ECG was read as normal; missing where it was not read.
+    settings : level, replicates and minimum number of events.
+    seed : of the patient-clustered bootstrap.
+
+    Returns
+    -------
+    A row per stratum ("all", "normal ECG") and vessel, and one for "mean", the mean recovered fraction of the vessels
+    with at least MEAN_EVENTS events: stratum, vessel, n, events, patients, oracle_auc, model_auc (DeLong intervals),
+    recovered with its interval (percentiles over patients drawn with replacement, the same draws for both AUCs), note.
+
+    Raises
+    ------
+    StudyError
+        Where an ECG of the cohort has no truth: the truth is of another export.
+    """
+    oracle = oracle_by_ecg(truth, key)
+    absent = ~cohort["ecg_id"].isin(oracle.index)
+    if absent.any():
+        raise StudyError(
+            f"truth table: {int(absent.sum())} of {len(cohort)} analysed ECGs have no planted truth; "
+            "it is of another export or the pseudonym key has changed: simulate the site again"
+        )
+    scored = scored_ecgs(cohort, predictions)
+    oracle = oracle.reset_index().melt("ecg_id", var_name="vessel", value_name="oracle")
+    scored = scored.merge(oracle, on=["ecg_id", "vessel"], how="left", validate="one_to_one")
+    scored["_code"], patients = patient_codes(scored["patient_id"])
+    read_as_normal = pd.Series(normal.fillna(False).to_numpy(dtype=bool), index=cohort["ecg_id"])
+    strata = {"all": scored, "normal ECG": scored[scored["ecg_id"].map(read_as_normal).to_numpy(dtype=bool)]}
+    rows = []
+    for stratum, members in strata.items():
+        rows += [{"stratum": stratum} | row for row in _stratum(members, patients, settings, seed)]
+    return pd.DataFrame(rows).reindex(columns=_RECOVERY)
+
+
+def oracle_by_ecg(truth: pd.DataFrame, key: bytes) -> pd.DataFrame:
+    """Oracle probabilities, one column per vessel, by the cohort's pseudonym of each ECG."""
+    lacking = [name for name in ("ecg_id", *(f"oracle_{vessel}" for vessel in VESSELS)) if name not in truth]
+    if lacking:
+        raise StudyError(f"truth table: no column {', '.join(lacking)}; simulate the site again")
+    oracle = truth[[f"oracle_{vessel}" for vessel in VESSELS]].set_axis(list(VESSELS), axis=1)
+    oracle.index = pd.Index([pseudonym(key, "ecg", str(value)) for value in truth["ecg_id"]], name="ecg_id")
+    # An export may hold the same ECG twice on purpose; its truth is the same.
+    return oracle[~oracle.index.duplicated()]
+
+
+def _stratum(members: pd.DataFrame, patients: int, settings: Evaluation, seed: int) -> list[dict[str, Any]]:
+    rows, fractions = [], {}
+    for vessel in VESSELS:
+        findings = with_finding(members, vessel)
+        y = findings["y_true"].to_numpy(dtype=np.int64)
+        row = {
+            "vessel": vessel,
+            "n": len(y),
+            "events": int(y.sum()),
+            "patients": findings["patient_id"].nunique(),
+            "note": shortage(findings, settings.minimum_events),
+        }
+        if not row["note"]:
+            row |= _recovered(findings, y, patients, settings, seed, fractions)
+        rows.append(row)
+    return [*rows, _mean(rows, fractions, settings.level)]
+
+
+def _recovered(
+    findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluation, seed: int, fractions: dict
+) -> dict[str, Any]:
+    """AUCs and fraction of one vessel; leaves the fraction's replicates in `fractions`."""
+    scores = {"oracle": findings["oracle"].to_numpy(dtype=float), "model": findings["logit"].to_numpy(dtype=float)}
+    aucs = {name: auc_delong(y, score, settings.level) for name, score in scores.items()}
+    row: dict[str, Any] = {}
+    for name, auc in aucs.items():
+        row |= {f"{name}_auc": auc.auc, f"{name}_lower": auc.lower, f"{name}_upper": auc.upper}
+    if aucs["oracle"].lower <= 0.5:
+        return row | {"note": "the oracle itself does not exceed chance"}
+    codes = findings["_code"].to_numpy()
+    drawn = {
+        name: auc_replicates(y, score, codes, patients, settings.bootstrap_replicates, seed) - 0.5
+        for name, score in scores.items()
+    }
+    fractions[findings["vessel"].iloc[0]] = drawn["model"] / drawn["oracle"]
+    lower, upper, _ = percentile_interval(drawn["model"] / drawn["oracle"], settings.level)
+    recovered = (aucs["model"].auc - 0.5) / (aucs["oracle"].auc - 0.5)
+    return row | {"recovered": recovered, "recovered_lower": lower, "recovered_upper": upper}
+
+
+def _mean(rows: list[dict[str, Any]], fractions: dict[str, np.ndarray], level: float) -> dict[str, Any]:
+    counted = [row for row in rows if row["vessel"] in fractions and row["events"] >= MEAN_EVENTS]
+    if not counted:
+        return {"vessel": "mean", "note": f"no vessel with {MEAN_EVENTS} events and an oracle above chance"}
+    vessels = [row["vessel"] for row in counted]
+    lower, upper, _ = percentile_interval(np.mean([fractions[vessel] for vessel in vessels], axis=0), level)
+    return {
+        "vessel": "mean",
+        "recovered": float(np.mean([row["recovered"] for row in counted])),
+        "recovered_lower": lower,
+        "recovered_upper": upper,
+        "note": f"mean of {', '.join(vessels)} (vessels with at least {MEAN_EVENTS} events)",
+    }
+
+
+def planted_regions(truth: Mapping[str, Any], curves: pd.DataFrame | None) -> pd.DataFrame:
+    """Planted and recovered strength of every lead and segment, on the truth's own segments.
+
+    Parameters
+    ----------
+    truth : what the simulator's record holds under "planted": leads, segments, mask (vessel -> leads x segments),
+        windows_seconds (segment -> from, to, relative_to "R peak" or "T peak").
+    curves : `waveforms.curve_table`, or None.
+
+    Returns
+    -------
+    A row per vessel, lead and segment: vessel, lead, segment, planted (bool), waveform (absolute mean t statistic of
+    high against low risk in the window; missing where the curves are). T-peak windows are placed at the T peak of the
+    mean low-risk beat.
+    """
+    waveform = {} if curves is None else _by_window(truth, curves)
+    rows = [
+        {
+            "vessel": vessel,
+            "lead": lead,
+            "segment": segment,
+            "planted": bool(truth["mask"][vessel][truth["leads"].index(lead)][column]),
+            "waveform": abs(waveform.get((vessel, lead, segment), np.nan)),
+        }
+        for vessel in VESSELS
+        for lead in LEADS
+        for column, segment in enumerate(truth["segments"])
+    ]
+    return pd.DataFrame(rows)
+
+
+def _by_window(truth: Mapping[str, Any], curves: pd.DataFrame) -> dict[tuple[str, str, str], float]:
+    """(vessel, lead, segment) -> mean t within the segment's window."""
+    t_peak = _t_peak(curves)
+    means = {}
+    for segment, window in truth["windows_seconds"].items():
+        shift = t_peak if window["relative_to"] == "T peak" else 0.0
+        inside = curves[curves["time"].between(window["from"] + shift, window["to"] + shift)]
+        for (vessel, lead), mean in inside.groupby(["vessel", "lead"])["t"].mean().items():
+            means[vessel, lead, segment] = mean
+    return means
+
+
+def _t_peak(curves: pd.DataFrame) -> float:
+    """Seconds from R to the largest root mean square over leads within the T segment."""
+    inside = curves[curves["time"].between(*SEGMENTS["T"])]
+    if inside["low"].isna().all():
+        return sum(SEGMENTS["T"]) / 2
+    return float((inside["low"] ** 2).groupby(inside["time"]).mean().idxmax())
+
+
+def region_agreement(regions: pd.DataFrame) -> pd.DataFrame:
+    """How well recovered strength ranks planted regions above others.
+
+    Parameters
+    ----------
+    regions : from `planted_regions`.
+
+    Returns
+    -------
+    A row per vessel: vessel, regions, planted (count), and the area under the ROC curve over regions of waveform;
+    missing where there are no curves or nothing (or everything) is planted. Neighbouring regions are not independent,
+    so there is no interval.
+    """
+    rows = []
+    for vessel in VESSELS:
+        cells = regions[regions["vessel"] == vessel]
+        row = {"vessel": vessel, "regions": len(cells), "planted": int(cells["planted"].sum())}
+        known = cells.dropna(subset=["waveform"])
+        both = known["planted"].nunique() == 2
+        row["waveform"] = roc_auc_score(known["planted"], known["waveform"]) if both else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def draw_planted(regions: pd.DataFrame, truth: Mapping[str, Any]) -> Figure:
+    """Planted regions and what was recovered: a row per vessel; lead by segment, each panel on its own scale.
+
+    Planted regions are outlined in every panel. The scale reaches at least |t| = 4, so that noise alone does not fill
+    it.
+    """
+    import seaborn
+
+    colours = mpl.colors.ListedColormap(seaborn.color_palette("rocket_r", 256))
+    measures = {
+        "planted": ("planted", 1.0),
+        "waveform": ("waveform difference |t|", 4.0),
+    }
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(PAGE, 9.2))
+        axes = figure.subplots(len(VESSELS), len(measures), sharex=True, sharey=True)
+        for v, vessel in enumerate(VESSELS):
+            cells = regions[regions["vessel"] == vessel]
+            planted = _grid(cells, "planted", truth)
+            for m, (measure, (title, least)) in enumerate(measures.items()):
+                axis, values = axes[v, m], _grid(cells, measure, truth)
+                axis.set_title(f"{vessel}: {title}", loc="left")
+                axis.set_yticks(range(len(LEADS)), LEADS)
+                axis.set_xticks(range(len(truth["segments"])), truth["segments"], rotation=40, ha="right")
+                if np.isfinite(values).any():
+                    top = max(float(np.nanmax(values)), least)
+                    image = axis.imshow(values, aspect="auto", cmap=colours, vmin=0, vmax=top)
+                    if measure != "planted":
+                        figure.colorbar(image, ax=axis, pad=0.02).outline.set_visible(False)
+                else:
+                    axis.set_xlim(-0.5, len(truth["segments"]) - 0.5)
+                    axis.set_ylim(len(LEADS) - 0.5, -0.5)
+                    axis.text(0.5, 0.5, "not estimated", transform=axis.transAxes, ha="center")
+                for row, column in np.argwhere(planted == 1):
+                    box = mpl.patches.Rectangle(
+                        (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="#0072B2", linewidth=1.4
+                    )
+                    axis.add_patch(box)
+    return figure
+
+
+def _grid(cells: pd.DataFrame, measure: str, truth: Mapping[str, Any]) -> np.ndarray:
+    """(12, segments) float of one measure."""
+    values = cells.assign(value=cells[measure].astype(float))
+    wide = values.pivot_table(index="lead", columns="segment", values="value", dropna=False)
+    return wide.reindex(index=list(LEADS), columns=list(truth["segments"])).to_numpy()

@@ -1,0 +1,1 @@
+"""How high-risk ECGs differ from low-risk ones."""
