@@ -61,7 +61,7 @@ def write_study(folder: Path) -> Path:
                           ("AUC difference p", "unpaired DeLong"), ("PR-AUC difference", CLUSTERED))
         if not (v == "macro" and method != CLUSTERED)
     ]  # fmt: skip
-    path = folder / "tables/discrimination_comparison.csv"
+    path = folder / "tables/site_comparison.csv"
     estimate_table(comparison, ["site", "vessel"]).to_csv(path, index=False)
     write_leakage(folder)
     write_records(folder)
@@ -75,6 +75,18 @@ def results(tmp_path: Path, finished: Path, study: Study) -> Path:
 
 
 @pytest.fixture
+def put_table(results: Path):
+    """Function (table, name of the table, site) that adds a table to the results."""
+
+    def put(table: pd.DataFrame, name: str, site: str) -> None:
+        path = results / "tables" / name / f"{site}.csv"
+        path.parent.mkdir(exist_ok=True)
+        table.to_csv(path, index=False)
+
+    return put
+
+
+@pytest.fixture
 def add_site():
     """Function of (results folder, site) that adds a site's tables and figures."""
     return write_site
@@ -83,9 +95,9 @@ def add_site():
 @pytest.fixture
 def control_results(tmp_path: Path) -> Path:
     folder = tmp_path / "results" / "negative-control"
-    (folder / "tables").mkdir(parents=True)
+    (folder / "tables/discrimination").mkdir(parents=True)
     table = discrimination(dict.fromkeys(VESSELS, 0.505), 0.503)
-    table.to_csv(folder / "tables/discrimination_internal.csv", index=False)
+    table.to_csv(folder / "tables/discrimination/internal.csv", index=False)
     return folder
 
 
@@ -150,7 +162,8 @@ def write_site(folder: Path, site: str) -> None:
     rng = np.random.default_rng(3)
 
     def put(name: str, rows: list[dict] | pd.DataFrame) -> None:
-        pd.DataFrame(rows).to_csv(tables / f"{name}_{site}.csv", index=False)
+        (tables / name).mkdir(exist_ok=True)
+        pd.DataFrame(rows).to_csv(tables / name / f"{site}.csv", index=False)
 
     write_json(
         folder / "cohort" / f"{site}.flow.json",

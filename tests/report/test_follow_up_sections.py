@@ -58,8 +58,8 @@ def test_an_interval_that_misses_is_said(folder) -> None:
 
 
 def test_a_site_without_planted_hazards_has_no_section(folder, results) -> None:
-    for path in results.glob("tables/planted_hazards_*"):
+    for path in results.glob("tables/planted_hazards/*"):
         path.unlink()
     assert planted_hazards(folder) is None
-    path = results / "tables/oracle_separation_internal.csv"
+    path = results / "tables/oracle_separation/internal.csv"
     assert "source" in pd.read_csv(path)

@@ -148,7 +148,7 @@ def test_files_are_embedded_byte_for_byte(study, results, page):
 
 
 def test_a_large_table_is_packed_and_a_very_large_one_named(study, results):
-    path = results / "tables/normal_ecg_internal.csv"
+    path = results / "tables/normal_ecg/internal.csv"
     plain = path.read_bytes()
     path.write_bytes(plain + b"RCA,PR-AUC,0.1,0.1,0.1,0.95,1,1,1,a method that is listed nowhere,\n" * 2000)
     page = Page(build_report(study, results))
@@ -158,7 +158,7 @@ def test_a_large_table_is_packed_and_a_very_large_one_named(study, results):
     path.write_bytes(plain + b"".join(b"RCA,PR-AUC,0.1,0.1,0.1,0.95,1,1,1,%d,\n" % number for number in noise))
     page = Page(build_report(study, results))
     assert "normal_ecg_internal.csv" not in {link.get("download", "").removesuffix(".gz") for link in page.links}
-    assert "tables/normal_ecg_internal.csv in the study's results" in page.words
+    assert "tables/normal_ecg/internal.csv in the study's results" in page.words
 
 
 def test_the_headline_is_the_aucs_beside_oracle_and_paper(page):
@@ -188,7 +188,7 @@ def test_recovery_and_negative_control_are_told_in_words(page):
 
 
 def test_a_negative_control_that_finds_something_is_said_aloud(study, results, control, control_results):
-    path = control_results / "tables/discrimination_internal.csv"
+    path = control_results / "tables/discrimination/internal.csv"
     table = pd.read_csv(path)
     table.loc[table["vessel"] == "macro", ["estimate", "lower", "upper"]] = [0.6, 0.55, 0.65]
     table.to_csv(path, index=False)
@@ -211,7 +211,7 @@ def test_text_from_data_and_configuration_is_escaped(changed, results):
     steps = json.loads(flow.read_text())
     steps["steps"][1]["excluded"] = attack
     write_json(flow, steps)
-    table = results / "tables/discrimination_internal.csv"
+    table = results / "tables/discrimination/internal.csv"
     found = pd.read_csv(table)
     found.loc[1, "note"] = attack
     found.to_csv(table, index=False)
@@ -223,7 +223,7 @@ def test_text_from_data_and_configuration_is_escaped(changed, results):
 
 def test_scored_only_sites_and_more_sites_have_their_place(changed, results, add_site):
     add_site(results, "third")
-    for path in results.glob("tables/*_scored.csv"):
+    for path in results.glob("tables/*/scored.csv"):
         path.unlink()
     write_json(results / "cohort/scored.flow.json", {"steps": [{"label": "ECGs included", "ecgs": 31, "patients": 30}]})
     more = {
@@ -239,8 +239,8 @@ def test_scored_only_sites_and_more_sites_have_their_place(changed, results, add
 
 
 def test_a_study_of_real_hospitals_without_follow_up_leaves_those_sections_out(changed, results):
-    for pattern in ("recovery_*", "planted_*", "cumulative_events_*"):
-        for path in results.glob(f"*/{pattern}"):
+    for name in ("recovery", "planted", "cumulative_events"):
+        for path in [*results.glob(f"tables/{name}*/*"), *results.glob(f"figures/{name}*")]:
             path.unlink()
     site = {"title": "One", "simulation": None, "export": "exports/one", "tables": {"follow_up": None}}
     study = changed({"sites": {"internal": site, "external": None}})
@@ -256,9 +256,9 @@ def test_a_study_of_real_hospitals_without_follow_up_leaves_those_sections_out(c
 
 
 def test_a_missing_table_or_column_is_named(study, results):
-    table = results / "tables/calibration_summary_external.csv"
+    table = results / "tables/calibration_summary/external.csv"
     pd.read_csv(table).drop(columns="measure").to_csv(table, index=False)
-    with pytest.raises(StudyError, match=r"calibration_summary_external.csv: no column measure"):
+    with pytest.raises(StudyError, match=r"calibration_summary/external.csv: no column measure"):
         build_report(study, results)
     table.unlink()
     with pytest.raises(StudyError, match="the report needs this table"):

@@ -23,7 +23,7 @@ def write_record(results: Path, job: str, outputs: list[str]) -> dict:
 
 @pytest.fixture
 def record(results) -> dict:
-    names = ("tables/discrimination_internal.csv", "tables/roc_internal.csv", "figures/roc_internal.svg")
+    names = ("tables/discrimination/internal.csv", "tables/roc/internal.csv", "figures/roc_internal.svg")
     write_record(results, "admit_ecgs internal", ["cohort/internal.flow.json"])
     return write_record(results, "validate internal", list(names))
 

@@ -62,7 +62,7 @@ def test_labels_of_the_external_site_change_no_byte_of_the_thresholds(make_workf
     cohort = tables.read(tables.COHORT, path)
     flipped = {f"target_{vessel}": 1 - cohort[f"target_{vessel}"] for vessel in VESSELS}
     tables.write(cohort.assign(**flipped), tables.COHORT, path)
-    worth = "results/small/tables/thresholds_external.csv"
+    worth = "results/small/tables/thresholds/external.csv"
     alone = ["--rerun-triggers", "mtime", "--allowed-rules", "choose_thresholds", "evaluate_thresholds"]
     again.run("results/small/thresholds.json", worth, options=alone)
     chosen = [workflow.results / "small/thresholds.json" for workflow in (again, small_study)]

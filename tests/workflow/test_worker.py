@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_ccta.config import Architecture, Training
+from ecg_ccta.config import Architecture, Recipe, Training
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json, write_json
 from ecg_ccta.model.fold_models import load_fold
@@ -36,7 +36,10 @@ def make_job(small_study, tmp_path):
             signals=str(results / "signals/internal"),
             splits=str(results / "splits/internal.parquet"),
             fold=0,
-            training=settings.model_dump(),
+            recipe=settings.model_dump(include=set(Recipe.model_fields)),
+            threads=settings.threads,
+            gpus=settings.gpus,
+            nodes=settings.nodes,
             seed=1,
             interrupted=str(tmp_path / f"interrupted-{name}"),
             model=str(tmp_path / name),

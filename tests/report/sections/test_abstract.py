@@ -40,7 +40,7 @@ def test_it_is_structured_and_its_numbers_are_the_tables(study, results, control
 
 
 def test_other_numbers_give_other_words(study, results):
-    path = results / "tables/discrimination_internal.csv"
+    path = results / "tables/discrimination/internal.csv"
     table = pd.read_csv(path)
     table.loc[table["vessel"].isin(["RCA", "LAD"]), "lower"] = 0.49
     table.to_csv(path, index=False)
@@ -56,7 +56,7 @@ def test_other_numbers_give_other_words(study, results):
 
 
 def test_real_patients_are_not_called_simulated(real, results):
-    for path in results.glob("*/recovery_*"):
+    for path in results.glob("tables/recovery/*"):
         path.unlink()
     parts = said(real, results)
     everything = " ".join(parts.values())

@@ -50,17 +50,19 @@ def rows(note=""):
 
 
 @pytest.fixture
-def with_added_value(results):
-    rows().to_csv(results / "tables/added_value_internal.csv", index=False)
-    rows("too few events (3)").to_csv(results / "tables/added_value_external.csv", index=False)
+def with_added_value(results, put_table):
+    put_table(rows(), "added_value", "internal")
+    put_table(rows("too few events (3)"), "added_value", "external")
     for site, n in (("internal", 12), ("external", 0)):
-        pd.DataFrame([{"basis": "ESC 2019", "modifier": STRATA, "n": n, "events": 0}]).to_csv(
-            results / f"tables/reclassification_{site}.csv", index=False
+        put_table(
+            pd.DataFrame([{"basis": "ESC 2019", "modifier": STRATA, "n": n, "events": 0}]), "reclassification", site
         )
-        pd.DataFrame([{"basis": "ESC 2019", "reason": "no chest pain", "patients": 294}]).to_csv(
-            results / f"tables/guideline_patients_{site}.csv", index=False
+        put_table(
+            pd.DataFrame([{"basis": "ESC 2019", "reason": "no chest pain", "patients": 294}]),
+            "guideline_patients",
+            site,
         )
-        pd.DataFrame(columns=["basis", "model"]).to_csv(results / f"tables/added_value_roc_{site}.csv", index=False)
+        put_table(pd.DataFrame(columns=["basis", "model"]), "added_value_roc", site)
         for name in ("added_value_roc", "reclassification"):
             shutil.copy(results / "figures/toy.svg", results / f"figures/{name}_{site}.svg")
     return results

@@ -59,7 +59,7 @@ def test_what_the_page_does_not_have_is_not_claimed(study, changed, results):
     lacking = rows(study, results, {anchor: title for anchor, title in SECTIONS.items() if anchor != "subgroups"})
     assert lacking["14"][:2] == ["–", "–"]
     assert [link.anchor for link in lacking["23a"][1]] == ["results", "calibration", "decisions"]
-    for path in results.glob("tables/recalibrated_*"):
+    for path in results.glob("tables/recalibrated_*/*"):
         path.unlink()
     assert rows(study, results)["24"] == ["–", "–", f"{AUTHOR}no model was updated."]
     alone = changed({"sites": {"external": None}})

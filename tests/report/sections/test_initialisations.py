@@ -29,7 +29,7 @@ INTERMEDIATE = {
 
 
 @pytest.fixture
-def with_starts(results):
+def with_initialisations(results):
     rows = [
         {"fold": str(fold), "vessels": "RCA LAD", "macro_auc_foundation": 0.7 + fold / 100, "macro_auc_random": 0.6,
          "difference": 0.1 + fold / 100, "note": ""}
@@ -42,12 +42,12 @@ def with_starts(results):
     )  # fmt: skip
     pd.DataFrame(rows).to_csv(results / "tables/initialisations.csv", index=False)
     for suffix in (".svg", ".png"):
-        shutil.copy(results / f"figures/toy{suffix}", results / f"figures/starts{suffix}")
+        shutil.copy(results / f"figures/toy{suffix}", results / f"figures/initialisations{suffix}")
     return results
 
 
-def test_foundation_and_random_weights_are_compared_in_words(changed, with_starts):
-    page = build_report(changed(RANDOM), with_starts)
+def test_foundation_and_random_weights_are_compared_in_words(changed, with_initialisations):
+    page = build_report(changed(RANDOM), with_initialisations)
     assert "Foundation against random weights" in page
     assert (
         "The mean macro AUC over folds is 0.715 from the foundation and 0.600 from random weights, a difference of "
@@ -59,10 +59,10 @@ def test_foundation_and_random_weights_are_compared_in_words(changed, with_start
     assert 'download="initialisations.csv"' in page
 
 
-def test_the_section_is_there_only_where_the_study_asks_for_it(study, changed, with_starts):
-    assert "Foundation against random weights" not in build_report(study, with_starts)
-    (with_starts / "tables/initialisations.csv").unlink()
-    assert "Foundation against random weights" not in build_report(changed(RANDOM), with_starts)
+def test_the_section_is_there_only_where_the_study_asks_for_it(study, changed, with_initialisations):
+    assert "Foundation against random weights" not in build_report(study, with_initialisations)
+    (with_initialisations / "tables/initialisations.csv").unlink()
+    assert "Foundation against random weights" not in build_report(changed(RANDOM), with_initialisations)
 
 
 def test_no_comparison_is_said_in_words():

@@ -21,13 +21,13 @@ def test_nothing_explained_is_said_in_words():
 
 
 def test_without_the_tables_there_is_no_section(study, results):
-    for path in (results / "tables").glob("logit_*.csv"):
+    for path in (results / "tables").glob("logit_*/*.csv"):
         path.unlink()
     assert "What measurements explain" not in build_report(study, results)
 
 
 def test_a_vessel_with_no_selected_measurement_says_so(study, results):
-    path = results / "tables/logit_coefficients_internal.csv"
+    path = results / "tables/logit_coefficients/internal.csv"
     table = pd.read_csv(path)
     table["coefficient"] = np.where(table["vessel"] == "LAD", 0.0, table["coefficient"])
     table.to_csv(path, index=False)

@@ -42,7 +42,7 @@ def scored() -> pd.DataFrame:
 
 
 @pytest.fixture
-def made(scored, study, results):
+def made(scored, study, results, put_table):
     """The results folder with this part's tables and figures beside the others."""
     settings = study.evaluation.model_copy(update={"bootstrap_replicates": 100})
     chosen = choose_thresholds(scored, "internal", settings)
@@ -53,7 +53,7 @@ def made(scored, study, results):
             ("strata", stratum_table(rows, chosen, settings, 1)),
             ("decision_curves", decision_curves(rows, settings, 1)),
         ):
-            table.to_csv(results / f"tables/{name}_{site}.csv", index=False)
+            put_table(table, name, site)
         for name in ("strata", "decision_curves"):
             for suffix in (".svg", ".png"):
                 shutil.copy(results / f"figures/toy{suffix}", results / f"figures/{name}_{site}{suffix}")

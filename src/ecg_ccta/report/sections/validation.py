@@ -143,9 +143,9 @@ def _recalibrated_sentence(found: pd.DataFrame) -> str:
 
 
 def _comparison(results: ResultsFolder) -> list:
-    if not results.has("discrimination_comparison"):
+    if not results.has("site_comparison"):
         return []
-    found = results.table("discrimination_comparison", columns=("site", "vessel", *COLUMNS))
+    found = results.table("site_comparison", columns=("site", "vessel", *COLUMNS))
     found = found[found["site"].isin(results.study.external_sites)]
     if found.empty:
         return []
@@ -181,7 +181,7 @@ def _comparison(results: ResultsFolder) -> list:
             ["Vessel", "AUC, clustered interval", "AUC, DeLong's interval", "DeLong's p", "PR-AUC"],
             groups,
             says=says,
-            downloads=[results.download("discrimination_comparison")],
+            downloads=[results.download("site_comparison")],
             notes=["PR-AUC depends on the share of events, which may differ between sites."],
         )
     ]
