@@ -55,7 +55,8 @@ def texts() -> dict[str, str]:
     """Text of every file that is looked at, by its path."""
     files = [file for place in PLACES for file in [ROOT / place, *(ROOT / place).rglob("*")]]
     return {
-        file.relative_to(ROOT).as_posix(): file.read_text("utf-8")
+        # Without the pictures of notebooks.
+        file.relative_to(ROOT).as_posix(): re.sub(r"[A-Za-z0-9+/=]{200,}", "", file.read_text("utf-8"))
         for file in files
         if file.is_file() and file.suffix in SUFFIXES and not file.name.startswith(".")
     }
