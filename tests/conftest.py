@@ -27,21 +27,15 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_ecg() -> Path:
-    """Folder of real recordings beside the project; the test skips where it is absent."""
-    folder = ROOT.parent / "shared" / "real-ecg"
-    if not folder.is_dir():
-        pytest.skip(f"real recordings are not at {folder}")
-    return folder
+def real_ecg(root) -> Path:
+    """Folder of openly licensed recordings (tests/data/README.md)."""
+    return root / "tests" / "data" / "real-ecg"
 
 
 @pytest.fixture(scope="session")
-def reference_vectors() -> Path:
-    """Folder of reference vectors beside the project; the test skips where it is absent."""
-    folder = ROOT.parent / "shared" / "reference"
-    if not folder.is_dir():
-        pytest.skip(f"reference vectors are not at {folder}")
-    return folder
+def reference_vectors(root) -> Path:
+    """Folder of numbers that an independent implementation must reproduce (tests/data/README.md)."""
+    return root / "tests" / "data" / "reference"
 
 
 def system_program(name: str, package: str, folders: str = "/usr/sbin:/sbin") -> str:

@@ -116,7 +116,7 @@ def test_help_of_a_command(command, parts):
 
 
 def test_an_unknown_command_is_an_error_of_use():
-    assert ecg_ccta("chekc").exit_code == 2
+    assert ecg_ccta("chekc").exit_code == 2  # codespell:ignore
 
 
 def test_check_of_the_default_study():
@@ -134,10 +134,10 @@ def test_check_of_a_hospital(ours):
 
 
 def test_check_names_a_wrong_key(ours):
-    ours.write_text(OURS + "trainig: {epochs: 1}\n")
+    ours.write_text(OURS + "trainig: {epochs: 1}\n")  # codespell:ignore
     result = ecg_ccta("check", str(ours))
     assert result.exit_code == 1
-    assert "trainig: unknown key; did you mean training?" in result.stderr
+    assert "trainig: unknown key; did you mean training?" in result.stderr  # codespell:ignore
     assert result.stdout == ""
 
 

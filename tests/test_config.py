@@ -70,7 +70,7 @@ def test_studies_that_share_a_foundation_agree_on_it(values, tmp_path):
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("trainig", "did you mean training?"),
+        ("trainig", "did you mean training?"),  # codespell:ignore
         ("training.epoch", "did you mean epochs?"),
         ("sites.internal.simulation.patient", "did you mean patients?"),
         ("sites.internal.simulation.oracle_auc.LDA", "did you mean LAD?"),
@@ -229,12 +229,12 @@ def test_an_overlay_means_the_same_to_snakemake(values, overlay):
 
 
 def test_a_faulty_config_ends_a_snakefile_with_its_message_alone(values, capsys):
-    put(values, "trainig", {})
+    put(values, "trainig", {})  # codespell:ignore
     with pytest.raises(SystemExit) as caught:
         studies_or_exit(values, ROOT)
     assert caught.value.code == 1
     shown = capsys.readouterr().err
-    assert "trainig: unknown key; did you mean training?" in shown
+    assert "trainig: unknown key; did you mean training?" in shown  # codespell:ignore
     assert "Traceback" not in shown
 
 

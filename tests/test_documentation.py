@@ -14,7 +14,8 @@ from ecg_ccta.command_line import app
 from ecg_ccta.config import load, load_overlaid
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "results" / "README.md", *(ROOT / "docs").glob("*.md")])
+OTHERS = ("results/README.md", "config/README.md", "tests/data/README.md", ".github/pull_request_template.md")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / page for page in OTHERS), *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import re
+import subprocess
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -226,11 +227,27 @@ def test_a_log_is_of_the_last_run_alone(job):
     assert "first" not in log_text()
 
 
-def test_the_commit_says_whether_the_code_was_changed(tmp_path, monkeypatch, root):
-    monkeypatch.chdir(root)
-    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", git_commit() or "no repository") or not (root / ".git").exists()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+def test_the_commit_says_whether_the_code_was_changed(tmp_path, monkeypatch, system_programs):
+    def git(*words: str) -> str:
+        named = ["-c", "user.name=A Name", "-c", "user.email=name@example.org", "-c", "commit.gpgsign=false"]
+        return subprocess.run([program, *named, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    program = system_programs("git", "git")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    repository, elsewhere = tmp_path / "repository", tmp_path / "elsewhere"
+    repository.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(repository)
+    git("init", "--quiet")
+    Path("file.txt").write_text("before")
+    git("add", "file.txt")
+    git("commit", "--quiet", "--message", "Add a file")
+    commit = git("rev-parse", "HEAD")
+    assert re.fullmatch(r"[0-9a-f]{40}", commit)
+    assert git_commit() == commit
+    Path("file.txt").write_text("after")
+    assert git_commit() == f"{commit}-dirty"
+    monkeypatch.chdir(elsewhere)
     assert git_commit() is None
 
 
