@@ -412,8 +412,8 @@ def _share(measure: str, hit: np.ndarray, of: np.ndarray, settings: Evaluation) 
     return {
         "measure": measure,
         "estimate": count / total,
-        "lower": float(lower),
-        "upper": float(upper),
+        "lower": lower,
+        "upper": upper,
         "method": f"{WILSON}, {count} of {total}",
     }
 
