@@ -347,8 +347,8 @@ def _reclassified(classified: pd.DataFrame, guideline: str, column: str, level: 
                     "n": n,
                     "events": events,
                     "estimate": events / n if n else np.nan,
-                    "lower": float(lower),
-                    "upper": float(upper),
+                    "lower": lower,
+                    "upper": upper,
                 }
             )
     return rows
