@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from ecg_ccta.errors import StudyError
+from ecg_ccta.evaluation.heterogeneity import adjusted
 from ecg_ccta.explanation.clusters import PERMUTATIONS, permuted_clusters
 from ecg_ccta.explanation.groups import MINIMUM_PATIENTS, patient_averages, pooled_deviation, shortage, with_rows
 from ecg_ccta.explanation.groups import difference as group_difference
@@ -213,11 +214,7 @@ _NUMBERS = ("low", "high", "difference", "lower", "upper", "standardised_differe
 
 def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:
     """`segments` in reading order with Benjamini-Hochberg q-values over the cells of each vessel."""
-    q_values = pd.Series(np.nan, index=segments.index)
-    for _, cells in segments.groupby("vessel", sort=False):
-        known = cells["p_value"].dropna()
-        if len(known):
-            q_values[known.index] = stats.false_discovery_control(known)
+    q_values = segments.groupby("vessel", sort=False)["p_value"].transform(adjusted)
     segments.insert(segments.columns.get_loc("p_value") + 1, "q_value", q_values)
     order = [segments["vessel"].map(VESSELS.index), segments["lead"].map(LEADS.index)]
     return segments.iloc[np.lexsort([*order[::-1]])].reset_index(drop=True)
