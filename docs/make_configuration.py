@@ -1,8 +1,9 @@
-"""Write docs/configuration.md from the models of ecg_ccta.config.
+"""Write docs/configuration.md and the JSON schema for editors from the models of ecg_ccta.config.
 
 python docs/make_configuration.py
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ecg_ccta.config import Study, read_yaml
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "configuration.md"
+SCHEMA = HERE.parent / "workflow" / "schemas" / "config.schema.json"
 
 HEAD = """# Configuration
 
@@ -43,6 +45,11 @@ def page() -> str:
     places: dict[type[BaseModel], list[str]] = {}
     _collect(Study, "", places)
     return "\n".join([HEAD, *(_section(model, found, schema, base) for model, found in places.items())])
+
+
+def schema_text() -> str:
+    """Return the JSON schema of a whole study, base and overlay merged."""
+    return json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _collect(model: type[BaseModel], place: str, places: dict[type[BaseModel], list[str]]) -> None:
@@ -153,4 +160,6 @@ def _kind(rule: dict[str, Any], schema: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    print(PAGE)
+    SCHEMA.parent.mkdir(exist_ok=True)
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    print(PAGE, SCHEMA, sep="\n")

@@ -38,11 +38,14 @@ def page_commands(program: str) -> list[list[str]]:
     return found
 
 
-def test_the_page_of_settings_is_current():
+def test_the_page_and_the_schema_of_settings_are_current():
     spec = importlib.util.spec_from_file_location("make_configuration", ROOT / "docs" / "make_configuration.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (ROOT / "docs" / "configuration.md").read_text("utf-8") == module.page(), (
+        "run: python docs/make_configuration.py"
+    )
+    assert (ROOT / "workflow" / "schemas" / "config.schema.json").read_text("utf-8") == module.schema_text(), (
         "run: python docs/make_configuration.py"
     )
 

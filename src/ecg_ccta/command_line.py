@@ -92,12 +92,12 @@ def verify(study: StudyName = "default", results: Results = Path("results")) -> 
     Also named are files that are gone, and files among the results that no job recorded. Ends with 1 where there are
     any.
     """
-    from rich.progress import track
+    from tqdm import tqdm
 
     from ecg_ccta.tracking.verification import verify as compare
 
     def progress(names: list[str]):
-        return track(names, "Hashing", console=errors, transient=True)
+        return tqdm(names, "Hashing", disable=None, leave=False)
 
     try:
         found = compare(study, results, progress)

@@ -58,7 +58,6 @@ class Simulation(Section):
     oracle_auc: PerVessel = Field(description="AUC of the true event probability given everything the ECG shows.")
     prevalence: PerVessel = Field(description="Share of patients with severe or complete stenosis.")
     broken_fraction: Probability = Field(0.03, description="Share of the records that are broken on purpose.")
-    sampling_rate: int = Field(500, gt=0, description="Hz of the exported recordings.")
 
     @model_validator(mode="after")
     def _enough_ecgs(self) -> Self:
@@ -305,7 +304,6 @@ class TargetWidth(Section):
     """Interval widths that the sample size is planned for; defaults of Riley et al., Stat Med 40:4230, 2021."""
 
     auc: float = Field(0.1, gt=0, lt=1, description="Width of the AUC's interval.")
-    observed_expected: float = Field(0.2, gt=0, description="Width of the interval of observed over expected events.")
     slope: float = Field(0.2, gt=0, description="Width of the calibration slope's interval.")
 
 

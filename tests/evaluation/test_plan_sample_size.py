@@ -45,6 +45,17 @@ def test_pmvalsampsize_with_a_million_draws():
     assert slope_patients(slope_information(normal(-1.75, 1.22)), 0.2) == pytest.approx(2958, abs=3)
 
 
+def test_pmvalsampsize_of_python():
+    """pmvalsampsize 0.2.1 (PyPI): pmvalsampsize(type="b", prevalence=0.1, cstatistic=0.75, lpnormal=(-2.5, 1.0)).
+
+    C 1008, O/E 3461, slope 5604. Its search for the standard error of O/E stops a step of 0.0001 beyond it, which is
+    0.2 % of the patients; its slope is of random draws.
+    """
+    assert auc_patients(0.75, 0.1, 0.1) == 1008
+    assert observed_expected_patients(0.1, 0.2) == pytest.approx(3461, rel=0.003)
+    assert slope_patients(slope_information(normal(-2.5, 1.0)), 0.2) == pytest.approx(5604, rel=0.003)
+
+
 def test_sampsizevals_own_test_of_the_slope():
     """tests/testthat/test-sampsizeval.R of sampsizeval: p 0.057, C 0.77, standard error 0.15: slope 934.
 

@@ -135,3 +135,27 @@ def test_without_deaths_both_are_one_minus_kaplan_meier() -> None:
     one, other = (estimate(rossi["week"].to_numpy(float), outcome) for estimate in (kaplan_meier, aalen_johansen))
     assert one["day"].tolist() == other["day"].tolist()
     np.testing.assert_allclose(one["cumulative"], other["cumulative"], atol=1e-12)
+
+
+def test_aalen_johansen_without_an_event_and_with_nobody_left() -> None:
+    never = aalen_johansen(np.array([3.0, 5.0, 5.0]), np.array([0, 2, 0]))
+    assert never["day"].tolist() == [0, 3, 5]
+    assert never["cumulative"].tolist() == [0, 0, 0]
+    assert never[["lower", "upper"]].isna().sum().tolist() == [2, 2]
+    all_of_them = aalen_johansen(np.array([3.0, 5.0]), np.array([1, 1]))
+    assert all_of_them["cumulative"].tolist() == [0, 0.5, 1]
+    assert all_of_them[["lower", "upper"]].iloc[-1].isna().all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_aalen_johansen_at_distinct_times_is_that_of_lifelines(seed: int) -> None:
+    from lifelines import AalenJohansenFitter
+
+    rng = np.random.default_rng(seed)
+    time, outcome = rng.permutation(np.arange(1.0, 61)), rng.choice(3, 60, p=[0.5, 0.3, 0.2])
+    curve = aalen_johansen(time, outcome, level=0.9)
+    expected = AalenJohansenFitter(alpha=0.1).fit(time, outcome, event_of_interest=1)
+    np.testing.assert_allclose(curve["cumulative"], expected.cumulative_density_.iloc[:, 0], atol=1e-13)
+    known = curve["cumulative"] > 0
+    bounds = expected.confidence_interval_.to_numpy()[known]
+    np.testing.assert_allclose(curve.loc[known, ["lower", "upper"]], bounds, atol=1e-12)

@@ -58,7 +58,11 @@ def test_words_redo_nothing(project, redone):
 
 
 def test_an_analysis_redoes_itself_and_the_report(project, redone):
-    edit(project / "src/ecg_ccta/evaluation/analyse_subgroups.py", "import numpy as np\n", "import numpy as np\n\nX = 1\n")
+    edit(
+        project / "src/ecg_ccta/evaluation/analyse_subgroups.py",
+        "import numpy as np\n",
+        "import numpy as np\n\nX = 1\n",
+    )
     assert redone() == {"analyse_subgroups"} | REPORT
 
 

@@ -118,7 +118,7 @@ def test_the_time_of_every_job_is_divided_into_work_and_overhead(small_study):
     expected = pd.Series([read_json(path)["rule"] for path in records]).value_counts()
     # The report is being written while it counts.
     assert table["jobs"].drop("all").to_dict() == expected.drop("build_report").to_dict()
-    assert (table[["work_seconds", "import_seconds"]] > 0).all(axis=None)
+    assert (table["work_seconds"] > 0).all()
     assert table["overhead"].between(0, 1, inclusive="neither").all()
 
 

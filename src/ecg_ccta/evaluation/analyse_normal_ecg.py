@@ -12,6 +12,7 @@ from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
 from ecg_ccta.evaluation.scored import shortage, with_finding
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
+from ecg_ccta.p_values import p_equation
 from ecg_ccta.statistics.auc import auc_delong, auc_replicates, compare_auc_delong_unpaired
 from ecg_ccta.statistics.bootstrap import patient_codes, percentile_interval
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table, rows_of
@@ -161,8 +162,9 @@ def comparison_figure(comparison: pd.DataFrame) -> Figure:
                 axes.plot(row["estimate"], y, "o", markersize=4.5, color=VESSEL_COLOURS[vessel], markerfacecolor=filled)
             p_value = tests.loc[vessel, "estimate"]
             if np.isfinite(p_value):
-                said = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.{3 if p_value < 0.1 else 2}f}"
-                axes.text(1.02, number, said, va="center", fontsize=7, transform=axes.get_yaxis_transform())
+                axes.text(
+                    1.02, number, p_equation(p_value), va="center", fontsize=7, transform=axes.get_yaxis_transform()
+                )
         axes.axvline(0.5, color=GREY, linewidth=0.6, linestyle=":")
         axes.set_yticks([place for place, _ in ticks], [label for _, label in ticks], fontsize=6)
         axes.set_ylim(len(VESSELS) - 0.5, -0.5)

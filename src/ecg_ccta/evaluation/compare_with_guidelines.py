@@ -347,8 +347,8 @@ def _reclassified(classified: pd.DataFrame, guideline: str, column: str, level: 
                     "n": n,
                     "events": events,
                     "estimate": events / n if n else np.nan,
-                    "lower": float(lower),
-                    "upper": float(upper),
+                    "lower": lower,
+                    "upper": upper,
                 }
             )
     return rows
@@ -412,8 +412,8 @@ def _share(measure: str, hit: np.ndarray, of: np.ndarray, settings: Evaluation) 
     return {
         "measure": measure,
         "estimate": count / total,
-        "lower": float(lower),
-        "upper": float(upper),
+        "lower": lower,
+        "upper": upper,
         "method": f"{WILSON}, {count} of {total}",
     }
 

@@ -252,7 +252,7 @@ def _proportion(
     """The rows of a proportion: by clustered bootstrap and by Wilson."""
     if of == 0:
         return [row | {"method": method, "note": lack} for method in (CLUSTERED, WILSON)]
-    lower, upper = (float(bound) for bound in wilson(count, of, level))
+    lower, upper = wilson(count, of, level)
     estimate = {"estimate": count / of}
     return [
         row | estimate | {"method": CLUSTERED} | _interval(replicates, level, lack),

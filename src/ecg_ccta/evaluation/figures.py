@@ -252,7 +252,3 @@ def _percent(axis: Axis) -> None:
     """Labels in per cent with as many decimals as the ticks need."""
     axis.set_major_locator(MaxNLocator(4))
     axis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%".replace("-", "−"))
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

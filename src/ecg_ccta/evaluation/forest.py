@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ecg_ccta.evaluation.analyse_subgroups import WHOLE
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
+from ecg_ccta.p_values import p_text
 from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
 _LINE_INCHES = 0.128
@@ -45,7 +46,7 @@ def forest_figure(subgroups: pd.DataFrame, vessel: str) -> Figure:
             words.text(0, y, _heading(subgroup), va="center", fontsize=6.5, fontweight="bold")
             p_value = tests["interaction p"].get(subgroup, np.nan)
             if np.isfinite(p_value):
-                said = f"p {_p(p_value)}, q {_p(tests['interaction q'][subgroup])}"
+                said = f"p {p_text(p_value)}, q {p_text(tests['interaction q'][subgroup])}"
                 words.text(1, y, said, ha="right", va="center", fontsize=6, color=GREY)
         for row in aucs.itertuples():
             y, whole = places[row.subgroup, row.category], row.subgroup == WHOLE
@@ -98,10 +99,6 @@ def _draw(
             axes.plot([row.estimate, row.estimate], [y, end], color=colour, linewidth=0.6, alpha=0.6)
         axes.plot([row.lower, row.upper], [y, y], color=colour, linewidth=1)
         axes.plot(row.estimate, y, "D" if whole else "s", color=colour, markersize=4 if whole else 3, markeredgewidth=0)
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 def _heading(subgroup: str) -> str:

@@ -24,6 +24,9 @@ from ecg_ccta.vessels import VESSELS
 STRATA = ("vessel", "width", "target_width", "patients_needed", "events_needed")
 MEASURES = ("AUC", "observed/expected", "calibration slope")
 
+OBSERVED_EXPECTED_WIDTH = 0.2
+"""Width of the interval of observed over expected events that is planned for (Riley et al.)."""
+
 
 def auc_variance(auc: float, n: int, prevalence: float) -> float:
     """Variance of an AUC.
@@ -110,7 +113,7 @@ def plan_sample_size(scored: pd.DataFrame, settings: Evaluation) -> pd.DataFrame
     """
     targets = {
         "AUC": settings.target_width.auc,
-        "observed/expected": settings.target_width.observed_expected,
+        "observed/expected": OBSERVED_EXPECTED_WIDTH,
         "calibration slope": settings.target_width.slope,
     }
     rows = []

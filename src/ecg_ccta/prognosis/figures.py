@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from ecg_ccta.evaluation.evaluate_thresholds import STRATUM_COLOURS
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
+from ecg_ccta.p_values import p_equation
 from ecg_ccta.prognosis.comparison import CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import GROUPINGS, RISK_GROUP, RISK_STRATUM, STRATA
 from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
@@ -160,7 +161,7 @@ def _result(rows: pd.DataFrame, grouping: str) -> str:
     p = tested["estimate"]
     if np.isnan(p):
         return str(tested["note"])
-    test = f"{method} p < 0.001" if p < 0.001 else f"{method} p = {p:.3f}"
+    test = f"{method} {p_equation(p)}"
     if np.isnan(ratio["estimate"]):
         return f"{test}\n{ratio['note']}"
     return f"{test}\n{of} {ratio['estimate']:.2f} ({ratio['lower']:.2f}–{ratio['upper']:.2f})"

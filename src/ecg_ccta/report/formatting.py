@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from ecg_ccta.p_values import p_text
+
 MINUS = "−"
 MISSING = "not available"
 
@@ -43,7 +45,7 @@ def estimate(row: pd.Series, digits: int = 3) -> str:
 def p_value(value: Any, note: str = "") -> str:
     if is_missing(value):
         return note or MISSING
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    return p_text(value)
 
 
 def percent(value: Any, digits: int = 0, note: str = "") -> str:

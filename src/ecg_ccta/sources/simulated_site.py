@@ -17,7 +17,7 @@ from ecg_ccta.sources.heart_beats import another_day, draw_hearts, tracings
 from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_recording
 from ecg_ccta.sources.statements import read_tracings, write_statement
 from ecg_ccta.tables import RISK_FACTORS
-from ecg_ccta.vessels import EVENT_GRADES, VESSELS
+from ecg_ccta.vessels import EVENT_GRADES, SAMPLING_RATE, VESSELS
 
 BLOCK = 64
 """ECGs drawn together from one seed; a constant, so that nothing depends on how the work is divided."""
@@ -69,11 +69,11 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
             owners = block["patient"].to_numpy()
             shown = another_day(hearts.take(owners), block_rng)
             alterations = altered_by(simulation.effect * expression[owners])
-            signals = tracings(shown, alterations, block_rng, sampling_rate=simulation.sampling_rate)
+            signals = tracings(shown, alterations, block_rng, sampling_rate=SAMPLING_RATE)
             findings = read_tracings(shown, alterations, signals, VISIBLE_MILLIVOLTS)
             statements[block.index] = [write_statement(row) for row in findings]
             for ecg, signal in zip(block.itertuples(), signals, strict=True):
-                _write(export, ecg.ecg_id, signal, simulation.sampling_rate, ecg.broken, block_rng)
+                _write(export, ecg.ecg_id, signal, ecg.broken, block_rng)
         for ecg in ecgs[ecgs["copy_of"] >= 0].itertuples():
             original = ecgs.loc[ecg.copy_of]
             _copy(export, original["ecg_id"], ecg.ecg_id)
@@ -179,15 +179,13 @@ def _stem(ecg_id: str) -> str:
     return f"records/{ecg_id[-2:]}/{ecg_id}"
 
 
-def _write(
-    export: Path, ecg_id: str, signal: np.ndarray, sampling_rate: int, kind: str | None, rng: np.random.Generator
-) -> None:
+def _write(export: Path, ecg_id: str, signal: np.ndarray, kind: str | None, rng: np.random.Generator) -> None:
     folder = (export / _stem(ecg_id)).parent
     folder.mkdir(parents=True, exist_ok=True)
     if kind in BROKEN_SIGNALS:
-        write_broken(folder, ecg_id, signal, sampling_rate, kind, rng)
+        write_broken(folder, ecg_id, signal, SAMPLING_RATE, kind, rng)
     else:
-        write_recording(folder, ecg_id, signal, sampling_rate)
+        write_recording(folder, ecg_id, signal, SAMPLING_RATE)
 
 
 def _copy(export: Path, source: str, target: str) -> None:

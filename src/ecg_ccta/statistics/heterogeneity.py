@@ -78,10 +78,9 @@ def equality_of_replicates(estimates: np.ndarray, replicates: np.ndarray) -> Equ
 
 def adjusted(p_values: np.ndarray) -> np.ndarray:
     """Benjamini-Hochberg adjusted p values of those that exist; NaN stays NaN and does not count as a test."""
-    from statsmodels.stats.multitest import multipletests
-
+    p_values = np.asarray(p_values, dtype=float)
     q_values = np.full(len(p_values), np.nan)
     known = np.isfinite(p_values)
     if known.any():
-        q_values[known] = multipletests(p_values[known], method="fdr_bh")[1]
+        q_values[known] = stats.false_discovery_control(p_values[known])
     return q_values

@@ -1,11 +1,13 @@
 """Cumulative incidence of an event from censored times, with and without regard to death.
 
 Sources: Kaplan and Meier, J Am Stat Assoc 53:457-481, 1958; Aalen and Johansen, Scand J Stat 5:141-150, 1978. Intervals
-rest on Greenwood's variance and its counterpart for competing risks, on the log(-log) scale. Both are lifelines'.
+rest on Greenwood's variance and its counterpart for competing risks, on the log(-log) scale. Kaplan and
+Meier's estimate is lifelines', Aalen and Johansen's statsmodels'.
 """
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 KAPLAN_MEIER = "1 − Kaplan-Meier"
 """Death censors: the risk were nobody to die."""
@@ -45,32 +47,22 @@ def kaplan_meier(time: np.ndarray, outcome: np.ndarray, level: float = 0.95) -> 
 
 
 def aalen_johansen(time: np.ndarray, outcome: np.ndarray, level: float = 0.95) -> pd.DataFrame:
-    """Cumulative incidence of the event where death competes; parameters and result as those of `kaplan_meier`.
+    """Cumulative incidence of the event where death competes; parameters and result as those of `kaplan_meier`."""
+    from statsmodels.duration.survfunc import CumIncidenceRight
 
-    lifelines breaks ties at random. Here those of a whole day are broken in order (events, deaths, then the censored),
-    which leaves the estimate that of the tied times.
-    """
-    from lifelines import AalenJohansenFitter
-
-    outcome = np.asarray(outcome)
-    order = np.lexsort((np.where(outcome == CENSORED, DEATH + 1, outcome), time))
-    days, outcome = np.asarray(time, dtype=float)[order], outcome[order]
-    happened = outcome != CENSORED
-    # Within half a day before the day's end: the first of k happenings k/(k + 1) of it earlier, and so on.
-    earlier = np.zeros(len(days))
-    for day, count in zip(*np.unique(days[happened], return_counts=True), strict=True):
-        earlier[happened & (days == day)] = 0.5 * np.arange(count, 0, -1) / (count + 1)
-    fitter = AalenJohansenFitter(alpha=1 - level).fit(days - earlier, outcome, event_of_interest=EVENT)
-    bounds = fitter.confidence_interval_
-    curve = pd.DataFrame(
-        {
-            "day": np.ceil(fitter.cumulative_density_.index.to_numpy(dtype=float)),
-            "cumulative": fitter.cumulative_density_.iloc[:, 0].to_numpy(),
-            "lower": bounds.iloc[:, 0].to_numpy(),
-            "upper": bounds.iloc[:, 1].to_numpy(),
-        }
-    )
-    return _without_early_bounds(curve.drop_duplicates("day", keep="last").reset_index(drop=True))
+    time, outcome = np.asarray(time, dtype=float), np.asarray(outcome)
+    if not (outcome == EVENT).any():
+        days = np.unique(np.append(time, 0.0))
+        return _without_early_bounds(pd.DataFrame({"day": days, "cumulative": 0.0, "lower": np.nan, "upper": np.nan}))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fitted = CumIncidenceRight(time, outcome)
+        cumulative = fitted.cinc[EVENT - 1]
+        half = stats.norm.ppf((1 + level) / 2) * fitted.cinc_se[EVENT - 1] / (cumulative * np.log(cumulative))
+        # The logarithm is negative, so that `half` is; a cumulative incidence of 1 has no bounds on this scale.
+        lower, upper = (np.exp(-np.exp(np.log(-np.log(cumulative)) + sign * half)) for sign in (-1, 1))
+    curve = pd.DataFrame({"day": fitted.times, "cumulative": cumulative, "lower": lower, "upper": upper})
+    start = pd.DataFrame({"day": [0.0], "cumulative": 0.0, "lower": 0.0, "upper": 0.0})
+    return _without_early_bounds(pd.concat([start, curve], ignore_index=True))
 
 
 def _without_early_bounds(curve: pd.DataFrame) -> pd.DataFrame:

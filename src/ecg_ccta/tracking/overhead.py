@@ -1,4 +1,4 @@
-"""Where the jobs' time goes: work, imports, and all else that running it as a job costs."""
+"""Where the jobs' time goes: work, and all else that running it as a job costs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,15 +7,15 @@ import pandas as pd
 
 from ecg_ccta.files import read_json
 
-COLUMNS = ["rule", "jobs", "wall_seconds", "work_seconds", "import_seconds", "other_seconds", "overhead"]
+COLUMNS = ["rule", "jobs", "wall_seconds", "work_seconds", "other_seconds", "overhead"]
 
 
 def job_times(records: Iterable[Path]) -> pd.DataFrame:
     """One row per job whose record and benchmark file exist, in the order of their start.
 
-    `wall_seconds` is what Snakemake's benchmark measured around the whole process. `import_seconds` are those of import
-    statements, `work_seconds` the rest of what the job's block took, and `other_seconds` what is left: the start and
-    the end of the interpreter, hashes of inputs and outputs, the record.
+    `wall_seconds` is what Snakemake's benchmark measured around the whole process. `work_seconds` is what the job's
+    block took, import statements included, and `other_seconds` what is left: the start and the end of the interpreter,
+    hashes of inputs and outputs, the record.
 
     Parameters
     ----------
@@ -25,20 +25,19 @@ def job_times(records: Iterable[Path]) -> pd.DataFrame:
     rows = []
     for path in records:
         record = read_json(path)
-        if "import_seconds" not in record or not (benchmark := benchmark_of(path, record["rule"])).exists():
+        if not (benchmark := benchmark_of(path, record["rule"])).exists():
             continue
         wall = float(pd.read_csv(benchmark, sep="\t")["s"].iloc[0])
-        inside, imports = float(record["seconds"]), float(record["import_seconds"])
+        work = float(record["seconds"])
         rows.append(
             {
                 "rule": record["rule"],
                 "job": record["job"],
                 "started_at": record["started_at"],
                 "wall_seconds": wall,
-                "work_seconds": inside - imports,
-                "import_seconds": imports,
+                "work_seconds": work,
                 # The benchmark's clock is read to a hundredth.
-                "other_seconds": max(wall - inside, 0.0),
+                "other_seconds": max(wall - work, 0.0),
             }
         )
     columns = ["rule", "job", "started_at", *COLUMNS[2:-1]]

@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json, write_json
-from ecg_ccta.tracking.imports import timed_imports
 from ecg_ccta.tracking.library import library_modules
 
 PACKAGES = [
@@ -114,10 +113,9 @@ def recorded_job(job: Job) -> Iterator[Record]:
     logging.captureWarnings(True)
     log = logging.getLogger("ecg_ccta")
     try:
-        with timed_imports() as imports:
-            yield record
+        yield record
         finished = datetime.now(UTC)
-        write_json(job.output.record, _content(job, record, started, finished, imports.seconds))
+        write_json(job.output.record, _content(job, record, started, finished))
     except StudyError as error:
         log.error("%s", error)
         sys.exit(1)
@@ -128,7 +126,7 @@ def recorded_job(job: Job) -> Iterator[Record]:
     gc.freeze()
 
 
-def _content(job: Job, record: Record, started: datetime, finished: datetime, import_seconds: float) -> dict[str, Any]:
+def _content(job: Job, record: Record, started: datetime, finished: datetime) -> dict[str, Any]:
     wildcards = dict(job.wildcards.items())
     outputs = [Path(path) for path in job.output if str(path) != str(job.output.record)]
     parameters = _plain(dict(job.params.items()))
@@ -141,7 +139,6 @@ def _content(job: Job, record: Record, started: datetime, finished: datetime, im
         "started_at": started.isoformat(timespec="milliseconds"),
         "finished_at": finished.isoformat(timespec="milliseconds"),
         "seconds": round((finished - started).total_seconds(), 3),
-        "import_seconds": round(import_seconds, 3),
         "threads": job.threads,
         "seed": parameters.get("seed"),
         "parameters": parameters,

@@ -17,6 +17,7 @@ from ecg_ccta.statistics.clustered_means import (
     with_rows,
 )
 from ecg_ccta.statistics.clustered_means import difference as group_difference
+from ecg_ccta.statistics.heterogeneity import adjusted
 from ecg_ccta.vessels import LEADS, VESSELS
 
 COMPARED_SEGMENTS = tuple(segment for segment in SEGMENTS if segment != ISOELECTRIC)
@@ -219,11 +220,7 @@ _NUMBERS = ("low", "high", "difference", "lower", "upper", "standardised_differe
 
 def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:
     """`segments` in reading order with Benjamini-Hochberg q-values over the cells of each vessel."""
-    q_values = pd.Series(np.nan, index=segments.index)
-    for _, cells in segments.groupby("vessel", sort=False):
-        known = cells["p_value"].dropna()
-        if len(known):
-            q_values[known.index] = stats.false_discovery_control(known)
+    q_values = segments.groupby("vessel", sort=False)["p_value"].transform(adjusted)
     segments.insert(segments.columns.get_loc("p_value") + 1, "q_value", q_values)
     order = [segments["vessel"].map(VESSELS.index), segments["lead"].map(LEADS.index)]
     return segments.iloc[np.lexsort([*order[::-1]])].reset_index(drop=True)

@@ -18,6 +18,7 @@ from ecg_ccta.statistics.clustered_means import (
     shortage,
     with_rows,
 )
+from ecg_ccta.statistics.heterogeneity import adjusted
 from ecg_ccta.vessels import LEADS, VESSELS
 
 GLOBAL = {
@@ -81,13 +82,13 @@ def compare_measurements(
     rows = []
     for vessel in VESSELS:
         ecgs = with_rows(risk[risk["vessel"] == vessel], measurements["ecg_id"].to_numpy(), "measurements")
-        of_vessel = []
         for column, name, unit, lead in named:
             values = measurements[column].to_numpy(dtype=float)
             found = _compared(values, ecgs, column in CIRCULAR, level, minimum_patients)
-            of_vessel.append({"vessel": vessel, "measurement": name, "lead": lead, "unit": unit} | found)
-        rows += _with_q_values(of_vessel)
-    return pd.DataFrame(rows, columns=COLUMNS)
+            rows.append({"vessel": vessel, "measurement": name, "lead": lead, "unit": unit} | found)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["q_value"] = table.groupby("vessel", sort=False)["p_value"].transform(adjusted)
+    return table
 
 
 def _compared(values: np.ndarray, ecgs: pd.DataFrame, circular: bool, level: float, minimum: int) -> dict:
@@ -139,11 +140,3 @@ def around_mean_direction(degrees: np.ndarray) -> np.ndarray:
 def _half_turn(degrees):
     """Degrees from -180 to below 180."""
     return (degrees + 180) % 360 - 180
-
-
-def _with_q_values(rows: list[dict]) -> list[dict]:
-    known = [row for row in rows if "p_value" in row]
-    q_values = stats.false_discovery_control([row["p_value"] for row in known]) if known else []
-    for row, q_value in zip(known, q_values, strict=True):
-        row["q_value"] = q_value
-    return rows

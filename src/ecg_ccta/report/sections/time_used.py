@@ -15,7 +15,6 @@ def time_used(results: ResultsFolder) -> Table | Text:
             str(row["rule"]),
             count(row["jobs"]),
             number(row["work_seconds"], 1),
-            number(row["import_seconds"], 1),
             number(row["other_seconds"], 1),
             f"{100 * row['overhead']:.0f} %",
         ]
@@ -24,12 +23,13 @@ def time_used(results: ResultsFolder) -> Table | Text:
     total = table.iloc[-1]
     return Table(
         "Time per stage, in seconds of all its jobs",
-        ["Stage", "Jobs", "Work", "Imports", "Start, end, hashes", "Overhead"],
+        ["Stage", "Jobs", "Work", "Start, end, hashes", "Overhead"],
         [("", rows)],
         says=f"{count(total['jobs'])} jobs took {number(total['wall_seconds'] / 60, 1)} minutes of job time in all, "
         f"{100 * total['overhead']:.0f} % of it for running them as jobs rather than for their work.",
         downloads=[results.download("time_used")],
         notes=[
-            "Imports are those of Python's libraries. The report and MLflow are not in the table: they come after it."
+            "Work includes the imports of Python's libraries. The report and MLflow are not in the table: they come "
+            "after it."
         ],
     )
