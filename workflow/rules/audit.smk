@@ -1,22 +1,6 @@
 """The leakage audit: it stops the study where a training patient was evaluated."""
 
 
-def audited_sites(wildcards):
-    """Role of each site, and how its export is read: the pseudonyms of two sites must not meet."""
-    shown = {"role", *Export.model_fields}
-    return {name: site.model_dump(mode="json", include=shown) for name, site in study_of(wildcards).sites.items()}
-
-
-def random_start_trace_of(wildcards):
-    """Models from random weights and their predictions, where the study makes them."""
-    study = study_of(wildcards)
-    if not (has_random_start(study) and in_main(study)):
-        return []
-    folder = f"results/{study.study}"
-    models = every_fold("results/{study}/random_models/fold{fold}")(wildcards)
-    return [*models, f"{folder}/random_predictions/development.parquet"]
-
-
 rule audit_leakage:
     input:
         cohorts=every_site("results/{study}/cohort/{site}.parquet"),

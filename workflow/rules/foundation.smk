@@ -1,17 +1,5 @@
 """The network that fine-tuning starts from: pre-trained here, or fetched as published."""
 
-FOUNDATIONS = {study.foundation.name: study.foundation for study in STUDIES.values()}
-
-
-def foundations_from(source):
-    """Pattern of the names of all foundations that have this source; it matches nothing where none has."""
-    return "|".join(name for name, found in FOUNDATIONS.items() if getattr(found, source)) or "(?!)"
-
-
-def foundation_settings(section, **options):
-    """Function of the wildcards that gives a section of a foundation's settings as plain values."""
-    return lambda wildcards: getattr(FOUNDATIONS[wildcards.foundation], section).model_dump(mode="json", **options)
-
 
 rule pretrain_foundation:
     output:

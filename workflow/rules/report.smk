@@ -1,20 +1,6 @@
 """The records' way to MLflow, and the report, which names each figure's run there."""
 
 
-def shown_of_control(wildcards):
-    """What the report of the main study shows of its negative control."""
-    if not (CONTROL and in_main(study_of(wildcards))):
-        return []
-    names = ("leakage", f"discrimination/{CONTROL.development_site}")
-    return [f"results/{CONTROL.study}/tables/{name}.csv" for name in names]
-
-
-def tracking_of(wildcards):
-    """Where the runs of the study are, and of the negative control that the report shows."""
-    studies = [study_of(wildcards)] + [CONTROL] * bool(CONTROL)
-    return [f"results/{study.study}/tracking.json" for study in studies]
-
-
 rule log_study:
     input:
         records=records_of,

@@ -1,13 +1,6 @@
 """What was found at simulated sites of what was planted there; these rules alone read the truth."""
 
 
-def waveform_curves_of(wildcards):
-    """Mean beats to compare with the truth; the negative control has none."""
-    if in_main(study_of(wildcards)):
-        return f"results/{wildcards.study}/tables/waveform_curves/{wildcards.site}.csv"
-    return []
-
-
 rule compare_with_truth:
     input:
         cohort="results/{study}/cohort/{site}.parquet",

@@ -1,0 +1,220 @@
+"""Which files a rule writes and reads, beside those that its patterns name."""
+
+
+def figure(name, caption=None, category="{site}"):
+    """The two files of a figure, `<name>_svg` and `<name>_png`; Snakemake's own report shows the SVG.
+
+    Parameters
+    ----------
+    name : of the figure of each site; with another category, of the one figure of the study
+    caption : file of workflow/report without its suffix; default: the figure's name
+    """
+    stem = f"results/{{study}}/figures/{name}" + "_{site}" * (category == "{site}")
+    kind = {"subcategory": "figures"} if category == "{site}" else {}
+    shown = report(f"{stem}.svg", caption=f"../report/{caption or name}.rst", category=category, **kind)
+    return {f"{name}_svg": shown, f"{name}_png": f"{stem}.png"}
+
+
+def figure_of_each_vessel(name, caption=None):
+    """The files of a figure of each vessel, `<name>_<vessel>_svg` and `<name>_<vessel>_png`."""
+    return {key: path for vessel in VESSELS for key, path in figure(f"{name}_{vessel}", caption or name).items()}
+
+
+def development(pattern):
+    """Function of the wildcards that puts the development site into a file pattern."""
+    return lambda wildcards: pattern.format(study=wildcards.study, site=study_of(wildcards).development_site)
+
+
+def intermediate(pattern):
+    """Function of the wildcards that puts the intermediate site into a file pattern."""
+    return lambda wildcards: pattern.format(study=wildcards.study, site=intermediate_site_of(wildcards))
+
+
+def intermediate_site_of(wildcards):
+    site = study_of(wildcards).intermediate_site
+    if site is None:
+        raise ValueError(f"study {wildcards.study} has no site with role: intermediate")
+    return site
+
+
+def every_site(pattern, *conditions):
+    """Function of the wildcards that puts every site that meets the conditions into a file pattern."""
+    return lambda wildcards: [
+        pattern.format(study=wildcards.study, site=site) for site in sites_that(study_of(wildcards), *conditions)
+    ]
+
+
+def every_fold(pattern):
+    """Function of the wildcards that puts every fold into a file pattern."""
+    return lambda wildcards: [
+        pattern.format(**wildcards, fold=fold) for fold in range(study_of(wildcards).training.folds)
+    ]
+
+
+def export_folder(wildcards):
+    """Where a site's raw export lies."""
+    export = site_of(wildcards).export
+    return str(export) if export else f"results/{wildcards.study}/sites/{wildcards.site}"
+
+
+def export_tables(wildcards):
+    """What of a raw export Snakemake watches: its tables, or the whole folder where it is simulated."""
+    site = site_of(wildcards)
+    if site.simulation:
+        return export_folder(wildcards)
+    return [str(Path(site.export) / name) for name in site.tables.model_dump().values() if name]
+
+
+def shards_at(wildcards, site, suffix):
+    count = study_of(wildcards).sites[site].shards
+    return [f"results/{wildcards.study}/signals/{site}/{shard}.{suffix}" for shard in range(count)]
+
+
+def signals_of(wildcards):
+    """Signals of the job's site, or of the development site."""
+    return shards_at(wildcards, wildcards.get("site", study_of(wildcards).development_site), "npy")
+
+
+def shard_tables_of(wildcards):
+    return shards_at(wildcards, wildcards.site, "parquet")
+
+
+def every_signal(wildcards):
+    return [path for site in study_of(wildcards).sites for path in shards_at(wildcards, site, "npy")]
+
+
+def all_measurements_of(wildcards):
+    shards = range(study_of(wildcards).sites[wildcards.site].shards)
+    return [f"results/{wildcards.study}/measurements/{wildcards.site}/{shard}.parquet" for shard in shards]
+
+
+def measurements_of(wildcards):
+    """The measurements that say which ECGs are clinically normal, where that is measured."""
+    return all_measurements_of(wildcards) if is_normal_measured(study_of(wildcards)) else []
+
+
+def splits_if_development(wildcards):
+    if is_development(study_of(wildcards), wildcards.site):
+        return f"results/{wildcards.study}/splits/{wildcards.site}.parquet"
+    return []
+
+
+# ---- Of single stages
+
+
+FOUNDATIONS = {study.foundation.name: study.foundation for study in STUDIES.values()}
+
+
+def foundations_from(source):
+    """Pattern of the names of all foundations that have this source; it matches nothing where none has."""
+    return "|".join(name for name, found in FOUNDATIONS.items() if getattr(found, source)) or "(?!)"
+
+
+def foundation_settings(section, **options):
+    """Function of the wildcards that gives a section of a foundation's settings as plain values."""
+    return lambda wildcards: getattr(FOUNDATIONS[wildcards.foundation], section).model_dump(mode="json", **options)
+
+
+def foundation_of(wildcards):
+    return f"results/foundation/{study_of(wildcards).foundation.name}/checkpoint.pth"
+
+
+def checkpoint_of(wildcards):
+    """The checkpoint that a training starts from, the intermediate task's where the study has one; or none."""
+    if wildcards.start:
+        return []
+    if study_of(wildcards).intermediate:
+        return f"results/{wildcards.study}/intermediate/checkpoint.pth"
+    return foundation_of(wildcards)
+
+
+def contract_beside(checkpoint):
+    """Function of the wildcards that gives what a checkpoint's weights must be fed; training looks for it there."""
+
+    def contract(wildcards):
+        found = checkpoint(wildcards)
+        return str(Path(found).with_name("contract.json")) if found else []
+
+    return contract
+
+
+def recipe_of(wildcards):
+    """All of the training's settings but those of the machine it runs on."""
+    study = study_of(wildcards)
+    if wildcards.start and study.random_start is None:
+        raise ValueError(f"study {wildcards.study} has no section random_start")
+    training = random_start_settings(study.training, study.random_start) if wildcards.start else study.training
+    return training.model_dump(mode="json", include=set(Recipe.model_fields))
+
+
+def intermediate_recipe_of(wildcards):
+    training = study_of(wildcards).intermediate.training
+    return training.model_dump(mode="json", include=set(Recipe.model_fields))
+
+
+def training_threads(wildcards):
+    return study_of(wildcards).training.threads
+
+
+def training_gpus(wildcards):
+    """GPUs of one fold's training on all of its nodes; Snakemake on one machine does not count them."""
+    return study_of(wildcards).training.gpus * study_of(wildcards).training.nodes
+
+
+def training_nodes(wildcards):
+    return study_of(wildcards).training.nodes
+
+
+def intermediate_threads(wildcards):
+    return study_of(wildcards).intermediate.training.threads
+
+
+def starts(study):
+    """The two starts of a training that the study compares, or the one."""
+    return ["", "random_"] if study.random_start and in_main(study) else [""]
+
+
+def intermediate_trace_of(wildcards):
+    """What the intermediate task left, where the study has one."""
+    study = study_of(wildcards)
+    if study.intermediate is None:
+        return []
+    task = [f"results/{study.study}/intermediate/{name}" for name in ("flow.json", "contract.json")]
+    return [*task, f"results/{study.study}/cohort/{study.intermediate_site}.labels.parquet"]
+
+
+def waveform_curves_of(wildcards):
+    """Mean beats to compare with the truth; the negative control has none."""
+    if in_main(study_of(wildcards)):
+        return f"results/{wildcards.study}/tables/waveform_curves/{wildcards.site}.csv"
+    return []
+
+
+def audited_sites(wildcards):
+    """Role of each site, and how its export is read: the pseudonyms of two sites must not meet."""
+    shown = {"role", *Export.model_fields}
+    return {name: site.model_dump(mode="json", include=shown) for name, site in study_of(wildcards).sites.items()}
+
+
+def random_start_trace_of(wildcards):
+    """Models from random weights and their predictions, where the study makes them."""
+    study = study_of(wildcards)
+    if not (has_random_start(study) and in_main(study)):
+        return []
+    folder = f"results/{study.study}"
+    models = every_fold("results/{study}/random_models/fold{fold}")(wildcards)
+    return [*models, f"{folder}/random_predictions/development.parquet"]
+
+
+def shown_of_control(wildcards):
+    """What the report of the main study shows of its negative control."""
+    if not (CONTROL and in_main(study_of(wildcards))):
+        return []
+    names = ("leakage", f"discrimination/{CONTROL.development_site}")
+    return [f"results/{CONTROL.study}/tables/{name}.csv" for name in names]
+
+
+def tracking_of(wildcards):
+    """Where the runs of the study are, and of the negative control that the report shows."""
+    studies = [study_of(wildcards)] + [CONTROL] * bool(CONTROL)
+    return [f"results/{study.study}/tracking.json" for study in studies]
