@@ -2,4 +2,4 @@
 
 
 class StudyError(Exception):
-    """Something the user can mend: names the file, the column, the row and the mend; shown without a traceback."""
+    """A fault that the user can fix: names the file, the column, the row and the fix; shown without a traceback."""

@@ -163,7 +163,7 @@ def test_a_patient_in_two_folds_is_found(clean):
     message = complaint(changed(clean, splits=pd.concat([clean["splits"], moved])))
     assert "patient in two folds (patients of the development site), 1 finding" in message
     assert f"{moved['patient_id'].iloc[0]} (folds " in message
-    assert "mend: delete the splits and run split_patients again" in message
+    assert "Fix: delete the splits and run split_patients again" in message
 
 
 def test_a_patient_without_a_fold_is_found(clean):
@@ -184,7 +184,7 @@ def test_models_of_another_split_are_found(clean):
     other = clean["splits"].assign(fold=np.roll(clean["splits"]["fold"], 1))
     message = complaint(changed(clean, models=models_of(clean["development"].cohort, other)))
     assert "model of another split (5 models with the splits), 10 findings" in message
-    assert "; and 5 more; mend:" in message
+    assert "; and 5 more. Fix:" in message
 
 
 def test_a_model_that_does_not_say_who_taught_it_is_found(clean):
@@ -332,7 +332,7 @@ def test_a_teaching_patient_of_an_analysed_site_is_found(with_intermediate):
     contract = {"patients_sha256": sha256(set(everybody))}
     message = complaint({**with_intermediate, "taught": replace(taught, contract=contract)})
     assert "analysed patient taught the intermediate task (archive and all analysed sites), 1 finding" in message
-    assert "mend: delete the intermediate checkpoint" in message
+    assert "Fix: delete the intermediate checkpoint" in message
 
 
 @pytest.mark.parametrize("step", [0, 1])
@@ -383,7 +383,7 @@ def test_several_leaks_are_all_told(clean):
         )
     )
     assert message.startswith("leakage: 2 of 12 checks found something")
-    assert message.count("mend:") == 2
+    assert message.count("Fix:") == 2
 
 
 def test_the_waves_of_the_audit_are_what_a_store_gives(clean):

@@ -59,10 +59,10 @@ def test_a_site_that_is_not_the_intermediate_one_has_an_empty_table(export):
 
 
 @pytest.mark.parametrize("word", ["yes", "2", "1.0", "TRUE"])
-def test_another_word_names_file_column_row_and_mend(labelled, word):
+def test_another_word_names_file_column_row_and_fix(labelled, word):
     labelled.tables["ecg_index"][4]["mi"] = word
     message = refusal(labelled, "mi")
-    for part in ("site hospital: ecg_index.csv, column mi, row 6", f'"{word}"', '"", "1", "0"', "mend: write 1 (yes)"):
+    for part in ("site hospital: ecg_index.csv, column mi, row 6", f'"{word}"', '"", "1", "0"', "Fix: write 1 (yes)"):
         assert part in message
 
 
@@ -94,7 +94,7 @@ def test_a_missing_column_is_named(labelled):
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        (("age",), "intermediate.labels: age has another meaning in the ECG index; mend: give the label another name"),
+        (("age",), "intermediate.labels: age has another meaning in the ECG index. Fix: give the label another name"),
         (("ecg_id",), "intermediate.labels: ecg_id has another meaning"),
         (("row",), "intermediate.labels: row has another meaning"),
         (("mi", "mi"), "intermediate.labels: mi stands there twice"),

@@ -1,4 +1,4 @@
-"""Every fault of a table stops with one message that names file, column, row and the mend, and nobody's identifiers."""
+"""Every fault of a table stops with one message that names file, column, row and the fix, and nobody's identifiers."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def fault(export, *expected: str, **options) -> str:
     with pytest.raises(StudyError) as error:
         export.build()
     message = str(error.value)
-    for part in ("site hospital", "mend:", *expected):
+    for part in ("site hospital", "Fix:", *expected):
         assert part in message, message
     assert "ECG-77" not in message
     assert "PAT-88" not in message
@@ -79,7 +79,7 @@ def test_missing_file(export):
         ("ecg_index", "ecg_id", " ", "the id is empty"),
         ("ecg_index", "patient_id", "", "the id is empty"),
         ("ccta", "patient_id", "", "the id is empty"),
-        ("ecg_index", "recorded_at", "01.05.2022", '"01.05.2022"; mend: write YYYY-MM-DD'),
+        ("ecg_index", "recorded_at", "01.05.2022", '"01.05.2022". Fix: write YYYY-MM-DD'),
         ("ecg_index", "recorded_at", "2022-02-30", '"2022-02-30"'),
         ("ecg_index", "recorded_at", "2022-05-01T10:00:00+08:00", "without an offset"),
         ("ccta", "performed_at", "", "the date is empty"),

@@ -115,7 +115,7 @@ def test_what_the_hub_does_not_have_is_named(hub, weights, change, error):
     with pytest.raises(StudyError, match=error) as caught:
         obtain(weights.model_copy(update=change))
     name, value = next(iter(change.items()))
-    for part in (hub.url, value, f"mend {name}" if name == "repository" else name, "foundation.weights"):
+    for part in (hub.url, value, f"correct {name}" if name == "repository" else name, "foundation.weights"):
         assert part in str(caught.value)
 
 

@@ -89,11 +89,11 @@ def test_labels_of_ecgs_that_were_not_admitted_are_not_used(site, elsewhere):
 @pytest.mark.parametrize(("value", "lacks"), [(0.0, 1), (1.0, 0)])
 def test_a_label_that_is_always_the_same_is_refused(site, elsewhere, value, lacks):
     cohort, labels = site
-    with pytest.raises(StudyError, match=rf"label mi is {lacks} for none of the 12 ECGs .* mend: take it out of"):
+    with pytest.raises(StudyError, match=rf"label mi is {lacks} for none of the 12 ECGs .* Fix: take it out of"):
         teaching_ecgs(cohort, labels.assign(mi=value), [elsewhere], FLOW)
 
 
 def test_labels_of_another_run_are_refused(site, elsewhere):
     cohort, labels = site
-    with pytest.raises(StudyError, match="1 of 12 ECGs are not in the table of labels; mend: run build_cohort again"):
+    with pytest.raises(StudyError, match=r"1 of 12 ECGs are not in the table of labels\. Fix: run build_cohort again"):
         teaching_ecgs(cohort, labels.iloc[1:], [elsewhere], FLOW)

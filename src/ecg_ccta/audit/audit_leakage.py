@@ -73,7 +73,7 @@ class Check:
     unit: str
     findings: Sequence[str]
     method: str
-    mend: str
+    fix: str
     note: str = ""
 
 
@@ -157,7 +157,7 @@ def audit(
     Raises
     ------
     StudyError
-        Where a check found something: each with its count, the first pseudonyms or folds, and the mend.
+        Where a check found something: each with its count, the first pseudonyms or folds, and the fix.
     """
     cohort, predictions = development.cohort, development.predictions
     checks = [
@@ -543,6 +543,6 @@ def _listed(findings: Iterable[str]) -> str:
 def _message(check: Check) -> str:
     count = "1 finding" if len(check.findings) == 1 else f"{len(check.findings)} findings"
     return (
-        f"{check.check} ({check.compared}), {count} in {check.n} {check.unit}: {_listed(check.findings)}; "
-        f"mend: {check.mend}"
+        f"{check.check} ({check.compared}), {count} in {check.n} {check.unit}: {_listed(check.findings)}. "
+        f"Fix: {check.fix}"
     )

@@ -25,8 +25,8 @@ def admit(
     shards = pd.concat(shard_tables, ignore_index=True)
     if len(shards) != len(eligible) or set(shards["ecg_id"]) != set(eligible["ecg_id"]):
         raise StudyError(
-            f"site {flow['site']}: the shards hold {len(shards)} ECGs, not the {len(eligible)} eligible ones; "
-            "mend: run clean_signals again for every shard"
+            f"site {flow['site']}: the shards hold {len(shards)} ECGs, not the {len(eligible)} eligible ones. "
+            "Fix: run clean_signals again for every shard"
         )
     joined = eligible.merge(shards, on="ecg_id", how="left", validate="1:1")
     usable = joined.loc[joined["reason"].isna()]
@@ -46,8 +46,8 @@ def admit(
     if included.empty:
         counts = "; ".join(f"{reason}: {count}" for reason, count in reasons.value_counts().items())
         raise StudyError(
-            f"site {flow['site']}: none of {len(eligible)} eligible ECGs has a usable recording ({counts}); "
-            "mend: check the recordings"
+            f"site {flow['site']}: none of {len(eligible)} eligible ECGs has a usable recording ({counts}). "
+            "Fix: check the recordings"
         )
     cohort = included[[name for name in tables.COHORT.columns if name in included]].reset_index(drop=True)
     return tables.check(cohort, tables.COHORT, f"site {flow['site']}"), {**flow, "steps": steps}

@@ -45,7 +45,7 @@ def build_cohort(
     if kept.empty:
         counts = "; ".join(f"{step['excluded']}: {step['ecgs']}" for step in steps if "excluded" in step)
         raise StudyError(
-            f"site {site_name}: none of {len(linked)} ECGs is eligible ({counts}); mend: check the dates in "
+            f"site {site_name}: none of {len(linked)} ECGs is eligible ({counts}). Fix: check the dates in "
             f"{site.tables.ecg_index} and {site.tables.ccta}, and the config section cohort"
         )
     follow_up, lost = _follow_up(kept, site_tables.follow_up)
@@ -97,7 +97,7 @@ def _with_covariates(site_name: str, site: Export, site_tables: SiteTables) -> p
         first = ecgs.loc[contradicts].iloc[0]
         raise StudyError(
             f"site {site_name}: {site.tables.ecg_index}, column {site.columns.ecg_index.get('sex', 'sex')}, row "
-            f"{first['row']}: another sex than in {site.tables.patients}, row {first['row_patient']}; mend: correct one"
+            f"{first['row']}: another sex than in {site.tables.patients}, row {first['row_patient']}. Fix: correct one"
         )
     at_ecg = (ecgs["recorded_at"] - ecgs["birth_date"]) / DAY / DAYS_PER_YEAR
     impossible = ~at_ecg.dropna().between(0, LARGEST_AGE)
@@ -106,7 +106,7 @@ def _with_covariates(site_name: str, site: Export, site_tables: SiteTables) -> p
         raise StudyError(
             f"site {site_name}: {site.tables.patients}, column "
             f"{site.columns.patients.get('birth_date', 'birth_date')}, row {first['row_patient']}: the age at the ECG "
-            f"in {site.tables.ecg_index}, row {first['row']}, is not from 0 to {LARGEST_AGE} years; mend: correct "
+            f"in {site.tables.ecg_index}, row {first['row']}, is not from 0 to {LARGEST_AGE} years. Fix: correct "
             "either date, or leave birth_date empty where unknown"
         )
     age = ecgs["age"].fillna(at_ecg).fillna(ecgs["age_patient"])

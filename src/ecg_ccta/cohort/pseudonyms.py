@@ -52,8 +52,8 @@ def site_key(site_name: str, site: Export, study_seed: int) -> bytes:
         key = path.read_bytes().strip()
     except OSError as error:
         raise StudyError(
-            f"{path}: the pseudonym key cannot be read ({error.strerror}); mend sites.{site_name}.pseudonym_key, or "
-            f"remove that line and private/{site_name}.key is made"
+            f"{path}: the pseudonym key cannot be read ({error.strerror}). Fix: correct "
+            f"sites.{site_name}.pseudonym_key, or remove that line and private/{site_name}.key is made"
         ) from None
     if len(key) < SHORTEST_KEY:
         raise StudyError(

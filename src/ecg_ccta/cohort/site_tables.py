@@ -1,6 +1,6 @@
 """A hospital's raw tables, read as they are and checked before any work.
 
-Every fault of a table is a StudyError naming site, file, column, row and the mend. Rows are numbered as a spreadsheet
+Every fault of a table is a StudyError naming site, file, column, row and the fix. Rows are numbered as a spreadsheet
 shows them: the header is row 1. Messages quote words, dates and numbers, never identifiers or paths of recordings.
 """
 
@@ -106,7 +106,7 @@ def _labels(site_name: str, site: Export, export: Path, labels: Sequence[str]) -
     source = _Source(site_name, site, export, "ecg_index")
     table = source.read(also_required=tuple(labels))
     for label in labels:
-        source.words(table, label, LABEL_WORDS, mend="write 1 (yes), 0 (no), or nothing where unknown")
+        source.words(table, label, LABEL_WORDS, fix="write 1 (yes), 0 (no), or nothing where unknown")
     return table[["ecg_id", *labels]].astype(dict.fromkeys(labels, float))
 
 
@@ -114,10 +114,10 @@ def _check_names(site_name: str, site: Export, labels: Sequence[str]) -> None:
     """The configuration names columns that there can be, and labels that are no other column of the ECG index."""
     for place, label in enumerate(labels):
         if label in labels[:place]:
-            raise StudyError(f"config key intermediate.labels: {label} stands there twice; mend: remove one")
+            raise StudyError(f"config key intermediate.labels: {label} stands there twice. Fix: remove one")
         if label in ("row", *REQUIRED["ecg_index"], *OPTIONAL["ecg_index"]):
             raise StudyError(
-                f"config key intermediate.labels: {label} has another meaning in the ECG index; mend: give the label "
+                f"config key intermediate.labels: {label} has another meaning in the ECG index. Fix: give the label "
                 f"another name, and that name its column in the config key sites.{site_name}.columns.ecg_index"
             )
     for table in REQUIRED:
@@ -153,12 +153,12 @@ def _ccta(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     table["performed_has_time"] = table.pop("performed_at_has_time")
     table["scanner"] = table["scanner"].astype("string").replace("", pd.NA)
     words: dict[str, str | None] = {**dict.fromkeys(site.missing_grade_words), **site.grade_words}
-    mend = (
-        f"mend the cell, or add the word to sites.{site_name}.grade_words (word: grade) or to "
+    fix = (
+        f"correct the cell, or add the word to sites.{site_name}.grade_words (word: grade) or to "
         f"sites.{site_name}.missing_grade_words (no finding)"
     )
     for vessel in VESSELS:
-        source.words(table, vessel, words, any_case=False, mend=mend)
+        source.words(table, vessel, words, any_case=False, fix=fix)
     same_exam = table.duplicated(["patient_id", "performed_at"], keep=False)
     distinct = table.loc[same_exam].drop_duplicates(["patient_id", "performed_at", *VESSELS])
     conflict = distinct.loc[distinct.duplicated(["patient_id", "performed_at"], keep=False)]
@@ -185,13 +185,13 @@ def _follow_up(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     source.dates(table, "event_date")
     source.words(table, "event", EVENT_WORDS)
     named = table["event"] != "censored"
-    for wrong, column, problem, mend in (
+    for wrong, column, problem, fix in (
         (named & table["event_date"].isna(), "event_date", "an event without its date", "give the date"),
         (~named & table["event_date"].notna(), "event", "a date of an event without the event", "name the event"),
-        (table["event_date"] > table["end_date"], "event_date", "the event lies after end_date", "mend either date"),
+        (table["event_date"] > table["end_date"], "event_date", "the event lies after end_date", "correct either date"),
     ):
         if wrong.any():
-            raise source.fault(column, table.loc[wrong, "row"].iloc[0], problem, mend)
+            raise source.fault(column, table.loc[wrong, "row"].iloc[0], problem, fix)
     return table
 
 
@@ -220,12 +220,10 @@ class _Source:
         self.file_name = getattr(site.tables, table)
         self.columns: dict[str, str] = getattr(site.columns, table)
 
-    def fault(self, column: str, row: Any, problem: str, mend: str) -> StudyError:
+    def fault(self, column: str, row: Any, problem: str, fix: str) -> StudyError:
         """The StudyError for one cell; `column` is the project's name and is shown as in the file."""
         shown = self.columns.get(column, column)
-        return StudyError(
-            f"site {self.site_name}: {self.file_name}, column {shown}, row {row}: {problem}; mend: {mend}"
-        )
+        return StudyError(f"site {self.site_name}: {self.file_name}, column {shown}, row {row}: {problem}. Fix: {fix}")
 
     def read(self, also_required: tuple[str, ...] = ()) -> pd.DataFrame:
         """The table as strings under the project's column names, optional columns that are absent as empty."""
@@ -235,8 +233,8 @@ class _Source:
         twice = sorted({name for name in header if header.count(name) > 1})
         if twice:
             raise StudyError(
-                f"site {self.site_name}: {self.file_name}, row 1: column {twice[0]} stands there twice; "
-                "mend: rename or remove one"
+                f"site {self.site_name}: {self.file_name}, row 1: column {twice[0]} stands there twice. "
+                "Fix: rename or remove one"
             )
         table = {"row": [row for row, _ in records]}
         for name in known:
@@ -247,7 +245,7 @@ class _Source:
             elif name in required or name in self.columns:
                 raise StudyError(
                     f"site {self.site_name}: {self.file_name}, row 1: column {shown} is missing{_near(shown, header)}; "
-                    f"found: {', '.join(header)}; mend: rename the column, or name the hospital's own column in the "
+                    f"found: {', '.join(header)}. Fix: rename the column, or name the hospital's own column in the "
                     f"config key sites.{self.site_name}.columns.{self.table} ({name}: its name)"
                 )
             else:
@@ -263,31 +261,31 @@ class _Source:
                 rows = list(csv.reader(stream, strict=True))
         except FileNotFoundError:
             raise StudyError(
-                f"{where}: the file is missing; mend: put it there, or mend the config key "
+                f"{where}: the file is missing. Fix: put it there, or correct the config key "
                 f"sites.{self.site_name}.tables.{self.table}"
                 + ("" if self.table == "ecg_index" else " (null: the hospital has none)")
             ) from None
         except UnicodeDecodeError:
-            raise StudyError(f"{where}: not UTF-8 text; mend: export or save the table as UTF-8") from None
+            raise StudyError(f"{where}: not UTF-8 text. Fix: export or save the table as UTF-8") from None
         except (csv.Error, OSError) as error:
-            raise StudyError(f"{where}: cannot be read as CSV ({error}); mend: export the table again") from None
+            raise StudyError(f"{where}: cannot be read as CSV ({error}). Fix: export the table again") from None
         if not rows or not any(rows[0]):
-            raise StudyError(f"{where}, row 1: no header; mend: the first row must name the columns")
+            raise StudyError(f"{where}, row 1: no header. Fix: the first row must name the columns")
         header = [name.strip() for name in rows[0]]
         if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-            raise StudyError(f"{where}, row 1: cells are not separated by commas; mend: export with commas")
+            raise StudyError(f"{where}, row 1: cells are not separated by commas. Fix: export with commas")
         records = []
         for row, cells in enumerate(rows[1:], start=2):
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(header):
                 raise StudyError(
-                    f"{where}, row {row}: {len(cells)} cells under {len(header)} columns; "
-                    "mend: quote cells that hold commas, or complete the row"
+                    f"{where}, row {row}: {len(cells)} cells under {len(header)} columns. "
+                    "Fix: quote cells that hold commas, or complete the row"
                 )
             records.append((row, cells))
         if not records:
-            raise StudyError(f"{where}: no rows under the header; mend: export the table again")
+            raise StudyError(f"{where}: no rows under the header. Fix: export the table again")
         return header, records
 
     def identifiers(self, table: pd.DataFrame, column: str) -> None:
@@ -295,12 +293,12 @@ class _Source:
         if len(empty):
             raise self.fault(column, empty.iloc[0], "the id is empty", "give the id or remove the row")
 
-    def unique(self, table: pd.DataFrame, column: str, mend: str) -> None:
+    def unique(self, table: pd.DataFrame, column: str, fix: str) -> None:
         repeated = table.loc[table[column].duplicated()]
         if len(repeated):
             row = repeated["row"].iloc[0]
             first = table.loc[table[column] == repeated[column].iloc[0], "row"].iloc[0]
-            raise self.fault(column, row, f"the same id as in row {first}", mend)
+            raise self.fault(column, row, f"the same id as in row {first}", fix)
 
     def dates(self, table: pd.DataFrame, column: str, required: bool = False) -> None:
         """Strings to datetimes (empty: missing), with `<column>_has_time`: the cell held a time of day too."""
@@ -314,13 +312,13 @@ class _Source:
         table[f"{column}_has_time"] = has_time
 
     def _moment(self, column: str, row: Any, text: str) -> datetime:
-        mend = "write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, the hospital's local time without an offset"
+        fix = "write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, the hospital's local time without an offset"
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise self.fault(column, row, f"not a date: {_quoted(text)}", mend) from None
+            raise self.fault(column, row, f"not a date: {_quoted(text)}", fix) from None
         if moment.tzinfo is not None or moment.year not in YEARS:
-            raise self.fault(column, row, f"not a usable date: {_quoted(text)}", mend)
+            raise self.fault(column, row, f"not a usable date: {_quoted(text)}", fix)
         return moment
 
     def ages(self, table: pd.DataFrame) -> None:
@@ -347,14 +345,14 @@ class _Source:
         column: str,
         words: dict[str, Any],
         any_case: bool = True,
-        mend: str = "mend the cell; empty where unknown",
+        fix: str = "correct the cell; empty where unknown",
     ) -> None:
         """Words to their values (None: missing)."""
         normal: Callable[[str], str] = str.lower if any_case else str
         for row, word in zip(table["row"], table[column], strict=True):
             if normal(word) not in words:
                 allowed = ", ".join(_quoted(known) for known in words)
-                raise self.fault(column, row, f"unknown word {_quoted(word)}; allowed are {allowed}", mend)
+                raise self.fault(column, row, f"unknown word {_quoted(word)}; allowed are {allowed}", fix)
         table[column] = pd.Series([words[normal(word)] for word in table[column]], index=table.index, dtype="object")
 
 

@@ -62,8 +62,8 @@ def load_foundation(path: str | Path, architecture: Architecture, outputs: int, 
         rest = len(differences) - SHOWN_DIFFERENCES
         more = f"\n  - and {rest} more" if rest > 0 else ""
         raise StudyError(
-            f"{path}: not the weights of the configured architecture; mend foundation.architecture or take another "
-            f"file:{shown}{more}"
+            f"{path}: not the weights of the configured architecture. Fix: correct "
+            f"foundation.architecture or take another file:{shown}{more}"
         )
     network.load_state_dict({**expected, **found})
     return network

@@ -72,6 +72,6 @@ def _require_architecture(found: object, expected: dict[str, Any], path: Path) -
     if keys:
         differences = "; ".join(f"{key}: {found.get(key)!r} instead of {expected.get(key)!r}" for key in keys)
         raise StudyError(
-            f"{path}: these weights are for another architecture ({differences}); mend foundation.architecture or give "
-            "foundation another name"
+            f"{path}: these weights are for another architecture ({differences}). Fix: correct "
+            "foundation.architecture or give foundation another name"
         )

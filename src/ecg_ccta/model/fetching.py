@@ -73,8 +73,8 @@ def _download(weights: Weights) -> Path:
         return Path(hf_hub_download(weights.repository, weights.file, revision=weights.revision))
     except (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError) as error:
         raise StudyError(
-            f"{constants.ENDPOINT} does not give {wanted} ({type(error).__name__}); mend repository, revision or file "
-            "of foundation.weights, or set HF_TOKEN where the repository is not public"
+            f"{constants.ENDPOINT} does not give {wanted} ({type(error).__name__}). Fix: correct "
+            "repository, revision or file of foundation.weights, or set HF_TOKEN where the repository is not public"
         ) from None
     except Exception as error:  # The client lets through what its HTTP library, the disk and its own storage raise.
         cause = error.__cause__ or error

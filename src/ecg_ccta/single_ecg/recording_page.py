@@ -26,7 +26,7 @@ from ecg_ccta.single_ecg.individual import attribution_of, reference_beats
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import LEADS, VESSELS
 
-MENDS = {
+FIXES = {
     "missing file": "the header (.hea) or the signal file that it names is not there; give the record's path",
     "unreadable file": "it is not a WFDB record of one segment; other formats are converted with wfdb.wrsamp",
     "missing lead": f"the header must name the 12 standard leads {', '.join(LEADS)}, in any order",
@@ -64,8 +64,8 @@ def explain_recording(
     study = _study(study_folder)
     found = clean_recording(recording, study.quality)
     if found.microvolts is None:
-        mend = MENDS.get(found.reason, "the study excludes such recordings (quality in the configuration)")
-        raise StudyError(f"{recording}: {found.reason}: {mend}")
+        fix = FIXES.get(found.reason, "the study excludes such recordings (quality in the configuration)")
+        raise StudyError(f"{recording}: {found.reason}: {fix}")
     models = [load_fold(study_folder / "models" / f"fold{fold}") for fold in range(study.training.folds)]
     predictions = _predictions(models, found.microvolts)
     thresholds = study.evaluation.high_risk_thresholds

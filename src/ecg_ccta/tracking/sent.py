@@ -52,15 +52,15 @@ def read_tracking(path: str | Path) -> dict[str, Any]:
     StudyError
         Where the file is not, to the byte, what `write_tracking` wrote.
     """
-    mend = "delete it and run snakemake again"
+    fix = "delete it and run snakemake again"
     try:
         text = Path(path).read_text(encoding="utf-8")
         facts = dict(json.loads(text))
         facts.pop("sha256", None)
     except (ValueError, TypeError) as error:
-        raise StudyError(f"{path}: not a tracking.json ({error}); {mend}") from None
+        raise StudyError(f"{path}: not a tracking.json ({error}); {fix}") from None
     if text != _sealed(facts):
-        raise StudyError(f"{path}: was changed after it was written; {mend}")
+        raise StudyError(f"{path}: was changed after it was written; {fix}")
     return facts
 
 

@@ -44,7 +44,7 @@ def teaching_ecgs(
     lacking = int((~cohort["ecg_id"].isin(labels["ecg_id"])).sum())
     if lacking:
         raise StudyError(
-            f"site {flow['site']}: {lacking} of {len(cohort)} ECGs are not in the table of labels; mend: run "
+            f"site {flow['site']}: {lacking} of {len(cohort)} ECGs are not in the table of labels. Fix: run "
             "build_cohort again"
         )
     known = labels.set_index("ecg_id").loc[cohort["ecg_id"]].reset_index(drop=True)
@@ -64,7 +64,7 @@ def teaching_ecgs(
             if not (values[name] == value).any():
                 raise StudyError(
                     f"site {flow['site']}: label {name} is {value} for none of the {len(taught)} ECGs of the "
-                    "intermediate task, so it cannot be learnt; mend: take it out of intermediate.labels"
+                    "intermediate task, so it cannot be learnt. Fix: take it out of intermediate.labels"
                 )
     steps = [
         *flow["steps"],
