@@ -499,15 +499,22 @@ def load_overlaid(values: dict[str, Any], overlay: str | Path) -> Study:
     return study
 
 
-def studies_or_exit(values: dict[str, Any], folder: Path) -> tuple[Study, Study | None]:
-    """The study of Snakemake's merged `values` and its negative control, whose overlay lies below `folder`.
+def studies_or_exit(values: dict[str, Any], *folders: Path) -> tuple[Study, Study | None]:
+    """Check the study of Snakemake's merged `values` and its negative control.
 
     For a Snakefile: a faulty configuration ends the process with the message and without a traceback.
+
+    Parameters
+    ----------
+    folders : where the control's overlay is looked for, one after the other
     """
     try:
         study = validated(merge(values, {}))
         control = study.negative_control
-        return study, None if control is None else load_overlaid(values, folder / control)
+        if control is None:
+            return study, None
+        places = [folder / control for folder in folders]
+        return study, load_overlaid(values, next((place for place in places if place.exists()), places[-1]))
     except StudyError as error:
         print(f"\n{error}\n", file=sys.stderr)
         raise SystemExit(1) from None

@@ -19,7 +19,7 @@ from ecg_ccta.tracking.library import library_hash
 from ecg_ccta.training.random_start import random_start_settings
 from ecg_ccta.vessels import VESSELS
 
-STUDY, CONTROL = studies_or_exit(config, WORKFLOW.parent)
+STUDY, CONTROL = studies_or_exit(config, Path.cwd(), WORKFLOW.parent)
 STUDIES = {study.study: study for study in (STUDY, CONTROL) if study}
 
 
