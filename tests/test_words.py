@@ -11,31 +11,31 @@ SUFFIXES = ("", ".html", ".ipynb", ".js", ".md", ".py", ".rst", ".smk", ".svg", 
 
 WORDS = {
     r"aloud": "reported",
-    r"hitherto|therein|thereof|wherein|whereof": "so far, in which, of which",
-}
-"""Regular expression -> the term to use instead; a space stands for any break between two words."""
-
-PENDING = {
     r"mend(s|ed|ing|able)?": "fix",
-    r"who (taught|teach(es)?)|teachers?": "training patients",
-    r"taught|teach(es|ing)?": "trained",
     r"(draws?|drawn|drew) anew": "re-initialised, resampled",
-    r"anew": "rebuilt, refitted, again",
     r"found again": "recovered",
     r"heavier|heaviest|heavy clusters?": "larger or largest cluster mass",
     r"whole or not at all": "atomically",
     r"(go|goes|going|gone|went) along with": "is associated with",
     r"(stands?|stood|standing) beside": "is reported alongside",
     r"(tells?|told|telling) (severe )?stenos[ei]s": "discriminates",
+    r"contact sheets?": "quality-control sheet",
+    r"wish(es)? of": "task",
+    r"unheard|mute": "does not respond",
+    r"hitherto|therein|thereof|wherein|whereof": "so far, in which, of which",
+}
+"""Regular expression -> the term to use instead; a space stands for any break between two words."""
+
+PENDING = {
+    r"who (taught|teach(es)?)|teachers?": "training patients",
+    r"taught|teach(es|ing)?": "trained",
+    r"anew": "rebuilt, refitted, again",
     r"shares? of|(a|the|its|this|that|observed) shares?": "proportion",
     r"(is|are|was|were|be|been|being|not) scored|scored (once|on|out)": "evaluated, predicted",
     r"compare starts": "initialisation",
     r"(beat|attributed) cells?": "region",
     r"events? of (a|each|every|the) vessel|vessel's events?": "stenosis, outcome",
-    r"contact sheets?": "quality-control sheet",
     r"shortage": "insufficient events",
-    r"wish(es)? of": "task",
-    r"unheard|mute": "does not respond",
 }
 
 
@@ -58,7 +58,7 @@ def texts() -> dict[str, str]:
         # Without the pictures of notebooks.
         file.relative_to(ROOT).as_posix(): re.sub(r"[A-Za-z0-9+/=]{200,}", "", file.read_text("utf-8"))
         for file in files
-        if file.is_file() and file.suffix in SUFFIXES and not file.name.startswith(".")
+        if file.is_file() and file.suffix in SUFFIXES and not file.name.startswith(".") and ".egg-info" not in str(file)
     }
 
 

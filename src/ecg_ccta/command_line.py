@@ -1,4 +1,4 @@
-"""The command `ecg-ccta`: one verb per wish of a user."""
+"""The command `ecg-ccta`: one verb per task of a user."""
 
 import signal
 from pathlib import Path

@@ -183,7 +183,7 @@ def _refuse_lossy(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str |
 
 
 def write(table: pd.DataFrame, schema: pa.DataFrameSchema, path: str | Path) -> None:
-    """Check and write a Parquet table, whole or not at all."""
+    """Check and write a Parquet table, atomically."""
     checked = check(table.reset_index(drop=True), schema, path)
     with replacing(path) as temporary:
         checked.to_parquet(temporary, index=False)
@@ -201,6 +201,6 @@ def read(schema: pa.DataFrameSchema, path: str | Path) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a result table as CSV (missing is an empty field), whole or not at all."""
+    """Write a result table as CSV (missing is an empty field), atomically."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False)

@@ -165,7 +165,7 @@ def test_deletion_falls_and_insertion_rises_at_once(folds):
 def test_random_weights_leave_nothing(folds):
     table = randomisation_table(folds)
     assert set(table["layer"]) == {"stage_list.0"}
-    whole = table[(table["drawn_anew"] == table["of_layers"]) & (table["vessel"] == "LAD")].set_index("method")
+    whole = table[(table["reinitialised"] == table["of_layers"]) & (table["vessel"] == "LAD")].set_index("method")
     assert whole.loc[list(METHODS[:2]), "correlation"].abs().max() < 0.3
 
 

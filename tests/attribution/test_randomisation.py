@@ -18,7 +18,7 @@ def network() -> Net1D:
     return Net1D(12, 16, 1, [16, 16, 32], [1, 1, 1], 8, 2, 16, 4, use_bn=True, use_do=False).eval()
 
 
-def test_layers_are_drawn_anew_from_the_last_to_the_first():
+def test_layers_are_reinitialised_from_the_last_to_the_first():
     learnt = network()
     before = {name: value.clone() for name, value in learnt.state_dict().items()}
     same = []

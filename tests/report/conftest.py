@@ -347,7 +347,7 @@ def write_site(folder: Path, site: str) -> None:
     put(
         "randomisation",
         [
-            {"method": m, "vessel": v, "layer": layer, "drawn_anew": k + 1, "of_layers": 2, "correlation": 0.04,
+            {"method": m, "vessel": v, "layer": layer, "reinitialised": k + 1, "of_layers": 2, "correlation": 0.04,
              "lower": -0.1, "upper": 0.2, "correlation_absolute": 0.6, "folds": 5, "note": ""}
             for m in ("integrated gradients", "occlusion", "Grad-CAM") for v in VESSELS
             for k, layer in enumerate(("dense", "first_conv"))

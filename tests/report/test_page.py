@@ -183,7 +183,7 @@ def test_missing_numbers_show_their_note_and_never_nan(study, results, control, 
 
 
 def test_recovery_and_negative_control_are_told_in_words(page):
-    assert "66 % (58 to 74) of the planted discrimination is found again" in page.words
+    assert "66 % (58 to 74) of the planted discrimination is recovered" in page.words
     assert "mean AUC over vessels 0.503 (0.483 to 0.523); 0.5 lies within the interval" in page.words
 
 

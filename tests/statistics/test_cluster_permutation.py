@@ -54,7 +54,7 @@ def test_clusters_are_those_of_mne():
 
 
 def test_with_one_sample_it_is_scipys_permutation_test():
-    """The heaviest cluster is |t|, its p-value that of the exact two-sided permutation test."""
+    """The largest cluster mass is |t|, its p-value that of the exact two-sided permutation test."""
     beats = np.random.default_rng(3).normal(0, 0.1, (14, 1, 1))
     beats[:5] += 0.15
     low, high = groups(beats, 5)

@@ -171,10 +171,10 @@ def test_clusters_are_told_in_milliseconds_from_r():
         beats, TIMES, ids, risk_table(ids, [f"p{i}" for i in range(60)], {"LAD": group, "LM": few}), seed=1
     )
     clusters = comparison.clusters
-    heaviest = clusters[clusters["vessel"] == "LAD"].iloc[0]
-    assert (heaviest["lead"], heaviest["from_ms"], heaviest["to_ms"]) == ("V2", 60, 158)
+    largest = clusters[clusters["vessel"] == "LAD"].iloc[0]
+    assert (largest["lead"], largest["from_ms"], largest["to_ms"]) == ("V2", 60, 158)
     t = comparison.curves["LAD"].t_statistic[V2]
-    assert heaviest["mass"] == pytest.approx(t[ST].sum(), rel=1e-5)
-    assert heaviest["difference"] == pytest.approx(cell(comparison)["difference"], rel=1e-5)
-    assert heaviest["p_value"] == 1 / 1001
+    assert largest["mass"] == pytest.approx(t[ST].sum(), rel=1e-5)
+    assert largest["difference"] == pytest.approx(cell(comparison)["difference"], rel=1e-5)
+    assert largest["p_value"] == 1 / 1001
     assert clusters.loc[clusters["vessel"] == "LM", "note"].tolist() == ["too few patients (9 high-risk)"]

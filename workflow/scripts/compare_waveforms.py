@@ -9,7 +9,7 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.signals.beats import stored_median_beats
-    from ecg_ccta.signals.contact_sheet import beat_table, draw_contact_sheet
+    from ecg_ccta.signals.quality_sheet import beat_table, draw_quality_sheet
     from ecg_ccta.signals.segments import beat_times
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.vessels import VESSELS
@@ -38,7 +38,7 @@ with recorded_job(snakemake) as record:
     tables.write_csv(comparisons.compare_all_measurements(measured, risk, level), out.measurements_comparison)
     tables.write_csv(balance, out.matching)
     tables.write_csv(beat_table(shown), out.beats)
-    figures.save(draw_contact_sheet(shown), out.beats_svg)
+    figures.save(draw_quality_sheet(shown), out.beats_svg)
     for vessel in VESSELS:
         figures.save(draw_waveforms(compared, vessel), out[f"waveforms_{vessel}_svg"])
         figures.save(

@@ -24,7 +24,7 @@ with recorded_job(snakemake) as record:
     figures.save(draw.draw_faithfulness(folds), snakemake.output.faithfulness_svg)
     figures.save(draw.draw_randomisation(folds), snakemake.output.randomisation_svg)
     deletion = faithfulness[faithfulness["curve"] == "deletion"]
-    whole = randomisation[randomisation["drawn_anew"] == randomisation["of_layers"]]
+    whole = randomisation[randomisation["reinitialised"] == randomisation["of_layers"]]
     for method, rows in deletion.groupby("method"):
         record.metrics({"deletion_better_folds": {method: rows.set_index("vessel")["folds_better"]}})
     for method, rows in whole.groupby("method"):

@@ -2,8 +2,9 @@
 
 A fold's network explains ECGs of highest risk whose patients it has never seen. They are compared with the mean beat of
 the other folds' patients at the same R peaks (`beat_cells`): integrated gradients and occlusion by lead and segment say
-in logits what an ECG's deviation from it adds to a vessel's logit; Grad-CAM says when in the beat. Beside the maps
-stand deletion and insertion curves (`faithfulness`) and what is left of a map when weights are drawn anew (`sanity`).
+in logits what an ECG's deviation from it adds to a vessel's logit; Grad-CAM says when in the beat. The maps are
+reported with deletion and insertion curves (`faithfulness`) and with what is left of a map when weights are
+re-initialised (`randomisation`).
 """
 
 from collections.abc import Callable
@@ -36,7 +37,7 @@ MEAN_BEAT_PATIENTS = 200
 """Patients whose ECGs make the mean beat; its standard error is then a fourteenth of the spread between patients."""
 
 RANDOMISED_ECGS = 4
-"""ECGs per vessel that are explained again after each layer drawn anew."""
+"""ECGs per vessel that are explained again after each layer is re-initialised."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ class FoldAttribution:
     absolute: np.ndarray
     """(3, 4, 12, 5) the mean of each ECG's absolute value instead."""
     randomised_gradients: np.ndarray
-    """(4, 12, L) integrated gradients of the network whose weights are all drawn anew."""
+    """(4, 12, L) integrated gradients of the network whose weights are all re-initialised."""
     randomised_occlusion: np.ndarray
     """(4, 12, 5) its occlusion."""
     curves: np.ndarray
     """(4, 4, 2, 21) by METHODS and then random order, vessel, deletion and insertion, COUNTS: logits."""
     layers: np.ndarray
-    """(layers,) names of the layers in the order in which they are drawn anew."""
+    """(layers,) names of the layers in the order in which they are re-initialised."""
     correlation: np.ndarray
     """(layers, 3, 4, 2) by METHODS and vessel: rank correlation of an ECG's map before and after, and of the absolute
     values of the maps."""

@@ -141,7 +141,7 @@ def draw_faithfulness(folds: Sequence[FoldAttribution]) -> Figure:
 
 
 def draw_randomisation(folds: Sequence[FoldAttribution]) -> Figure:
-    """Rank correlation of maps against the layers drawn anew, a panel per vessel; points are folds, lines means."""
+    """Draw the correlation of maps against re-initialised layers, a panel per vessel; points are folds, lines means."""
     correlation = np.stack([fold.correlation[..., 0] for fold in folds])
     layers = folds[0].layers
     with mpl.rc_context(STYLE):
@@ -155,13 +155,13 @@ def draw_randomisation(folds: Sequence[FoldAttribution]) -> Figure:
             axis.set_xticks(place, ["none", *layers], rotation=90)
             axis.set_ylim(-1, 1.05)
             for m, method in enumerate(METHODS):
-                # Before anything is drawn anew, a map is itself.
+                # Before anything is re-initialised, a map is itself.
                 of_folds = np.concatenate([np.ones((len(folds), 1)), correlation[:, :, m, v]], axis=1)
                 shift = 0.2 * (m - 1)
                 for of_fold in of_folds:
                     axis.plot(place[1:] + shift, of_fold[1:], ".", color=COLOURS[method], markersize=2, alpha=0.7)
                 axis.plot(place, over_folds(of_folds)[0], LINES[method], color=COLOURS[method], label=method)
-            axis.set_xlabel("drawn anew, up to")
+            axis.set_xlabel("re-initialised, up to")
         axes[0].set_ylabel("rank correlation")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure

@@ -1,7 +1,7 @@
 """Whether a map depends on what the network has learnt: randomisation of its weights.
 
-Adebayo et al., NeurIPS 2018: layers are drawn anew, the last one first, then more and more of them. A method whose map
-survives shows the ECG, not the network.
+Adebayo et al., NeurIPS 2018: layers are re-initialised, the last one first, then more and more of them. A method whose
+map survives shows the ECG, not the network.
 """
 
 import copy
@@ -14,14 +14,14 @@ from torch import nn
 
 
 def randomised_cascade(network: nn.Module, seed: int) -> Iterator[tuple[str, nn.Module]]:
-    """Copies of a network with more and more layers drawn anew, from the last to the first.
+    """Copies of a network with more and more layers that are re-initialised, from the last to the first.
 
     A layer is a child of the network, or of its stages, that has weights. It is drawn as PyTorch does when a network is
     made, which also takes a batch norm back to no scale and no shift.
 
     Yields
     ------
-    (name of the layer drawn anew last, network in eval mode); the last network keeps no learnt weight.
+    (name of the layer re-initialised last, network in eval mode); the last network keeps no learnt weight.
     """
     network = copy.deepcopy(network)
     with torch.random.fork_rng():

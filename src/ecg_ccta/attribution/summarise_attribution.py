@@ -167,13 +167,13 @@ def faithfulness_table(folds: Sequence[FoldAttribution], events: Mapping[str, in
 
 
 def randomisation_table(folds: Sequence[FoldAttribution]) -> pd.DataFrame:
-    """What is left of the maps when weights are drawn anew.
+    """What is left of the maps when weights are re-initialised.
 
     Returns
     -------
-    A row per method, vessel and layer, the last layer of the network first: method, vessel, layer, drawn_anew (number
-    of layers so far), of_layers (all), correlation with lower and upper over folds (Spearman's, of an ECG's map with
-    that of the learnt network), correlation_absolute (of the absolute values), folds, note.
+    A row per method, vessel and layer, the last layer of the network first: method, vessel, layer, reinitialised
+    (number of layers so far), of_layers (all), correlation with lower and upper over folds (Spearman's, of an ECG's
+    map with that of the learnt network), correlation_absolute (of the absolute values), folds, note.
     """
     correlation = np.stack([fold.correlation for fold in folds])
     mean, lower, upper = over_folds(correlation)
@@ -183,7 +183,7 @@ def randomisation_table(folds: Sequence[FoldAttribution]) -> pd.DataFrame:
             "method": method,
             "vessel": vessel,
             "layer": str(layer),
-            "drawn_anew": number + 1,
+            "reinitialised": number + 1,
             "of_layers": len(layers),
             "correlation": mean[number, m, v, 0],
             "lower": lower[number, m, v, 0],

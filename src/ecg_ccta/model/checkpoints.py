@@ -39,7 +39,7 @@ def build_network(architecture: Architecture, outputs: int, leads: int = len(LEA
 
 
 def save_checkpoint(network: Net1D, path: str | Path) -> None:
-    """Write the weights as ECGFounder's are published, whole or not at all."""
+    """Write the weights as ECGFounder's are published, atomically."""
     with replacing(path) as temporary:
         torch.save({"state_dict": network.state_dict()}, temporary)
 

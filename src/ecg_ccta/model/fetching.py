@@ -22,7 +22,7 @@ WITHOUT_INTERNET = (
 
 
 def fetch_foundation(weights: Weights, architecture: Architecture, checkpoint: str | Path) -> None:
-    """Write the published file to `checkpoint`, byte for byte, whole or not at all.
+    """Write the published file to `checkpoint`, byte for byte and atomically.
 
     Raises
     ------

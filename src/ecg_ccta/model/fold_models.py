@@ -30,7 +30,7 @@ class FoldModel:
 
 
 def save_fold(model: FoldModel, folder: str | Path) -> None:
-    """Write both files into `folder`, whole or not at all."""
+    """Write both files into `folder`, atomically."""
     with replacing(folder) as temporary:
         temporary.mkdir()
         save_file(model.network.state_dict(), temporary / "model.safetensors")

@@ -87,7 +87,7 @@ def example_ecg() -> np.ndarray:
 
 
 def save_ensemble(models: Sequence[str | Path], quality: Quality, folder: str | Path) -> None:
-    """Write the MLflow model of the folds' folders `models`, whole or not at all."""
+    """Write the MLflow model of the folds' folders `models`, atomically."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Without the build, such as +cpu, which package indices do not have.

@@ -88,7 +88,7 @@ def randomisation(whole: pd.DataFrame) -> str:
         f"{method} {number(rows['correlation'].min(), 2)} to {number(rows['correlation'].max(), 2)}"
         for method, rows in known.groupby("method", sort=False)
     ]
-    return f"With all weights drawn anew, rank correlation over vessels: {'; '.join(parts)}."
+    return f"With all weights re-initialised, rank correlation over vessels: {'; '.join(parts)}."
 
 
 def recovered(what: str, found: pd.DataFrame) -> str:

@@ -94,7 +94,7 @@ def raw_ecgs(ids: pd.Series, export: Path, site: Export, site_name: str, study_s
 
 
 def write_shard(signals: np.ndarray, table: pd.DataFrame, signals_path: str | Path, table_path: str | Path) -> None:
-    """Write the two results of `clean_shard`, each whole or not at all, the signals first."""
+    """Write the two results of `clean_shard`, each atomically, the signals first."""
     with replacing(signals_path) as temporary, temporary.open("wb") as stream:
         np.save(stream, signals)
     tables.write(table, tables.SHARD, table_path)

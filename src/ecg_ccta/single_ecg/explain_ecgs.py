@@ -52,7 +52,7 @@ def explain_ecgs(
     site_title: str,
     folder: str | Path,
 ) -> pd.DataFrame:
-    """Write `<ecg_id>.svg` for each explained ECG of a site and `index.csv` into `folder`, whole or not at all.
+    """Write `<ecg_id>.svg` for each explained ECG of a site and `index.csv` into `folder`, atomically.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Where in the beat two groups of patients differ: permutation test over leads and time, corrected by clusters.
 
 Neighbouring samples beyond a threshold, of the same sign and in the same lead, form a cluster; its mass is the sum of
-their absolute t. A cluster's p-value is the share of relabelled data sets whose heaviest cluster in any lead is at
+their absolute t. A cluster's p-value is the share of relabelled data sets whose largest cluster mass in any lead is at
 least as heavy, so that the chance of any false cluster in a vessel is held at the level (Maris and Oostenveld,
 J Neurosci Methods 164:177, 2007). The p-value is the cluster's: its borders have none.
 
@@ -58,14 +58,14 @@ def permuted_clusters(
 
     Returns
     -------
-    All clusters, by lead and time; p-values as (1 + heavier ones) / (1 + permutations).
+    All clusters, by lead and time; p-values as (1 + larger ones) / (1 + permutations).
     """
     (beats_low, patients_low), (beats_high, patients_high) = low, high
     _, at_low, at_high = np.intersect1d(patients_low, patients_high, return_indices=True)
     labels = _labels(len(patients_low), len(patients_high), at_low, at_high, permutations, seed)
     threshold = float(stats.t.ppf(1 - cluster_level / 2, len(patients_low) + len(patients_high) - 2))
     single = labels[1:].astype(np.float32)
-    found, heaviest = [], np.zeros(permutations, dtype=np.float32)
+    found, largest = [], np.zeros(permutations, dtype=np.float32)
     for lead in range(beats_low.shape[1]):
         # A lead at a time: its squares are what takes memory.
         values = np.concatenate([beats_low[:, lead], beats_high[:, lead]]).astype(float)
@@ -74,10 +74,10 @@ def permuted_clusters(
         # Relabellings are ranked, not shown: single precision, at half the time, will do.
         t = _t_statistics(single, values.astype(np.float32), at_low, at_high + len(patients_low))
         for sign in (1, -1):
-            np.maximum(heaviest, _heaviest(sign * t, threshold), out=heaviest)
+            np.maximum(largest, _largest_mass(sign * t, threshold), out=largest)
     return [
         Cluster(
-            lead, start, stop, mass, float((1 + np.sum(heaviest >= abs(mass) * (1 - _PRECISION))) / (1 + permutations))
+            lead, start, stop, mass, float((1 + np.sum(largest >= abs(mass) * (1 - _PRECISION))) / (1 + permutations))
         )
         for lead, start, stop, mass in found
     ]
@@ -132,11 +132,11 @@ def _t_statistics(labels: np.ndarray, values: np.ndarray, at_low: np.ndarray, at
     return np.divide(mean_high - mean_low, error, out=np.zeros_like(error), where=error > _LEAST_ERROR)
 
 
-def _heaviest(t: np.ndarray, threshold: float) -> np.ndarray:
-    """(rows,) mass of the heaviest cluster of positive t in each row of t (rows, L)."""
+def _largest_mass(t: np.ndarray, threshold: float) -> np.ndarray:
+    """(rows,) largest mass of a cluster of positive t in each row of t (rows, L)."""
     beyond = np.where(t > threshold, t, 0).T.copy()
-    run, heaviest = np.zeros(t.shape[0], t.dtype), np.zeros(t.shape[0], t.dtype)
+    run, largest = np.zeros(t.shape[0], t.dtype), np.zeros(t.shape[0], t.dtype)
     for sample in beyond:
         run = np.where(sample > 0, run + sample, 0)
-        np.maximum(heaviest, run, out=heaviest)
-    return heaviest
+        np.maximum(largest, run, out=largest)
+    return largest

@@ -109,7 +109,7 @@ def send_or_postpone(parameters: dict[str, Any], records: Sequence[Path], result
 
 
 def _parent(client: "MlflowClient", experiment_id: str, study: str, parameters: dict, contents: list[dict]) -> str:
-    """Id of the study's own run; one that an unheard answer left beside it is deleted."""
+    """Find or make the study's own run; delete a duplicate whose answer was lost. Returns its id."""
     digest = sha256_json(parameters)
     query = f"tags.`ecg_ccta.study` = '{study}' and tags.`ecg_ccta.config_sha256` = '{digest}'"
     found = client.search_runs([experiment_id], query)

@@ -88,7 +88,7 @@ def connect(results: Path) -> "MlflowClient":
 
 
 def _require_answer(address: str) -> None:
-    """Raise at once where nobody is there, or where a server takes calls and is mute."""
+    """Fail fast where the server is unreachable or does not respond."""
     import requests
 
     # Whether it is trusted is a matter of MLflow's own settings: a certificate is an answer.

@@ -37,7 +37,7 @@ class Draws:
 
 
 def augment(x: Tensor, settings: Recipe, strength: float, draws: Draws, total: int) -> Tensor:
-    """Circular shift, amplitude scale, added noise and one masked stretch, drawn anew for each ECG; a new tensor.
+    """Circular shift, amplitude scale, added noise and one masked stretch, drawn for each ECG; a new tensor.
 
     Parameters
     ----------

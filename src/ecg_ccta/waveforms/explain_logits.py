@@ -70,7 +70,7 @@ def explain_logits(
     cohort, predictions, measurements : `tables.COHORT`, `tables.PREDICTIONS`, `tables.MEASUREMENTS` of the same ECGs
     level : of the intervals, which are percentiles over patients drawn with all their ECGs
     replicates : draws behind the intervals of R2, of the predictions made once
-    refits : draws behind the intervals of the coefficients, each fitted anew at the penalty of all patients
+    refits : draws behind the intervals of the coefficients, each refitted at the penalty of all patients
 
     Returns
     -------
@@ -229,7 +229,7 @@ def _prepared(design: Design, patients: np.ndarray, seed: int, rows: np.ndarray)
 def _penalty(inner: list[_Inner], y: np.ndarray, fitting: np.ndarray, y_fitting: np.ndarray, block: str) -> float:
     """The penalty with the smallest squared error in the inner splits, among those that suit the fitting rows."""
     largest = np.abs(fitting.T @ (y_fitting - y_fitting.mean())).max() / (len(y_fitting) * L1_RATIO)
-    # Where nothing goes along with the logit at all, any penalty leaves no coefficient.
+    # Where nothing is associated with the logit, any penalty leaves no coefficient.
     penalties = max(largest, np.finfo(float).tiny) * np.geomspace(1, SMALLEST_PENALTY, PENALTIES)
     errors = np.zeros(PENALTIES)
     for split in inner:

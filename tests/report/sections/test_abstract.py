@@ -32,7 +32,7 @@ def test_it_is_structured_and_its_numbers_are_the_tables(study, results, control
         "LCX 0.70 (0.66 to 0.74)." in parts["Results"]
     )
     assert "differs from 1 for RCA (0.85, predictions too extreme)" in parts["Results"]
-    assert "66 % (58 to 74) of the planted discrimination is found again" in parts["Results"]
+    assert "66 % (58 to 74) of the planted discrimination is recovered" in parts["Results"]
     assert "0.503 (0.483 to 0.523); 0.5 lies within the interval" in parts["Results"]
     assert "better than chance for RCA, LAD and LCX." in parts["Conclusion"]
     assert "an effect was planted to be found" in parts["Conclusion"]
@@ -45,11 +45,12 @@ def test_other_numbers_give_other_words(study, results):
     table.loc[table["vessel"].isin(["RCA", "LAD"]), "lower"] = 0.49
     table.to_csv(path, index=False)
     assert (
-        "out of fold: the ECG tells severe stenosis better than chance for LCX." in said(study, results)["Conclusion"]
+        "out of fold: the ECG discriminates severe stenosis better than chance for LCX."
+        in said(study, results)["Conclusion"]
     )
     table["lower"] = 0.49
     table.to_csv(path, index=False)
-    assert "out of fold: for no vessel is the ECG shown to tell" in said(study, results)["Conclusion"]
+    assert "out of fold: for no vessel is the ECG shown to discriminate" in said(study, results)["Conclusion"]
     table[["estimate", "lower", "upper"]] = None
     table.to_csv(path, index=False)
     assert "out of fold: no vessel has enough events for an AUC." in said(study, results)["Results"]

@@ -46,7 +46,7 @@ def _background(results: ResultsFolder) -> list[str]:
     said = [
         "Coronary CT angiography (CCTA) shows which coronary artery is narrowed, but needs a scanner, contrast medium "
         "and radiation; a resting ECG needs none of them. The question is how well a network that reads the 12-lead "
-        "ECG tells stenosis of 70 % or more in each of the four coronary arteries.",
+        "ECG discriminates stenosis of 70 % or more in each of the four coronary arteries.",
     ]
     if simulated(results):
         said.append(
@@ -130,9 +130,9 @@ def _conclusion(results: ResultsFolder) -> list[str]:
         known = found[found["vessel"].isin(VESSELS)].dropna(subset=["estimate", "lower", "upper"])
         above = list(known.loc[known["lower"] > 0.5, "vessel"])
         said.append(
-            f"{label}: the ECG tells severe stenosis better than chance for {listed(above)}."
+            f"{label}: the ECG discriminates severe stenosis better than chance for {listed(above)}."
             if above
-            else f"{label}: for no vessel is the ECG shown to tell severe stenosis better than chance."
+            else f"{label}: for no vessel is the ECG shown to discriminate severe stenosis better than chance."
         )
     made_up = simulated(results)
     if made_up:

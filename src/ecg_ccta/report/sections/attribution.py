@@ -134,7 +134,7 @@ def _randomisation(results: ResultsFolder, site: str) -> list:
         (
             "method",
             "vessel",
-            "drawn_anew",
+            "reinitialised",
             "of_layers",
             "correlation",
             "lower",
@@ -143,12 +143,12 @@ def _randomisation(results: ResultsFolder, site: str) -> list:
             "note",
         ),
     )
-    whole = found[found["drawn_anew"] == found["of_layers"]]
+    whole = found[found["reinitialised"] == found["of_layers"]]
     says = sentences.randomisation(whole)
     blocks += results.drawn(
         f"randomisation_{site}",
-        f"What is left of the maps when weights are drawn anew, {title}",
-        "Rank correlation against the layers drawn anew, for each vessel and method.",
+        f"What is left of the maps when weights are re-initialised, {title}",
+        "Rank correlation against the layers that are re-initialised, for each vessel and method.",
         says,
         [results.download("randomisation", site)],
     )
@@ -168,7 +168,7 @@ def _randomisation(results: ResultsFolder, site: str) -> list:
     ]
     blocks.append(
         Table(
-            f"Maps before and after all weights are drawn anew, {title}",
+            f"Maps before and after all weights are re-initialised, {title}",
             ["Vessel", "Rank correlation", "Of absolute values"],
             groups,
             says=says,
@@ -256,8 +256,9 @@ def _planted_attribution(results: ResultsFolder, site: str) -> list:
             downloads=[results.download("planted_attribution", site)],
             notes=[
                 f"{_AREA} Intervals: jackknife over folds, within 0 and 1.",
-                "Absolute: ECGs' values without their sign. Random weights: the same ECGs and a network whose weights "
-                "were all drawn anew, to tell what comes from the ECGs alone. Grad-CAM has one value for all leads.",
+                "Absolute: ECGs' values without their sign. Random weights: the same ECGs and a network whose "
+                "weights were all re-initialised, to tell what comes from the ECGs alone. "
+                "Grad-CAM has one value for all leads.",
             ],
         )
     )

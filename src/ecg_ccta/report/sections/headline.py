@@ -134,7 +134,7 @@ def recovered_sentences(results: ResultsFolder) -> list[str]:
         if len(mean) and not is_missing(mean.iloc[0]["recovered"]):
             row = mean.iloc[0]
             share = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"])
-            said.append(f"{label}: {share} of the planted discrimination is found again, {row['note'].split(' (')[0]}.")
+            said.append(f"{label}: {share} of the planted discrimination is recovered, {row['note'].split(' (')[0]}.")
     return said
 
 

@@ -94,9 +94,9 @@ def _strongest(results: ResultsFolder, site: str, coefficients: pd.DataFrame) ->
         downloads=[results.download("logit_coefficients", site)],
         notes=[
             f"Standard deviations of the logit per standard deviation of the measurement, with {MEASUREMENTS}, age and "
-            f"sex in one model; interval and share of selection over {REFITS} draws of patients, each fitted anew. "
+            f"sex in one model; interval and share of selection over {REFITS} draws of patients, each refitted. "
             "Penalised coefficients are drawn towards 0, and measurements that go together share them: neighbouring ST "
-            "levels and leads are to be read as one. They tell what the logits go along with, not what the network "
-            "computes."
+            "levels and leads are to be read as one. They tell what the logits are associated with, not what the "
+            "network computes."
         ],
     )

@@ -175,5 +175,5 @@ def _explanation(study: Study) -> str:
         f"{explanation.attributed_ecgs} ECGs of highest risk of each fold, one per patient, by the model that never "
         "saw them, against the mean beat of other folds' patients at the same R peaks: integrated gradients of each "
         f"vessel's logit ({INTEGRATION_STEPS} steps), occlusion by lead and segment, Grad-CAM over time; deletion and "
-        "insertion curves against random order; rank correlation after the weights are drawn anew."
+        "insertion curves against random order; rank correlation after the weights are re-initialised."
     )

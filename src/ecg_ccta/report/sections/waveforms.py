@@ -56,7 +56,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
         blocks += results.drawn(
             f"beats_{site}",
             f"R peaks and median beats of the first ECGs, {title}",
-            "A contact sheet: ten seconds of each ECG with its R peaks, and its median beat beside it.",
+            "A quality-control sheet: ten seconds of each ECG with its R peaks, and its median beat beside it.",
             "Full marks: beats that enter the median beat; empty ones: ectopic, noisy, or not whole within the "
             "recording.",
             results.first_download(site, "beats"),
@@ -88,7 +88,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                     "Voltages are relative to the beat's own PQ level. Each patient counts once per group. q: "
                     "Benjamini-Hochberg over all regions of a vessel.",
                     "These are differences between ECGs that the model calls high and low risk: they show what the "
-                    "model's calls go along with, not what disease does.",
+                    "model's calls are associated with, not what disease does.",
                 ],
             )
         )
@@ -117,8 +117,8 @@ def _clusters(results: ResultsFolder, site: str, every: pd.DataFrame) -> Table:
         f"Where in the beat high-risk and low-risk ECGs differ, {results.title(site)}",
         ["Lead", "From R (ms)", "High − low (mV)", "Mass (sum of t)", "p"],
         groups,
-        says=f"The {STRONGEST} heaviest clusters of each vessel with p < 0.05, grey in the figures; the download has "
-        "all.",
+        says=f"The {STRONGEST} clusters of largest mass of each vessel with p < 0.05, grey in the figures; the "
+        "download has all.",
         downloads=[results.download("waveform_clusters", site)],
         notes=[
             "Cluster permutation test over all leads and samples of a vessel"

@@ -1,4 +1,4 @@
-"""Contact sheet: of many ECGs, the lead in which beats were detected, with the R peaks, and the median beat."""
+"""Quality-control sheet: of many ECGs, the lead in which beats were detected, with the R peaks, and the median beat."""
 
 import math
 
@@ -46,7 +46,7 @@ def beat_table(signals: np.ndarray) -> pd.DataFrame:
     )
 
 
-def draw_contact_sheet(signals: np.ndarray, labels: list[str] | None = None) -> Figure:
+def draw_quality_sheet(signals: np.ndarray, labels: list[str] | None = None) -> Figure:
     """All ECGs of a batch, COLUMNS beside one another.
 
     Per ECG: ten seconds of the lead in which its beats were detected, full marks at the R peaks of usable beats, empty

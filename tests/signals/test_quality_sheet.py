@@ -6,7 +6,7 @@ import pytest
 
 from ecg_ccta.signals.beats import MINIMUM_BEATS, agreement, find_beats, r_peaks
 from ecg_ccta.signals.cleaning import clean
-from ecg_ccta.signals.contact_sheet import beat_table, draw_contact_sheet
+from ecg_ccta.signals.quality_sheet import beat_table, draw_quality_sheet
 from ecg_ccta.signals.reading import read_recording
 
 
@@ -42,7 +42,7 @@ def test_another_detector_finds_the_same_beats(recordings):
 
 
 def test_the_sheet_shows_every_ecg_and_the_beats_left_out(recordings):
-    figure = draw_contact_sheet(recordings[:4], ["a", "b", "c", "d"])
+    figure = draw_quality_sheet(recordings[:4], ["a", "b", "c", "d"])
     titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
     assert [title.split()[0] for title in titles] == ["a", "b", "c", "d"]
     marks = next(line for line in figure.axes[0].lines if line.get_label() == "usable beat")
@@ -55,7 +55,7 @@ def test_an_ecg_without_beats_is_on_the_sheet_too():
     assert table["usable"].tolist() == [0, 0]
     assert table["heart_rate"].isna().all()
     assert table["usable"].max() < MINIMUM_BEATS
-    assert "no beats" in draw_contact_sheet(ecgs).axes[0].get_title(loc="left")
+    assert "no beats" in draw_quality_sheet(ecgs).axes[0].get_title(loc="left")
 
 
 def test_leads_agree_on_beats_at_their_usual_distance():
