@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from ecg_ccta.statistics.auc import auc_delong, auc_replicates
-from ecg_ccta.statistics.bootstrap import percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, percentile_interval
 
 PATIENTS = 1_000
 EVENTS = 150
@@ -47,8 +47,8 @@ def intervals(rng: np.random.Generator, replicates: int = REPLICATES) -> dict[st
     """The three intervals of one simulated data set."""
     y, score, patient = simulate(rng)
     seed = int(rng.integers(2**31))
-    by_patient = auc_replicates(y, score, patient, PATIENTS, replicates, seed)
-    by_ecg = auc_replicates(y, score, np.arange(y.size), y.size, replicates, seed)
+    by_patient = auc_replicates(y, score, patient, Bootstrap(PATIENTS, replicates, LEVEL, seed))
+    by_ecg = auc_replicates(y, score, np.arange(y.size), Bootstrap(y.size, replicates, LEVEL, seed))
     delong = auc_delong(y, score, LEVEL)
     return {
         "patients drawn": percentile_interval(by_patient, LEVEL)[:2],

@@ -20,7 +20,7 @@ from ecg_ccta.statistics.auc import (
     compare_auc_delong_unpaired,
     roc_curve,
 )
-from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes
+from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients, patient_codes
 
 
 @pytest.fixture(scope="module")
@@ -131,17 +131,19 @@ def repeated_patients(seed: int, patients: int = 120) -> tuple[np.ndarray, np.nd
 def test_a_replicate_equals_the_areas_of_the_repeated_rows() -> None:
     y, score, groups = repeated_patients(1)
     codes, patients = patient_codes(groups)
-    aucs, pr_aucs = auc_and_pr_auc_replicates(y, score, codes, patients, 200, seed=5)
+    aucs, pr_aucs = auc_and_pr_auc_replicates(y, score, codes, Bootstrap(patients, 200, 0.95, 5))
     counts = np.concatenate(list(draw_patients(patients, 200, seed=5)))
     for auc, pr_auc, count in zip(aucs, pr_aucs, counts, strict=True):
         rows = np.repeat(np.arange(len(y)), count[codes])
         assert auc == pytest.approx(roc_auc_score(y[rows], score[rows]), abs=1e-13)
         assert pr_auc == pytest.approx(average_precision_score(y[rows], score[rows]), abs=1e-13)
-    assert np.array_equal(aucs, auc_replicates(y, score, codes, patients, 200, seed=5))
+    assert np.array_equal(aucs, auc_replicates(y, score, codes, Bootstrap(patients, 200, 0.95, 5)))
 
 
 def test_draws_of_one_class_have_neither_area() -> None:
-    areas = auc_and_pr_auc_replicates(np.array([1, 0]), np.array([2.0, 1.0]), np.array([0, 1]), 2, 300, seed=0)
+    areas = auc_and_pr_auc_replicates(
+        np.array([1, 0]), np.array([2.0, 1.0]), np.array([0, 1]), Bootstrap(2, 300, 0.95, 0)
+    )
     for area in areas:
         assert 0.3 < np.isnan(area).mean() < 0.7
         assert (area[np.isfinite(area)] == 1).all()

@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
-from ecg_ccta.statistics.bootstrap import draw_patients
+from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients
 from ecg_ccta.statistics.calibration import (
     BAND_LEVELS,
     SPAN,
@@ -35,7 +35,7 @@ RMS_JOINT_INTERCEPT = 0.05228721395
 
 
 def summary_of(y: np.ndarray, logit: np.ndarray, codes: np.ndarray, replicates: int = 50) -> pd.DataFrame:
-    rows, _ = calibration_summary(y, expit(logit), logit, codes, codes.max() + 1, replicates, 0.95, seed=1)
+    rows, _ = calibration_summary(y, expit(logit), logit, codes, Bootstrap(codes.max() + 1, replicates, 0.95, 1))
     return pd.DataFrame(rows).set_index("measure")
 
 
@@ -102,7 +102,7 @@ def test_bands_nest_and_hold_the_true_curve() -> None:
     patient = np.repeat(np.arange(1500), rng.choice([1, 1, 2], 1500))
     logit = rng.normal(-1, 1, 1500)[patient]
     y = (rng.random(1500) < expit(logit[np.searchsorted(patient, np.arange(1500))]))[patient].astype(int)
-    _, curve = calibration_summary(y, expit(logit), logit, patient, 1500, 300, 0.95, seed=1)
+    _, curve = calibration_summary(y, expit(logit), logit, patient, Bootstrap(1500, 300, 0.95, 1))
     narrow, wide = (curve[curve["level"] == level].reset_index() for level in BAND_LEVELS)
     assert (wide["lower"] <= narrow["lower"]).all()
     assert (wide["upper"] >= narrow["upper"]).all()

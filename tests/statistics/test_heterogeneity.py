@@ -7,6 +7,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
 
 from ecg_ccta.statistics.auc import auc_replicates, compare_auc_delong_unpaired
+from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.heterogeneity import adjusted, equality, equality_of_replicates
 
 
@@ -52,8 +53,10 @@ def test_one_ecg_per_patient_agrees_with_the_unpaired_delong_test():
     n = 1200
     y, group = rng.integers(0, 2, n), rng.integers(0, 2, n)
     score = rng.normal(size=n) + y * np.where(group == 1, 1.1, 0.7)
+    bootstrap = Bootstrap(n, 1000, 0.95, 2)
     drawn = [
-        auc_replicates(y[group == g], score[group == g], np.flatnonzero(group == g), n, 1000, seed=2) for g in (0, 1)
+        auc_replicates(y[group == g], score[group == g], np.flatnonzero(group == g), Bootstrap(n, 1000, 0.95, 2))
+        for g in (0, 1)
     ]
     delong = compare_auc_delong_unpaired(y[group == 0], score[group == 0], y[group == 1], score[group == 1])
     found = equality_of_replicates(np.array([delong.auc_a, delong.auc_b]), np.column_stack(drawn))
@@ -76,7 +79,7 @@ def test_the_test_of_equal_groups_has_its_size_although_patients_repeat():
             mine = group == g
             ones, others = score[mine & (event == 1)], score[mine & (event == 0)]
             aucs.append(stats.mannwhitneyu(ones, others).statistic / (ones.size * others.size))
-            drawn.append(auc_replicates(event[mine], score[mine], codes[mine], patients, 200, seed=repeat))
+            drawn.append(auc_replicates(event[mine], score[mine], codes[mine], Bootstrap(patients, 200, 0.95, repeat)))
         p_values.append(equality_of_replicates(np.array(aucs), np.column_stack(drawn)).p_value)
     # 300 tests of size 0.05: 0.95 of such shares lie within 0.025 and 0.075.
     assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.085

@@ -1,5 +1,6 @@
 """Does the model see what the reader does not: validation in clinically normal ECGs, and against all others."""
 
+from dataclasses import replace
 from typing import Any
 
 import matplotlib as mpl
@@ -9,12 +10,11 @@ from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
-from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.p_values import p_equation
-from ecg_ccta.statistics.auc import auc_delong, auc_replicates, compare_auc_delong_unpaired
-from ecg_ccta.statistics.bootstrap import patient_codes, percentile_interval
+from ecg_ccta.statistics.auc import compare_auc_delong_unpaired
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table, rows_of
 from ecg_ccta.statistics.heterogeneity import WALD, equality_of_replicates
 from ecg_ccta.vessels import VESSELS
@@ -48,92 +48,53 @@ def validate_normal(
         and Wald test by the clustered bootstrap, which does not: a patient may have ECGs of both kinds. With vessel
         "any": how many ECGs are normal, not normal, or "unknown" and on neither side.
     """
-    codes, patients = patient_codes(scored["patient_id"])
-    coded = scored.assign(_code=codes)
     sides = {
-        "normal": coded[normal.fillna(False).to_numpy(dtype=bool)],
-        "not normal": coded[(~normal).fillna(False).to_numpy(dtype=bool)],
+        "normal": normal.fillna(False).to_numpy(dtype=bool),
+        "not normal": (~normal).fillna(False).to_numpy(dtype=bool),
+        "unknown": normal.isna().to_numpy(),
     }
     rows: list[dict[str, Any]] = []
-    for name, ecgs in (*sides.items(), ("unknown", coded[normal.isna().to_numpy()])):
+    for name, members in sides.items():
+        ecgs = scored[members]
         number = ecgs["ecg_id"].nunique()
         rows.append(
             {"vessel": "any", "ecgs": name, "measure": "ECGs", "estimate": number, "n": number}
             | {"patients": ecgs["patient_id"].nunique(), "method": "count"}
         )
-    for vessel in VESSELS:
-        rows += _compared(vessel, sides, patients, settings, seed)
+    for vessel, findings in findings_by_vessel(scored, settings, seed).items():
+        here = {side: pd.Series(members, index=scored.index)[findings.rows.index] for side, members in sides.items()}
+        of = {side: findings.where(here[side].to_numpy()) for side in SIDES}
+        rows += [{"vessel": vessel} | row for row in _compared(of)]
     return {
-        **validate(sides["normal"].drop(columns="_code"), settings, seed),
+        **validate(scored[sides["normal"]], settings, seed),
         "comparison": estimate_table(rows, ["vessel", "ecgs"]),
     }
 
 
-def _compared(
-    vessel: str, sides: dict[str, pd.DataFrame], patients: int, settings: Evaluation, seed: int
-) -> list[dict[str, Any]]:
-    findings = {side: with_finding(ecgs, vessel) for side, ecgs in sides.items()}
-    y = {side: ecgs["y_true"].to_numpy(dtype=np.int64) for side, ecgs in findings.items()}
-    score = {side: ecgs["logit"].to_numpy(dtype=float) for side, ecgs in findings.items()}
-    notes = {side: shortage(ecgs, settings.minimum_events) for side, ecgs in findings.items()}
-    rows: list[dict[str, Any]] = []
-    aucs, drawn = {}, {}
-    for side, ecgs in findings.items():
-        counts = _counts(vessel, side, ecgs)
-        if notes[side]:
-            rows += [
-                counts | {"measure": "AUC", "method": method, "note": notes[side]} for method in (DELONG, CLUSTERED)
-            ]
-            continue
-        delong = auc_delong(y[side], score[side], settings.level)
-        aucs[side] = delong.auc
-        drawn[side] = auc_replicates(
-            y[side], score[side], ecgs["_code"].to_numpy(), patients, settings.bootstrap_replicates, seed
-        )
-        bounds = {DELONG: (delong.lower, delong.upper), CLUSTERED: percentile_interval(drawn[side], settings.level)[:2]}
-        rows += [
-            counts | _interval("AUC", delong.auc, *interval, settings.level, method)
-            for method, interval in bounds.items()
-        ]
-    counts = _counts(vessel, " - ".join(SIDES), pd.concat(list(findings.values())))
-    if any(notes.values()):
-        note = "; ".join(f"{side} ECGs: {note}" for side, note in notes.items() if note)
+def _compared(sides: dict[str, Findings]) -> list[dict[str, Any]]:
+    """Rows of the AUC of either side and of their difference."""
+    rows = [{"ecgs": side} | row for side, findings in sides.items() for row in findings.auc_rows(DELONG, CLUSTERED)]
+    one, other = sides.values()
+    both = replace(one, rows=pd.concat([one.rows, other.rows]))
+    counts = {"ecgs": " - ".join(SIDES), **both.counts}
+    if one.shortage or other.shortage:
+        note = "; ".join(f"{side} ECGs: {of.shortage}" for side, of in sides.items() if of.shortage)
         return rows + [counts | {"measure": measure, "method": method, "note": note} for measure, method in _DIFFERENCE]
-    one, other = SIDES
-    test = compare_auc_delong_unpaired(y[one], score[one], y[other], score[other], settings.level)
-    lower, upper, _ = percentile_interval(drawn[one] - drawn[other], settings.level)
+    bootstrap = one.bootstrap
+    test = compare_auc_delong_unpaired(one.y, one.logit, other.y, other.logit, bootstrap.level)
+    drawn = np.column_stack([one.drawn_areas[0], other.drawn_areas[0]])
     try:
-        p_value, note = (
-            equality_of_replicates(
-                np.array([aucs[side] for side in SIDES]), np.column_stack([drawn[side] for side in SIDES])
-            ).p_value,
-            "",
-        )
+        p_value, note = equality_of_replicates(np.array([one.delong.auc, other.delong.auc]), drawn).p_value, ""
     except ValueError as error:
         p_value, note = np.nan, str(error)
-    return [
-        *rows,
-        counts | _interval("AUC difference", test.difference, test.lower, test.upper, settings.level, UNPAIRED_DELONG),
-        counts | {"measure": "AUC difference p", "estimate": test.p_value, "method": UNPAIRED_DELONG},
-        counts | _interval("AUC difference", test.difference, lower, upper, settings.level, CLUSTERED),
-        counts | {"measure": "AUC difference p", "estimate": p_value, "method": WALD, "note": note},
-    ]
-
-
-def _counts(vessel: str, ecgs: str, findings: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "vessel": vessel,
-        "ecgs": ecgs,
-        "n": len(findings),
-        "events": int(findings["y_true"].sum()),
-        "patients": findings["patient_id"].nunique(),
-    }
-
-
-def _interval(measure: str, estimate: float, lower: float, upper: float, level: float, method: str) -> dict[str, Any]:
-    return {
-        "measure": measure, "estimate": estimate, "lower": lower, "upper": upper, "level": level, "method": method,
-    }  # fmt: skip
+    made = [
+        {"measure": "AUC difference", "estimate": test.difference, "lower": test.lower, "upper": test.upper,
+         "level": bootstrap.level, "method": UNPAIRED_DELONG},
+        {"measure": "AUC difference p", "estimate": test.p_value, "method": UNPAIRED_DELONG},
+        bootstrap.estimate("AUC difference", test.difference, drawn[:, 0] - drawn[:, 1]),
+        {"measure": "AUC difference p", "estimate": p_value, "method": WALD, "note": note},
+    ]  # fmt: skip
+    return rows + [counts | row for row in made]
 
 
 def comparison_figure(comparison: pd.DataFrame) -> Figure:

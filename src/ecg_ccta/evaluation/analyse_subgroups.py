@@ -7,13 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.scored import shortage, with_finding
-from ecg_ccta.statistics.auc import auc_delong, auc_replicates
-from ecg_ccta.statistics.bootstrap import patient_codes, percentile_interval
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.statistics.heterogeneity import BENJAMINI_HOCHBERG, WALD, adjusted, equality_of_replicates
 from ecg_ccta.tables import CHEST_PAIN, PLACES, RISK_FACTORS
-from ecg_ccta.vessels import VESSELS
 
 WHOLE = "all ECGs"
 """The subgroup with the single category "all"."""
@@ -44,76 +41,54 @@ def subgroup_auc(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.Da
 
     Categories with too few events or non-events have empty numbers and a note, as in `validate`.
     """
-    codes, patients = patient_codes(scored["patient_id"])
-    coded = scored.assign(_code=codes)
-    subgroups = subgroup_categories(coded, settings)
+    subgroups = subgroup_categories(scored, settings)
     rows: list[dict[str, Any]] = []
-    for vessel in VESSELS:
-        findings = with_finding(coded, vessel)
+    for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         for subgroup, categories in subgroups.items():
-            of_findings = categories.loc[findings.index]
-            members = {name: findings[(of_findings == name).to_numpy(dtype=bool)] for name in categories.cat.categories}
             strata = {"vessel": vessel, "subgroup": subgroup}
-            rows += _subgroup(strata, findings, members, of_findings, patients, settings, seed)
+            rows += [strata | row for row in _subgroup(findings, categories.loc[findings.rows.index])]
     table = estimate_table(rows, ["vessel", "subgroup", "category"]).fillna({"category": ""})
     return _with_q_values(table)
 
 
-def _subgroup(
-    strata: dict[str, str],
-    findings: pd.DataFrame,
-    members: dict[str, pd.DataFrame],
-    categories: pd.Series,
-    patients: int,
-    settings: Evaluation,
-    seed: int,
-) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    aucs, drawn = {}, {}
-    for category, ecgs in members.items():
-        counts = strata | {"category": category} | _counts(ecgs)
-        note = shortage(ecgs, settings.minimum_events)
-        if note:
-            rows += [counts | {"measure": "AUC", "method": method, "note": note} for method in (CLUSTERED, DELONG)]
-            continue
-        y, score = ecgs["y_true"].to_numpy(dtype=np.int64), ecgs["logit"].to_numpy(dtype=float)
-        delong = auc_delong(y, score, settings.level)
-        replicates = auc_replicates(y, score, ecgs["_code"].to_numpy(), patients, settings.bootstrap_replicates, seed)
-        aucs[category], drawn[category] = delong.auc, replicates
-        lower, upper, _ = percentile_interval(replicates, settings.level)
-        estimate = counts | {"measure": "AUC", "estimate": delong.auc, "level": settings.level}
-        rows.append(estimate | {"lower": lower, "upper": upper, "method": CLUSTERED})
-        rows.append(estimate | {"lower": delong.lower, "upper": delong.upper, "method": DELONG})
+def _subgroup(findings: Findings, categories: pd.Series) -> list[dict[str, Any]]:
+    """Rows of one subgroup; `categories` are those of the findings' rows."""
+    members = {name: findings.where((categories == name).to_numpy(dtype=bool)) for name in categories.cat.categories}
+    rows = [
+        {"category": category} | row for category, part in members.items() for row in part.auc_rows(CLUSTERED, DELONG)
+    ]
     if len(members) == 1:
         return rows
-    counts = strata | _counts(pd.concat([members[name] for name in aucs]) if aucs else findings.iloc[:0])
-    rows += _interaction(counts, list(members), aucs, drawn, settings.level)
-    without = findings[categories.isna().to_numpy()]
-    rows.append(strata | _counts(without) | {"measure": "ECGs without it", "estimate": len(without), "method": "count"})
-    return rows
+    enough = {category: part for category, part in members.items() if not part.shortage}
+    counts = findings.where(categories.isin(list(enough)).to_numpy(dtype=bool)).counts
+    rows += [counts | row for row in _interaction(list(members), enough)]
+    without = findings.where(categories.isna().to_numpy()).counts
+    return [*rows, without | {"measure": "ECGs without it", "estimate": without["n"], "method": "count"}]
 
 
-def _interaction(
-    counts: dict[str, Any], names: list[str], aucs: dict[str, float], drawn: dict[str, np.ndarray], level: float
-) -> list[dict[str, Any]]:
+def _interaction(names: list[str], enough: dict[str, Findings]) -> list[dict[str, Any]]:
+    """Rows of the difference between two categories and of the test that all of them share one AUC."""
     rows = []
+    drawn = {name: part.drawn_areas[0] for name, part in enough.items()}
     if len(names) == 2:
-        row = counts | {"measure": "AUC difference", "method": CLUSTERED, "note": f"{names[0]} minus {names[1]}"}
-        if len(aucs) == 2:
-            first, second = names
-            lower, upper, _ = percentile_interval(drawn[first] - drawn[second], level)
-            row |= {"estimate": aucs[first] - aucs[second], "lower": lower, "upper": upper, "level": level}
+        note = f"{names[0]} minus {names[1]}"
+        if len(enough) == 2:
+            first, second = (enough[name] for name in names)
+            difference = first.delong.auc - second.delong.auc
+            apart = drawn[names[0]] - drawn[names[1]]
+            rows.append(first.bootstrap.estimate("AUC difference", difference, apart, note))
         else:
-            row["note"] += ": too few events or non-events"
-        rows.append(row)
-    test = counts | {"measure": "interaction p", "method": WALD}
-    if len(aucs) < 2:
+            note += ": too few events or non-events"
+            rows.append({"measure": "AUC difference", "method": CLUSTERED, "note": note})
+    test = {"measure": "interaction p", "method": WALD}
+    if len(enough) < 2:
         return [*rows, test | {"note": "fewer than two categories with enough events"}]
+    aucs = np.array([part.delong.auc for part in enough.values()])
     try:
-        found = equality_of_replicates(np.array(list(aucs.values())), np.column_stack(list(drawn.values())))
+        found = equality_of_replicates(aucs, np.column_stack(list(drawn.values())))
     except ValueError as error:
         return [*rows, test | {"note": str(error)}]
-    left_out = [name for name in names if name not in aucs]
+    left_out = [name for name in names if name not in enough]
     note = f"chi-squared {found.statistic:.2f}, {found.degrees} df"
     if left_out:
         note += f"; too few events or non-events in {', '.join(left_out)}"
@@ -204,7 +179,3 @@ def _categories(rows: pd.DataFrame, members: dict[str, pd.Series]) -> pd.Series:
     for label, mask in members.items():
         found[mask.fillna(False).to_numpy(dtype=bool)] = label
     return found
-
-
-def _counts(ecgs: pd.DataFrame) -> dict[str, int]:
-    return {"n": len(ecgs), "events": int(ecgs["y_true"].sum()), "patients": ecgs["patient_id"].nunique()}

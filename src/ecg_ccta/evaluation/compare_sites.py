@@ -1,18 +1,15 @@
 """Discrimination at an external hospital against the development site: two separate sets of patients."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.scored import shortage, with_finding
-from ecg_ccta.statistics.auc import (
-    auc_and_pr_auc,
-    auc_and_pr_auc_replicates,
-    compare_auc_delong_unpaired,
-)
-from ecg_ccta.statistics.bootstrap import patient_codes, percentile_interval
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
+from ecg_ccta.statistics.auc import compare_auc_delong_unpaired
+from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
 from ecg_ccta.vessels import VESSELS
 
@@ -38,31 +35,17 @@ def compare_sites(
     and the differences of AUCs and PR-AUCs by the clustered bootstrap; for "macro" the differences of the means over
     the vessels with enough events at both.
     """
-    # The seeds differ, for with equal ones the draws of two sites of the same size would be paired.
-    sites = {"": _Site(internal, settings, seed)}
-    sites |= {
-        name: _Site(scored, settings, seed + 1 + number) for number, (name, scored) in enumerate(external.items())
-    }
-    here = sites.pop("")
+    here = findings_by_vessel(internal, settings, seed)
     rows: list[dict[str, Any]] = []
-    for name, there in sites.items():
-        shared = [vessel for vessel in VESSELS if not here.notes[vessel] and not there.notes[vessel]]
+    for number, (name, scored) in enumerate(external.items()):
+        # The seeds differ, for with equal ones the draws of two sites of the same size would be paired.
+        there = findings_by_vessel(scored, settings, seed + 1 + number)
         for vessel in VESSELS:
-            counts = {
-                "site": name,
-                "vessel": vessel,
-                **{count: here.counts[vessel][count] + there.counts[vessel][count] for count in here.counts[vessel]},
-            }
-            if vessel in shared:
-                rows += [counts | row for row in _compared(here, there, vessel, settings.level)]
-            else:
-                note = "; ".join(
-                    f"{side}: {of.notes[vessel]}"
-                    for side, of in (("internal", here), (name, there))
-                    if of.notes[vessel]
-                )
-                rows += [counts | row | {"note": note} for row in _EMPTY]
-        rows += [{"site": name, "vessel": "macro"} | row for row in _macro(here, there, shared, settings.level)]
+            one, other = here[vessel], there[vessel]
+            counts = {count: one.counts[count] + other.counts[count] for count in one.counts}
+            rows += [{"site": name, "vessel": vessel, **counts} | row for row in _compared(one, other, name)]
+        shared = [vessel for vessel in VESSELS if not here[vessel].shortage and not there[vessel].shortage]
+        rows += [{"site": name, "vessel": "macro"} | row for row in _macro(here, there, shared)]
     return estimate_table(rows, ["site", "vessel"])
 
 
@@ -74,63 +57,37 @@ _EMPTY = [
 ]
 
 
-class _Site:
-    """What the comparison needs of one site, by vessel."""
-
-    def __init__(self, scored: pd.DataFrame, settings: Evaluation, seed: int):
-        codes, patients = patient_codes(scored["patient_id"])
-        scored = scored.assign(_code=codes)
-        self.counts, self.notes, self.truth, self.score, self.estimates, self.drawn = {}, {}, {}, {}, {}, {}
-        for vessel in VESSELS:
-            findings = with_finding(scored, vessel)
-            y, score = findings["y_true"].to_numpy(dtype=np.int64), findings["logit"].to_numpy(dtype=float)
-            self.counts[vessel] = {"n": len(y), "events": int(y.sum()), "patients": findings["_code"].nunique()}
-            self.notes[vessel] = shortage(findings, settings.minimum_events)
-            self.truth[vessel], self.score[vessel] = y, score
-            if not self.notes[vessel]:
-                self.estimates[vessel] = np.array(auc_and_pr_auc(y, score))
-                self.drawn[vessel] = np.array(
-                    auc_and_pr_auc_replicates(
-                        y, score, findings["_code"].to_numpy(), patients, settings.bootstrap_replicates, seed
-                    )
-                )
-
-
-def _compared(here: _Site, there: _Site, vessel: str, level: float) -> list[dict[str, Any]]:
-    test = compare_auc_delong_unpaired(
-        there.truth[vessel], there.score[vessel], here.truth[vessel], here.score[vessel], level
-    )
+def _compared(here: Findings, there: Findings, name: str) -> list[dict[str, Any]]:
+    """Rows of a vessel's differences, there minus here."""
+    if here.shortage or there.shortage:
+        note = "; ".join(f"{side}: {of.shortage}" for side, of in (("internal", here), (name, there)) if of.shortage)
+        return [row | {"note": note} for row in _EMPTY]
+    level = here.bootstrap.level
+    test = compare_auc_delong_unpaired(there.y, there.logit, here.y, here.logit, level)
     return [
-        {
-            "measure": "AUC difference",
-            "estimate": test.difference,
-            "lower": test.lower,
-            "upper": test.upper,
-            "level": level,
-            "method": UNPAIRED_DELONG,
-        },
+        {"measure": "AUC difference", "estimate": test.difference, "lower": test.lower, "upper": test.upper,
+         "level": level, "method": UNPAIRED_DELONG},
         {"measure": "AUC difference p", "estimate": test.p_value, "method": UNPAIRED_DELONG},
-        *_resampled(there.estimates[vessel] - here.estimates[vessel], there.drawn[vessel] - here.drawn[vessel], level),
-    ]
+        *_resampled(*_differences(here, there), here.bootstrap),
+    ]  # fmt: skip
 
 
-def _macro(here: _Site, there: _Site, shared: list[str], level: float) -> list[dict[str, Any]]:
+def _differences(here: Findings, there: Findings) -> tuple[np.ndarray, np.ndarray]:
+    """Differences of AUC and PR-AUC, (2,), and those of each draw, (2, replicates)."""
+    return np.subtract(there.areas, here.areas), np.subtract(there.drawn_areas, here.drawn_areas)
+
+
+def _macro(here: Mapping[str, Findings], there: Mapping[str, Findings], shared: list[str]) -> list[dict[str, Any]]:
     if not shared:
         note = "no vessel with enough events at both sites"
         return [row | {"note": note} for row in _EMPTY if row["method"] == CLUSTERED]
-    estimates, drawn = (
-        np.mean([getattr(there, name)[vessel] - getattr(here, name)[vessel] for vessel in shared], axis=0)
-        for name in ("estimates", "drawn")
-    )
-    return [row | {"note": f"mean of {', '.join(shared)}"} for row in _resampled(estimates, drawn, level)]
+    areas, drawn = zip(*(_differences(here[vessel], there[vessel]) for vessel in shared), strict=True)
+    rows = _resampled(np.mean(areas, axis=0), np.mean(drawn, axis=0), here[shared[0]].bootstrap)
+    return [row | {"note": f"mean of {', '.join(shared)}"} for row in rows]
 
 
-def _resampled(estimates: np.ndarray, drawn: np.ndarray, level: float) -> list[dict[str, Any]]:
-    rows = []
-    for measure, estimate, replicates in zip(("AUC", "PR-AUC"), estimates, drawn, strict=True):
-        lower, upper, _ = percentile_interval(replicates, level)
-        rows.append(
-            {"measure": f"{measure} difference", "estimate": float(estimate), "lower": lower, "upper": upper,
-             "level": level, "method": CLUSTERED}
-        )  # fmt: skip
-    return rows
+def _resampled(areas: np.ndarray, drawn: np.ndarray, bootstrap: Bootstrap) -> list[dict[str, Any]]:
+    return [
+        bootstrap.estimate(f"{measure} difference", float(area), values)
+        for measure, area, values in zip(("AUC", "PR-AUC"), areas, drawn, strict=True)
+    ]

@@ -26,7 +26,7 @@ from ecg_ccta.evaluation.pretest_probability import (
 )
 from ecg_ccta.evaluation.scored import shortage
 from ecg_ccta.statistics.auc import auc_delong, auc_replicates, compare_auc_delong
-from ecg_ccta.statistics.bootstrap import draw_patients, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients, percentile_interval
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, WILSON, estimate_table, rows_of
 from ecg_ccta.statistics.logistic import fit_logistic, likelihood_ratio, out_of_fold_logit, predict_logit
 from ecg_ccta.statistics.proportions import wilson
@@ -232,10 +232,8 @@ def _model_rows(
         for model, logit in models.logits.items()
     }
     people = np.arange(n)
-    drawn = {
-        model: auc_replicates(y_true, score, people, n, settings.bootstrap_replicates, seed)
-        for model, score in scores.items()
-    }
+    bootstrap = Bootstrap(n, settings.bootstrap_replicates, settings.level, seed)
+    drawn = {model: auc_replicates(y_true, score, people, bootstrap) for model, score in scores.items()}
     rows = []
     for model, score in scores.items():
         found = auc_delong(y_true, score, settings.level)

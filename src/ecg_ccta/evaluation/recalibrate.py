@@ -1,4 +1,4 @@
-"""Recalibration at another hospital, and what it would change; never fitted on a patient that it then scores.
+"""Recalibration at another hospital, and what it would change; never fitted on a patient that it then evaluates.
 
 Sources: Steyerberg et al., Stat Med 23:2567-2586, 2004, and Janssen et al., J Clin Epidemiol 61:76-86, 2008 (updating
 the intercept only; logistic recalibration of intercept and slope).
@@ -12,11 +12,9 @@ from scipy.special import expit
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.scored import shortage, with_finding
-from ecg_ccta.statistics.bootstrap import patient_codes
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.statistics.calibration import MEASURES, calibration_summary, without_slope
 from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
-from ecg_ccta.vessels import VESSELS
 
 FOLDS = 5
 """Folds of patients: each is recalibrated by what the others show."""
@@ -33,50 +31,42 @@ def recalibrate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[s
     Parameters
     ----------
     scored : from `scored_ecgs`
-    settings : level, replicates and minimum number of events, which every fold's teaching patients must reach
+    settings : level, replicates and minimum number of events, which every fold's training patients must reach
     seed : of the folds and of the bootstrap
 
     Returns
     -------
-    parameters : intercept and slope that each fold's patients were scored with; n, events and patients are those that
-        taught them, all outside the fold
+    parameters : intercept and slope that each fold's patients were evaluated with; n, events and patients are those of
+        its training patients, all outside the fold
     assignment : ecg_id, patient_id, vessel and fold of every ECG that was recalibrated
     summary : the measures of `calibration.MEASURES`, strata vessel and predictions (`KINDS`)
     curve : the smoothed curves, with the same strata
     """
-    codes, patients = patient_codes(scored["patient_id"])
-    scored = scored.assign(_code=codes)
     parameters: list[dict[str, Any]] = []
     summary: list[dict[str, Any]] = []
     curves, assigned = [], []
-    for vessel in VESSELS:
-        findings = with_finding(scored, vessel)
-        y, logit = findings["y_true"].to_numpy(dtype=np.int64), findings["logit"].to_numpy(dtype=float)
-        counts = {"vessel": vessel, "n": len(y), "events": int(y.sum()), "patients": findings["_code"].nunique()}
-        note = shortage(findings, settings.minimum_events)
-        fitted = [] if note else _cross_fit(findings, y, logit, settings.minimum_events, seed)
-        note = note or next((row["note"] for row in fitted if row["note"]), "")
+    for vessel, findings in findings_by_vessel(scored, settings, seed).items():
+        logit = findings.logit
+        fitted = [] if findings.shortage else _cross_fit(findings, seed)
+        note = findings.shortage or next((row["note"] for row in fitted if row["note"]), "")
         parameters += [{"vessel": vessel} | row for row in _parameter_rows(fitted)]
         logits = {AS_PREDICTED: logit}
         if fitted and not note:
-            fold = np.empty(len(y), dtype=np.int64)
+            fold = np.empty(len(logit), dtype=np.int64)
             logits |= {INTERCEPT: np.empty_like(logit), LOGISTIC: np.empty_like(logit)}
             for row in fitted:
                 held_out = row["held_out"]
                 fold[held_out] = row["fold"]
                 logits[INTERCEPT][held_out] = logit[held_out] + row["shift"]
                 logits[LOGISTIC][held_out] = row["intercept"] + row["slope"] * logit[held_out]
-            assigned.append(findings[["ecg_id", "patient_id", "vessel"]].assign(fold=fold))
+            assigned.append(findings.rows[["ecg_id", "patient_id", "vessel"]].assign(fold=fold))
         for kind in KINDS:
-            strata = counts | {"predictions": kind}
-            if kind not in logits or shortage(findings, settings.minimum_events):
+            strata = {"vessel": vessel, **findings.counts, "predictions": kind}
+            if kind not in logits or findings.shortage:
                 summary += [strata | {"measure": measure, "note": note} for measure in MEASURES]
                 continue
-            probability = findings["probability"].to_numpy(dtype=float) if kind == AS_PREDICTED else expit(logits[kind])
-            rows, curve = calibration_summary(
-                y, probability, logits[kind], findings["_code"].to_numpy(), patients,
-                settings.bootstrap_replicates, settings.level, seed,
-            )  # fmt: skip
+            probability = findings.probability if kind == AS_PREDICTED else expit(logits[kind])
+            rows, curve = calibration_summary(findings.y, probability, logits[kind], findings.codes, findings.bootstrap)
             summary += [strata | row for row in rows]
             curve = curve.assign(measure="observed share, smoothed", method=CLUSTERED, **strata)
             curves += curve.to_dict("records")
@@ -89,24 +79,19 @@ def recalibrate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[s
     }
 
 
-def _cross_fit(
-    findings: pd.DataFrame, y: np.ndarray, logit: np.ndarray, minimum_events: int, seed: int
-) -> list[dict[str, Any]]:
-    """Per fold: whom it scores (positions), what was fitted on all others, or a note why nothing was."""
+def _cross_fit(findings: Findings, seed: int) -> list[dict[str, Any]]:
+    """Fit per fold: whom it evaluates (positions), what was fitted on all others, or a note why nothing was."""
     import statsmodels.api as sm
 
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    groups = findings["patient_id"].to_numpy()
-    fitted = []
-    for fold, (others, held_out) in enumerate(folds.split(logit, y, groups)):
-        taught_by = findings.iloc[others]
+    y, logit, fitted = findings.y, findings.logit, []
+    for fold, (others, held_out) in enumerate(folds.split(logit, y, findings.rows["patient_id"].to_numpy())):
+        training = findings.where(np.isin(np.arange(len(y)), others))
         row: dict[str, Any] = {
             "fold": fold,
             "held_out": held_out,
-            "n": len(others),
-            "events": int(y[others].sum()),
-            "patients": taught_by["patient_id"].nunique(),
-            "note": shortage(taught_by, minimum_events) or without_slope(y[others], logit[others]),
+            **training.counts,
+            "note": training.shortage or without_slope(training.y, training.logit),
         }
         if not row["note"]:
             ones = np.ones((len(others), 1))

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, percentile_interval
 
 _DRAWS_AT_ONCE = 64
 """Draws summed together: a row of their weights is a few cache lines."""
@@ -146,7 +146,7 @@ def auc_bootstrap(
     codes, patients = patient_codes(groups)
     if len(codes) != len(y):
         raise ValueError(f"groups has {len(codes)} values, y_true has {len(y)}")
-    drawn = auc_replicates(y, score, codes, patients, replicates, seed)
+    drawn = auc_replicates(y, score, codes, Bootstrap(patients, replicates, level, seed))
     lower, upper, used = percentile_interval(drawn, level)
     return BootstrapAuc(float(_placements(y, score)[0].mean()), lower, upper, used)
 
@@ -156,17 +156,15 @@ def auc_and_pr_auc(y_true: np.ndarray, y_score: np.ndarray) -> tuple[float, floa
     return float(roc_auc_score(y_true, y_score)), float(average_precision_score(y_true, y_score))
 
 
-def auc_replicates(
-    y_true: np.ndarray, y_score: np.ndarray, codes: np.ndarray, patients: int, replicates: int, seed: int
-) -> np.ndarray:
-    """The AUC in every bootstrap draw of patients: the first of `auc_and_pr_auc_replicates`."""
-    return auc_and_pr_auc_replicates(y_true, y_score, codes, patients, replicates, seed)[0]
+def auc_replicates(y_true: np.ndarray, y_score: np.ndarray, codes: np.ndarray, bootstrap: Bootstrap) -> np.ndarray:
+    """Compute the AUC in every bootstrap draw of patients: the first of `auc_and_pr_auc_replicates`."""
+    return auc_and_pr_auc_replicates(y_true, y_score, codes, bootstrap)[0]
 
 
 def auc_and_pr_auc_replicates(
-    y_true: np.ndarray, y_score: np.ndarray, codes: np.ndarray, patients: int, replicates: int, seed: int
+    y_true: np.ndarray, y_score: np.ndarray, codes: np.ndarray, bootstrap: Bootstrap
 ) -> tuple[np.ndarray, np.ndarray]:
-    """AUC and average precision in every bootstrap draw of patients.
+    """Compute AUC and average precision in every bootstrap draw of patients.
 
     Scores are sorted once. In a draw an ECG weighs as often as its patient was drawn. The AUC is then the weighted
     share of event/non-event pairs in the right order: for each event the cumulative weight of the non-events below
@@ -177,8 +175,8 @@ def auc_and_pr_auc_replicates(
     ----------
     y_true : (n,) 0 and 1
     y_score : (n,)
-    codes : (n,) integers; the patient of every ECG, below `patients`. With the codes of a whole cohort, subsets of it
-        are drawn alike under one seed.
+    codes : (n,) integers; the patient of every ECG, as the bootstrap numbers them. With the codes and the bootstrap of
+        a whole cohort, subsets of it are drawn alike.
 
     Returns
     -------
@@ -195,7 +193,7 @@ def auc_and_pr_auc_replicates(
     # Sums over a block's draws: one row more than there are ECGs, the first zero. Draws are columns, so that taking
     # an ECG's weights, adding them up and reading the sums all run along memory.
     aucs, pr_aucs = [], []
-    for counts in draw_patients(patients, replicates, seed):
+    for counts in bootstrap.draws():
         for part in np.array_split(counts, max(1, len(counts) // _DRAWS_AT_ONCE)):
             weights = np.ascontiguousarray(part.T)
             others = _running_sums(weights.take(other_codes, axis=0))

@@ -6,13 +6,46 @@ Methods and their Application, 1997, section 3.8).
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ecg_ccta.statistics.estimates import CLUSTERED
+
 _DRAWS_AT_ONCE = 1_000_000
 """Patients drawn per block of replicates: bounds the working memory at some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How the patients of a cohort are drawn, and the level of the intervals.
+
+    Two statistics of one cohort with the same bootstrap are paired draw by draw.
+
+    Parameters
+    ----------
+    patients : how many patients there are, coded 0 .. patients - 1
+    replicates : draws
+    level : confidence level of the intervals
+    seed : of the draws
+    """
+
+    patients: int
+    replicates: int
+    level: float
+    seed: int
+
+    def draws(self) -> Iterator[np.ndarray]:
+        """Draw the patients: blocks of replicates as `draw_patients` gives them."""
+        return draw_patients(self.patients, self.replicates, self.seed)
+
+    def estimate(self, measure: str, estimate: float, drawn: np.ndarray, note: str = "") -> dict[str, Any]:
+        """Make the row of an estimate with the percentile interval of its replicates (NaN: could not be computed)."""
+        lower, upper, _ = percentile_interval(drawn, self.level)
+        row = {"measure": measure, "estimate": estimate, "lower": lower, "upper": upper, "level": self.level}
+        return row | {"method": CLUSTERED, "note": note}
 
 
 def patient_codes(groups: Any) -> tuple[np.ndarray, int]:

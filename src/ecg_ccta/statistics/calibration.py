@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecg_ccta.statistics.bootstrap import draw_patients, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, percentile_interval
 from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table
 from ecg_ccta.statistics.proportions import wilson
 
@@ -42,32 +42,30 @@ def calibration_summary(
     probability: np.ndarray,
     logit: np.ndarray,
     codes: np.ndarray,
-    patients: int,
-    replicates: int,
-    level: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-    """Every calibration measure, and the smoothed curve with its bands.
+    """Estimate every calibration measure, and the smoothed curve with its bands.
 
     Parameters
     ----------
     y_true : (n,) 0 and 1, both present
     probability, logit : (n,) the prediction on both scales
-    codes : (n,) integers; the patient of every ECG, below `patients`
-    replicates, level, seed : of the patient-clustered bootstrap; one set of draws serves all measures
+    codes : (n,) integers; the patient of every ECG, as the bootstrap numbers them
+    bootstrap : of the patients; one set of draws serves all measures
 
     Returns
     -------
     rows : a mapping per measure of `MEASURES`: measure, estimate, lower, upper, level, method, note
     curve : predicted, estimate, lower, upper, level: a row per point and level of `BAND_LEVELS`
     """
+    patients, replicates, level = bootstrap.patients, bootstrap.replicates, bootstrap.level
     smoother = Lowess(y_true, probability, codes, patients)
     at = _weights_between(smoother.points, probability)
     errors = (probability - y_true) ** 2
     by_patient = np.column_stack([np.bincount(codes, of, patients) for of in (np.ones_like(errors), y_true, errors)])
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in ("Brier", "scaled Brier", "ICI", "E50", "E90")}
     curves = []
-    for counts in draw_patients(patients, replicates, seed):
+    for counts in bootstrap.draws():
         for part in np.array_split(counts, max(1, -(-len(counts) * len(codes) // _CELLS_AT_ONCE))):
             curve = smoother.curves(part)
             curves.append(curve)

@@ -17,11 +17,12 @@ from sklearn.metrics import roc_auc_score
 from ecg_ccta.cohort.pseudonyms import pseudonym
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
-from ecg_ccta.evaluation.scored import scored_ecgs, shortage, with_finding
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
+from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.figures import PAGE, STYLE
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.statistics.auc import auc_delong, auc_replicates
-from ecg_ccta.statistics.bootstrap import patient_codes, percentile_interval
+from ecg_ccta.statistics.bootstrap import percentile_interval
 from ecg_ccta.vessels import LEADS, VESSELS
 
 MEAN_EVENTS = 100
@@ -75,12 +76,15 @@ def compare_with_truth(
     scored = scored_ecgs(cohort, predictions)
     oracle = oracle.reset_index().melt("ecg_id", var_name="vessel", value_name="oracle")
     scored = scored.merge(oracle, on=["ecg_id", "vessel"], how="left", validate="one_to_one")
-    scored["_code"], patients = patient_codes(scored["patient_id"])
     read_as_normal = pd.Series(normal.fillna(False).to_numpy(dtype=bool), index=cohort["ecg_id"])
-    strata = {"all": scored, "normal ECG": scored[scored["ecg_id"].map(read_as_normal).to_numpy(dtype=bool)]}
+    found = findings_by_vessel(scored, settings, seed)
+    normal_ecg = {
+        vessel: findings.where(findings.rows["ecg_id"].map(read_as_normal).to_numpy(dtype=bool))
+        for vessel, findings in found.items()
+    }
     rows = []
-    for stratum, members in strata.items():
-        rows += [{"stratum": stratum} | row for row in _stratum(members, patients, settings, seed)]
+    for stratum, members in (("all", found), ("normal ECG", normal_ecg)):
+        rows += [{"stratum": stratum} | row for row in _stratum(members)]
     return pd.DataFrame(rows).reindex(columns=_RECOVERY)
 
 
@@ -95,42 +99,30 @@ def oracle_by_ecg(truth: pd.DataFrame, key: bytes) -> pd.DataFrame:
     return oracle[~oracle.index.duplicated()]
 
 
-def _stratum(members: pd.DataFrame, patients: int, settings: Evaluation, seed: int) -> list[dict[str, Any]]:
-    rows, fractions = [], {}
-    for vessel in VESSELS:
-        findings = with_finding(members, vessel)
-        y = findings["y_true"].to_numpy(dtype=np.int64)
-        row = {
-            "vessel": vessel,
-            "n": len(y),
-            "events": int(y.sum()),
-            "patients": findings["patient_id"].nunique(),
-            "note": shortage(findings, settings.minimum_events),
-        }
-        if not row["note"]:
-            row |= _recovered(findings, y, patients, settings, seed, fractions)
+def _stratum(found: Mapping[str, Findings]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    fractions: dict[str, np.ndarray] = {}
+    for vessel, findings in found.items():
+        row = {"vessel": vessel, **findings.counts, "note": findings.shortage}
+        if not findings.shortage:
+            row |= _recovered(findings, fractions)
         rows.append(row)
-    return [*rows, _mean(rows, fractions, settings.level)]
+    return [*rows, _mean(rows, fractions, found[VESSELS[0]].bootstrap.level)]
 
 
-def _recovered(
-    findings: pd.DataFrame, y: np.ndarray, patients: int, settings: Evaluation, seed: int, fractions: dict
-) -> dict[str, Any]:
-    """AUCs and fraction of one vessel; leaves the fraction's replicates in `fractions`."""
-    scores = {"oracle": findings["oracle"].to_numpy(dtype=float), "model": findings["logit"].to_numpy(dtype=float)}
-    aucs = {name: auc_delong(y, score, settings.level) for name, score in scores.items()}
+def _recovered(findings: Findings, fractions: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Compare the AUCs of one vessel; leaves the fraction's replicates in `fractions`."""
+    level = findings.bootstrap.level
+    oracle = findings.rows["oracle"].to_numpy(dtype=float)
+    aucs = {"oracle": auc_delong(findings.y, oracle, level), "model": findings.delong}
     row: dict[str, Any] = {}
     for name, auc in aucs.items():
         row |= {f"{name}_auc": auc.auc, f"{name}_lower": auc.lower, f"{name}_upper": auc.upper}
     if aucs["oracle"].lower <= 0.5:
         return row | {"note": "the oracle itself does not exceed chance"}
-    codes = findings["_code"].to_numpy()
-    drawn = {
-        name: auc_replicates(y, score, codes, patients, settings.bootstrap_replicates, seed) - 0.5
-        for name, score in scores.items()
-    }
-    fractions[findings["vessel"].iloc[0]] = drawn["model"] / drawn["oracle"]
-    lower, upper, _ = percentile_interval(drawn["model"] / drawn["oracle"], settings.level)
+    drawn_oracle = auc_replicates(findings.y, oracle, findings.codes, findings.bootstrap) - 0.5
+    fractions[findings.vessel] = (findings.drawn_areas[0] - 0.5) / drawn_oracle
+    lower, upper, _ = percentile_interval(fractions[findings.vessel], level)
     recovered = (aucs["model"].auc - 0.5) / (aucs["oracle"].auc - 0.5)
     return row | {"recovered": recovered, "recovered_lower": lower, "recovered_upper": upper}
 
