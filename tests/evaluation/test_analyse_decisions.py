@@ -1,7 +1,5 @@
 """Decision curves against dcurves, and where the model is worth using."""
 
-from importlib.resources import files
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +7,9 @@ from dcurves import dca
 
 from ecg_ccta import figures
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.analyse_decisions import GRID, decision_curves, decision_figure, net_benefit, useful_range
+from ecg_ccta.evaluation.analyse_decisions import GRID, decision_curves, decision_figure, useful_range
 from ecg_ccta.evaluation.scored import scored_ecgs, with_finding
+from ecg_ccta.statistics.net_benefit import net_benefit
 
 SETTINGS = Evaluation(bootstrap_replicates=200)
 
@@ -23,18 +22,6 @@ def scored(cohort_and_predictions) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def table(scored) -> pd.DataFrame:
     return decision_curves(scored, SETTINGS, seed=1)
-
-
-def test_net_benefit_is_that_of_dcurves_on_its_own_data():
-    """The cancer data that the package's tutorials use (Sjoberg and Vickers; dcurves' df_binary)."""
-    data = pd.read_csv(files("dcurves") / "data/df_binary.csv")
-    thresholds = np.arange(1, 50) / 100
-    expected = dca(data=data, outcome="cancer", modelnames=["cancerpredmarker"], thresholds=thresholds)
-    model, treat_all = net_benefit(
-        data["cancer"].to_numpy(dtype=int), data["cancerpredmarker"].to_numpy(dtype=float), thresholds
-    )
-    for found, name in ((model, "cancerpredmarker"), (treat_all, "all")):
-        assert found[0] == pytest.approx(expected.loc[expected["model"] == name, "net_benefit"].to_numpy(), abs=1e-12)
 
 
 @pytest.mark.parametrize("vessel", ["RCA", "LAD", "LCX"])

@@ -54,10 +54,7 @@ def test_one_ecg_per_patient_agrees_with_the_unpaired_delong_test():
     y, group = rng.integers(0, 2, n), rng.integers(0, 2, n)
     score = rng.normal(size=n) + y * np.where(group == 1, 1.1, 0.7)
     bootstrap = Bootstrap(n, 1000, 0.95, 2)
-    drawn = [
-        auc_replicates(y[group == g], score[group == g], np.flatnonzero(group == g), Bootstrap(n, 1000, 0.95, 2))
-        for g in (0, 1)
-    ]
+    drawn = [auc_replicates(y[group == g], score[group == g], np.flatnonzero(group == g), bootstrap) for g in (0, 1)]
     delong = compare_auc_delong_unpaired(y[group == 0], score[group == 0], y[group == 1], score[group == 1])
     found = equality_of_replicates(np.array([delong.auc_a, delong.auc_b]), np.column_stack(drawn))
     z = stats.norm.isf(delong.p_value / 2)

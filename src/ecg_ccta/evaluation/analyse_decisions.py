@@ -1,8 +1,6 @@
 """Decision curves: the net benefit of sending to CCTA whoever reaches a threshold probability.
 
-Sources: Vickers and Elkin, Med Decis Making 26:565-574, 2006 (net benefit); Vickers et al., Diagn Progn Res 3:18, 2019
-(net interventions avoided). Point estimates equal those of the dcurves package; the vectorised form is here because a
-bootstrap needs them thousands of times.
+Sources: `statistics.net_benefit`; Vickers et al., Diagn Progn Res 3:18, 2019 (net interventions avoided).
 """
 
 from typing import Any
@@ -14,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
-from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes
 from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
+from ecg_ccta.statistics.net_benefit import net_benefit
 from ecg_ccta.vessels import VESSELS
 
 _COMMON = np.arange(1, 61) / 100
@@ -28,41 +26,6 @@ NET_BENEFIT = "net benefit"
 AVOIDED = "net interventions avoided"
 ADVANTAGE = "advantage"
 """Net benefit of the model above the better of treating all and treating none."""
-
-
-def net_benefit(
-    y_true: np.ndarray, probability: np.ndarray, thresholds: np.ndarray, weights: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Net benefit of the model and of treating all; that of treating none is 0.
-
-    The share of true positives less that of false positives, the latter weighed by the odds of the threshold.
-
-    Parameters
-    ----------
-    y_true : (n,) 0 and 1
-    probability : (n,); at or above a threshold means treat
-    thresholds : (t,) each in (0, 1)
-    weights : (draws, n) how often each ECG counts; default one draw that counts every ECG once
-
-    Returns
-    -------
-    model, treat_all : (draws, t); NaN for an empty draw
-
-    Examples
-    --------
-    >>> model, treat_all = net_benefit(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), np.array([0.2, 0.5]))
-    >>> model.round(4).tolist(), treat_all.round(4).tolist()
-    ([[0.4375, 0.0]], [[0.375, 0.0]])
-    """
-    positive = probability[:, None] >= thresholds
-    event = (y_true == 1)[:, None]
-    odds = thresholds / (1 - thresholds)
-    benefit = (positive & event) - (positive & ~event) * odds
-    for_all = event - ~event * odds
-    weights = np.ones((1, y_true.size)) if weights is None else weights
-    size = weights.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return (weights @ benefit) / size, (weights @ for_all) / size
 
 
 def decision_curves(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.DataFrame:
@@ -81,24 +44,13 @@ def decision_curves(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd
     sensitivity, against treating all; "advantage" of the model over the better of all and none. A vessel with too few
     events has one row with a note.
     """
-    codes, patients = patient_codes(scored["patient_id"])
-    scored = scored.assign(_code=codes)
     rows: list[dict[str, Any]] = []
-    for vessel in VESSELS:
-        findings = with_finding(scored, vessel)
-        counts = {
-            "vessel": vessel,
-            "strategy": "model",
-            "level": settings.level,
-            "n": len(findings),
-            "events": int(findings["y_true"].sum()),
-            "patients": int(findings["patient_id"].nunique()),
-        }
-        note = shortage(findings, settings.minimum_events)
-        if note:
-            rows.append(counts | {"measure": NET_BENEFIT, "note": note})
-            continue
-        rows += _curves(findings, GRID[vessel], patients, counts, settings, seed)
+    for vessel, findings in findings_by_vessel(scored, settings, seed).items():
+        counts = {"vessel": vessel, "strategy": "model", "level": settings.level, **findings.counts}
+        if findings.shortage:
+            rows.append(counts | {"measure": NET_BENEFIT, "note": findings.shortage})
+        else:
+            rows += [counts | row for row in _curves(findings, GRID[vessel])]
     table = estimate_table(rows, ["vessel", "strategy", "threshold"])
     return table.astype({"threshold": float})
 
@@ -179,31 +131,20 @@ def _band(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
     axes.plot(threshold, rows["estimate"], color=colour, linewidth=1.4)
 
 
-def _curves(
-    findings: pd.DataFrame,
-    thresholds: np.ndarray,
-    patients: int,
-    counts: dict[str, Any],
-    settings: Evaluation,
-    seed: int,
-) -> list[dict[str, Any]]:
-    y = findings["y_true"].to_numpy(dtype=np.int64)
-    probability = findings["probability"].to_numpy(dtype=float)
-    codes = findings["_code"].to_numpy()
+def _curves(findings: Findings, thresholds: np.ndarray) -> list[dict[str, Any]]:
+    y, probability, level = findings.y, findings.probability, findings.bootstrap.level
     parts = [
-        net_benefit(y, probability, thresholds, drawn.take(codes, axis=1))
-        for drawn in draw_patients(patients, settings.bootstrap_replicates, seed)
+        net_benefit(y, probability, thresholds, drawn.take(findings.codes, axis=1))
+        for drawn in findings.bootstrap.draws()
     ]
     estimates = _strategies(*net_benefit(y, probability, thresholds), thresholds)
     replicates = _strategies(*(np.concatenate(part) for part in zip(*parts, strict=True)), thresholds)
-    tails = [(1 - settings.level) / 2, (1 + settings.level) / 2]
     rows = []
     for (strategy, measure), estimate in estimates.items():
-        lower, upper = np.nanquantile(replicates[strategy, measure], tails, axis=0)
+        lower, upper = np.nanquantile(replicates[strategy, measure], [(1 - level) / 2, (1 + level) / 2], axis=0)
         for place, threshold in enumerate(thresholds):
             rows.append(
-                counts
-                | {
+                {
                     "strategy": strategy,
                     "threshold": threshold,
                     "measure": measure,
@@ -214,7 +155,7 @@ def _curves(
                 }
             )
     rows += [
-        counts | {"strategy": "none", "threshold": threshold, "measure": NET_BENEFIT, "estimate": 0.0, "method": "0"}
+        {"strategy": "none", "threshold": threshold, "measure": NET_BENEFIT, "estimate": 0.0, "method": "0"}
         for threshold in thresholds
     ]
     return rows

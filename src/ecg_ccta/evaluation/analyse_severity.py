@@ -12,7 +12,7 @@ from scipy import stats
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.patients import nearest_to_ccta
-from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, percentile_interval
 from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
@@ -48,6 +48,7 @@ def severity_table(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.
     """
     codes, patients = patient_codes(scored["patient_id"])
     scored = scored.assign(_code=codes, _grade=scored["grade"].map(GRADES.index, na_action="ignore").astype("Float64"))
+    bootstrap = Bootstrap(patients, settings.bootstrap_replicates, settings.level, seed)
     rows: list[dict[str, Any]] = []
     for vessel in VESSELS:
         graded = scored[(scored["vessel"] == vessel) & scored["grade"].notna()]
@@ -58,7 +59,7 @@ def severity_table(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.
                 value = {"estimate": members["probability"].quantile(share)} if len(members) else {"note": "no ECGs"}
                 rows.append(counts | {"measure": measure} | value)
         counts = {"vessel": vessel, "grade": ""} | _counts(graded)
-        rows.append(counts | _correlation(graded, patients, settings, seed))
+        rows.append(counts | _correlation(graded, bootstrap))
         rows += [{"vessel": vessel, "grade": ""} | row for row in _trend(graded)]
         rows.append(counts | _smallest_rise(by_grade, settings.minimum_events))
     return estimate_table(rows, ["vessel", "grade"])
@@ -90,22 +91,20 @@ def jonckheere_terpstra(grade: np.ndarray, values: np.ndarray) -> Trend:
     return Trend(float(np.sign(tau) * stats.norm.isf(p_value / 2)), float(p_value))
 
 
-def spearman_replicates(
-    x: np.ndarray, y: np.ndarray, codes: np.ndarray, patients: int, replicates: int, seed: int
-) -> np.ndarray:
-    """Spearman's correlation in every bootstrap draw of patients: that of the physically repeated rows.
+def spearman_replicates(x: np.ndarray, y: np.ndarray, codes: np.ndarray, bootstrap: Bootstrap) -> np.ndarray:
+    """Compute Spearman's correlation in every bootstrap draw of patients: that of the physically repeated rows.
 
     Parameters
     ----------
     x, y : (n,)
-    codes : (n,) integers; the patient of every ECG, below `patients`
+    codes : (n,) integers; the patient of every ECG, as the bootstrap numbers them
 
     Returns
     -------
     (replicates,); NaN where a draw holds a single value of either
     """
     found = []
-    for counts in draw_patients(patients, replicates, seed):
+    for counts in bootstrap.draws():
         for part in np.array_split(counts, max(1, -(-len(counts) * len(codes) // _CELLS_AT_ONCE))):
             weights = part.take(codes, axis=1)
             mean = (weights.sum(axis=1, keepdims=True) + 1) / 2
@@ -134,16 +133,14 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _correlation(graded: pd.DataFrame, patients: int, settings: Evaluation, seed: int) -> dict[str, Any]:
-    row = {"measure": "Spearman correlation", "level": settings.level, "method": CLUSTERED}
+def _correlation(graded: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+    row = {"measure": "Spearman correlation", "level": bootstrap.level, "method": CLUSTERED}
     note = _without_trend(graded)
     if note:
         return row | {"note": note}
     grade, probability = graded["_grade"].to_numpy(dtype=float), graded["probability"].to_numpy(dtype=float)
-    drawn = spearman_replicates(
-        grade, probability, graded["_code"].to_numpy(), patients, settings.bootstrap_replicates, seed
-    )
-    lower, upper, used = percentile_interval(drawn, settings.level)
+    drawn = spearman_replicates(grade, probability, graded["_code"].to_numpy(), bootstrap)
+    lower, upper, used = percentile_interval(drawn, bootstrap.level)
     short = "" if used == drawn.size else f"{used} of {drawn.size} replicates"
     estimate = float(stats.spearmanr(grade, probability).statistic)
     return row | {"estimate": estimate, "lower": lower, "upper": upper, "note": short}

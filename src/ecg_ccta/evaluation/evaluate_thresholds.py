@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.choose_thresholds import KINDS, STRATA, lack_of, strata_of, thresholds_of
-from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
-from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes, percentile_interval
+from ecg_ccta.statistics.bootstrap import percentile_interval
 from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table
 from ecg_ccta.statistics.proportions import wilson
 from ecg_ccta.vessels import VESSELS
@@ -64,28 +64,23 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
     `estimates.COLUMNS`: a row per vessel, kind and measure of `MEASURES` with a patient-clustered percentile interval,
     and one more with Wilson's for proportions. An interval end that lies at infinity in the bootstrap is missing.
     """
-    codes, patients = patient_codes(scored["patient_id"])
-    scored = scored.assign(_code=codes)
     rows: list[dict[str, Any]] = []
-    for vessel in VESSELS:
-        findings = with_finding(scored, vessel)
-        counts = _counts(findings, vessel, settings.level)
-        y = findings["y_true"].to_numpy(dtype=np.int64)
+    for vessel, findings in findings_by_vessel(scored, settings, seed).items():
+        counts = {"vessel": vessel, "level": settings.level, **findings.counts}
         cells = {}
         for kind in KINDS:
-            threshold = thresholds_of(findings, chosen, kind)
+            threshold = thresholds_of(findings.rows, chosen, kind)
             row = counts | {"kind": kind}
-            note = shortage(findings, settings.minimum_events) or lack_of(findings, chosen, kind)
-            if findings.size and not np.isnan(threshold).any():
+            note = findings.shortage or lack_of(findings.rows, chosen, kind)
+            if findings.rows.size and not np.isnan(threshold).any():
                 row |= {"lowest_threshold": threshold.min(), "highest_threshold": threshold.max()}
             if note:
                 rows += [row | {"measure": measure, "note": note} for measure in MEASURES]
                 continue
-            positive = findings["probability"].to_numpy(dtype=float) >= threshold
-            cells[kind] = (row, [(y == event) & (positive == is_positive) for event, is_positive in _CELLS])
+            positive = findings.probability >= threshold
+            cells[kind] = (row, [(findings.y == event) & (positive == is_positive) for event, is_positive in _CELLS])
         if cells:
-            masks = np.array([mask for _, four in cells.values() for mask in four])
-            drawn = _drawn_counts(masks, findings["_code"].to_numpy(), patients, settings, seed)
+            drawn = _drawn_counts(np.array([mask for _, four in cells.values() for mask in four]), findings)
             for place, (row, four) in enumerate(cells.values()):
                 found = dict(zip(_NAMES, (int(mask.sum()) for mask in four), strict=True))
                 replicates = dict(zip(_NAMES, drawn[:, 4 * place : 4 * place + 4].T, strict=True))
@@ -109,30 +104,25 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
     "share of events", each with a patient-clustered percentile interval and with Wilson's; n and events are the
     stratum's. The lowest stratum's share of events is what ruling out would miss.
     """
-    codes, patients = patient_codes(scored["patient_id"])
-    scored = scored.assign(_code=codes)
     rows: list[dict[str, Any]] = []
-    for vessel in VESSELS:
-        findings = with_finding(scored, vessel)
-        note = shortage(findings, settings.minimum_events)
-        note = note or lack_of(findings, chosen, "rule-out") or lack_of(findings, chosen, "rule-in")
+    for vessel, findings in findings_by_vessel(scored, settings, seed).items():
+        named = {"vessel": vessel, "level": settings.level}
+        note = findings.shortage or next(filter(None, (lack_of(findings.rows, chosen, kind) for kind in _CUTS)), "")
         if note:
-            counts = _counts(findings, vessel, settings.level)
             rows += [
-                counts | {"stratum": stratum, "measure": measure, "note": note}
+                named | findings.counts | {"stratum": stratum, "measure": measure, "note": note}
                 for stratum in STRATA
                 for measure in _STRATUM_MEASURES
             ]
             continue
-        y = findings["y_true"].to_numpy(dtype=np.int64)
-        word = strata_of(findings, chosen).to_numpy(dtype=object)
+        y = findings.y
+        word = strata_of(findings.rows, chosen).to_numpy(dtype=object)
         masks = np.array([part for stratum in STRATA for part in ((word == stratum) & (y == 1), word == stratum)])
-        drawn = _drawn_counts(masks, findings["_code"].to_numpy(), patients, settings, seed)
+        drawn = _drawn_counts(masks, findings)
         events, ecgs = drawn[:, 0::2], drawn[:, 1::2]
         for place, stratum in enumerate(STRATA):
-            members = findings[word == stratum]
-            found, size = int(masks[2 * place].sum()), len(members)
-            row = _counts(members, vessel, settings.level) | {"stratum": stratum}
+            members = findings.where(word == stratum).counts
+            found, size = int(masks[2 * place].sum()), members["n"]
             for measure, count, of, above, below in (
                 ("event rate", found, size, events[:, place], ecgs[:, place]),
                 ("share of ECGs", size, len(y), ecgs[:, place], ecgs.sum(axis=1)),
@@ -140,9 +130,8 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
             ):
                 with np.errstate(invalid="ignore"):
                     replicates = above / below
-                rows += _proportion(
-                    row | {"measure": measure}, count, of, replicates, "no ECG in this stratum", settings.level
-                )
+                row = named | members | {"stratum": stratum, "measure": measure}
+                rows += _proportion(row, count, of, replicates, "no ECG in this stratum", settings.level)
     return estimate_table(rows, ["vessel", "stratum"])
 
 
@@ -206,24 +195,16 @@ def stratum_figure(table: pd.DataFrame) -> Figure:
 
 _CELLS = ((1, True), (0, True), (1, False), (0, False))
 _NAMES = ("tp", "fp", "fn", "tn")
+_CUTS = ("rule-out", "rule-in")
+"""Kinds of threshold between the strata."""
 _STRATUM_MEASURES = ("event rate", "share of ECGs", "share of events")
 
 
-def _counts(findings: pd.DataFrame, vessel: str, level: float) -> dict[str, Any]:
-    return {
-        "vessel": vessel,
-        "level": level,
-        "n": len(findings),
-        "events": int(findings["y_true"].sum()),
-        "patients": int(findings["patient_id"].nunique()),
-    }
-
-
-def _drawn_counts(masks: np.ndarray, codes: np.ndarray, patients: int, settings: Evaluation, seed: int) -> np.ndarray:
+def _drawn_counts(masks: np.ndarray, findings: Findings) -> np.ndarray:
     """(replicates, masks) how many ECGs of each mask every draw of patients holds."""
-    of_patient = np.array([np.bincount(codes[mask], minlength=patients) for mask in masks], dtype=float)
-    draws = draw_patients(patients, settings.bootstrap_replicates, seed)
-    return np.concatenate([counts @ of_patient.T for counts in draws])
+    patients = findings.bootstrap.patients
+    of_patient = np.array([np.bincount(findings.codes[mask], minlength=patients) for mask in masks], dtype=float)
+    return np.concatenate([counts @ of_patient.T for counts in findings.bootstrap.draws()])
 
 
 def _measures(
