@@ -4,9 +4,7 @@ import importlib.util
 import re
 import shlex
 from pathlib import Path
-from types import SimpleNamespace
 
-import jinja2
 import pytest
 import typer
 
@@ -100,15 +98,3 @@ def test_overlays_are_valid_studies(monkeypatch):
             load_overlaid(study.model_dump(mode="json"), study.negative_control)
     assert load("studies/hospital.yaml").negative_control is None
     assert all(site.simulation is None for site in load("studies/hospital.yaml").sites.values())
-
-
-def test_every_figure_of_the_workflow_has_its_caption():
-    rules = "".join(path.read_text("utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    named = set(re.findall(r'caption="\.\./report/(\w+)\.rst"', rules))
-    folder = ROOT / "workflow" / "report"
-    assert named | {"study"} == {path.stem for path in folder.glob("*.rst")}
-    job = SimpleNamespace(wildcards=SimpleNamespace(site="site-x", study="study-x"), config={"title": "Title X"})
-    shown = {"study": "Title X", "page": "study-x", "starts": "study-x"}
-    for name in named | {"study"}:
-        text = jinja2.Template((folder / f"{name}.rst").read_text("utf-8"), undefined=jinja2.StrictUndefined)
-        assert shown.get(name, "site-x") in text.render(snakemake=job)

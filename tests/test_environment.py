@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
+import jinja2
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -151,6 +152,22 @@ def test_every_figure_has_a_caption_and_its_png(rules):
         assert all(Path(str(report.caption)).is_file() for report in shown.values())
         figures += len(svgs)
     assert figures > 35
+
+
+def test_every_caption_is_used_and_can_be_filled_in(rules):
+    files = {
+        Path(str(file.flags["report"].caption))
+        for rule in rules.values()
+        for file in rule.output
+        if "report" in file.flags
+    }
+    folder = WORKFLOW / "report"
+    assert {file.stem for file in files} | {"study"} == {path.stem for path in folder.glob("*.rst")}
+    job = SimpleNamespace(wildcards=SimpleNamespace(site="site-x", study="study-x"), config={"title": "Title X"})
+    shown = {"study": "Title X", "page": "study-x", "initialisations": "study-x"}
+    for path in folder.glob("*.rst"):
+        text = jinja2.Template(path.read_text("utf-8"), undefined=jinja2.StrictUndefined)
+        assert shown.get(path.stem, "site-x") in text.render(snakemake=job)
 
 
 def test_memory_and_run_time_grow_on_retry(rules):

@@ -92,7 +92,7 @@ def test_every_public_function_is_described(site):
 
 
 def test_an_arguments_shape_is_part_of_its_description(site):
-    page = next(path for path in site if path.match("api/evaluation.html")).read_text("utf-8")
+    page = next(path for path in site if path.match("api/statistics.html")).read_text("utf-8")
     text = re.sub(r"<[^>]+>|\s+", " ", page)
     assert "array-like, (n,); the patient of every ECG" in re.sub(r" +", " ", text)
 
