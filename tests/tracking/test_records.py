@@ -59,6 +59,7 @@ def job(tmp_path, monkeypatch) -> SimpleNamespace:
     Path("scripts").mkdir()
     Path("scripts/finetune.py").write_text("fine_tune()\n")
     Path("export/records").mkdir(parents=True)
+    Path("export/ecg_index.csv").write_text("ecg_id\n")
     Path("export/ccta.csv").write_text("patient_id\n")
     Path("export/records/1.dat").write_text("ecg")
     return SimpleNamespace(

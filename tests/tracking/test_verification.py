@@ -114,6 +114,7 @@ def test_a_result_of_an_older_input_is_stale(results, make_record):
 def test_tables_of_an_export_outside_the_results(results, make_record, tmp_path):
     export = tmp_path / "export"
     export.mkdir()
+    (export / "ecg_index.csv").write_text("ecg_id\n")
     (export / "ccta.csv").write_text("patient_id\n")
     record = results / "default/records/validate/ours.json"
     content = json.loads(record.read_text())

@@ -76,8 +76,8 @@ def study(make_workflow, small_study, overlay):
 def test_nothing_is_left_to_do_and_the_intermediate_site_is_not_analysed(study):
     assert "Nothing to be done" in study.run(options=["-n"]).stdout
     for folder in ("predictions", "risk", "tables", "figures"):
-        left = [path.name for path in (study.results / "starts" / folder).glob("*registry*")]
-        assert left == (["table1_registry.csv"] if folder == "tables" else [])
+        left = [path.parent.name for path in (study.results / "starts" / folder).rglob("*registry*")]
+        assert left == (["table1"] if folder == "tables" else [])
 
 
 def test_labels_are_those_of_the_export(study, overlay):

@@ -106,7 +106,7 @@ def test_mlflow_holds_one_parent_and_one_child_per_job(small_study):
     assert all(run.data.metrics["seconds"] > 0 for run in children)
     by_name = {run.data.tags["mlflow.runName"]: run for run in children}
     finetune = by_name["finetune 0"]
-    assert finetune.data.params["training.epochs"] == "1"
+    assert finetune.data.params["recipe.epochs"] == "1"
     assert "validation_loss" in finetune.data.metrics
     artifacts = {item.path for item in client.list_artifacts(by_name["validate internal"].info.run_id)}
     assert {"roc_internal.svg", "roc_internal.png", "discrimination_internal.csv", "record.json"} <= artifacts

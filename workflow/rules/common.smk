@@ -158,10 +158,10 @@ def records_of(wildcards):
     return own + [f"results/foundation/{study.foundation.name}/record.json"] * in_main(study)
 
 
-def shown_of(wildcards):
+def shown_of(study):
     """What the report reads of a study's jobs: tables, figures, flows, and the pages of single ECGs."""
-    folders = tuple(f"results/{wildcards.study}/{name}/" for name in ("tables", "figures", "ecgs"))
-    found = [path for _, name, path in outputs_of(study_of(wildcards)) if name != "record"]
+    folders = tuple(f"results/{study.study}/{name}/" for name in ("tables", "figures", "ecgs"))
+    found = [path for _, name, path in outputs_of(study) if name != "record"]
     return [
         path for path in found if path.startswith(folders) and not path.endswith(".png") or path.endswith("flow.json")
     ]

@@ -31,7 +31,7 @@ rule log_study:
 rule build_report:
     input:
         records=records_of,
-        shown=shown_of,
+        shown=lambda wildcards: shown_of(study_of(wildcards)),
         control=shown_of_control,
         tracking=tracking_of,
     output:

@@ -156,12 +156,17 @@ def _content(job: Job, record: Record, started: datetime, finished: datetime) ->
     }
 
 
+def is_export(path: Path) -> bool:
+    """Tell whether a folder is a raw export: a simulated one has an index of its ECGs at its top."""
+    return (path / "ecg_index.csv").is_file()
+
+
 def input_hash(path: Path) -> str | None:
     """Hash of an input file, of the tables at the top of a raw export, or of a fine-tuned fold's folder.
 
     The recordings of an export are not read again: each one's own hash stands in its shard table.
     """
-    if path.is_dir() and any(path.glob("*.csv")):
+    if is_export(path):
         return sha256_json({file.name: sha256(file) for file in sorted(path.glob("*.csv"))})
     return sha256(path) if path.exists() else None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json, sha256
-from ecg_ccta.tracking.records import input_hash
+from ecg_ccta.tracking.records import input_hash, is_export
 from ecg_ccta.tracking.sent import read_tracking
 
 NOT_ARTEFACTS = {"logs", "benchmarks", "interrupted", "records"}
@@ -65,7 +65,8 @@ def verify(study: str, results: Path, progress: Callable[[list[str]], Iterator[s
         expected.setdefault((path, sha256), (digest, rule))
     for content in contents:
         for path, digest in content["inputs"].items():
-            if _is_export(results, path):
+            # Of a raw export a job notes the tables alone.
+            if is_export(_here(results, path)):
                 expected.setdefault((path, input_hash), (digest, content["rule"]))
             elif path not in outputs:
                 expected.setdefault((path, sha256), (digest, content["rule"]))
@@ -115,12 +116,6 @@ def _is_record(content: Any) -> bool:
     return isinstance(content, dict) and all(
         isinstance(content.get(key), kind) for key, kind in (("rule", str), ("inputs", dict), ("outputs", dict))
     )
-
-
-def _is_export(results: Path, path: str) -> bool:
-    """Whether a job that reads this folder notes its tables alone."""
-    here = _here(results, path)
-    return here.is_dir() and any(here.glob("*.csv"))
 
 
 def _here(results: Path, path: str) -> Path:
