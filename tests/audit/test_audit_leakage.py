@@ -263,7 +263,7 @@ def test_a_patient_of_both_sites_is_found(clean):
                       (("cohort", cohort), ("predictions", predictions))},
         )
     )  # fmt: skip
-    assert f"patient in development and external (internal and external), 1 finding in 60 patients: {mine};" in message
+    assert f"patient in development and external (internal and external), 1 finding in 60 patients: {mine}." in message
 
 
 def test_the_same_recording_in_two_folds_is_found(clean):

@@ -87,6 +87,18 @@ def test_slurms_output_of_every_job_is_kept(study, jobs):
     assert all(log.stat().st_size for log in logs)
 
 
+def test_a_profile_whose_arrays_would_wait_for_ever_is_refused(cluster, profile, make_workflow, root, tmp_path):
+    """Two shards of two array rules are four tasks; with fewer jobs the executor would submit none, without a word."""
+    workflow = make_workflow(tmp_path / "study", overlay(root, tmp_path))
+    workflow.folder.mkdir()
+    options = ["--workflow-profile", profile, "--jobs", "3"]
+    refused = workflow.run(options=options, check=False, environment=cluster.environment)
+    assert refused.returncode != 0
+    assert "have 4 tasks in all" in refused.stdout
+    assert "Fix: set jobs to at least 4" in refused.stdout
+    assert not (workflow.results / "small/sites").exists(), "refused before the first job"
+
+
 def test_a_cancelled_training_is_submitted_again_and_ends_with_the_same_weights(
     study, small_study, cluster: Cluster, profile, make_workflow, root, tmp_path
 ):
