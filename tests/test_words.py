@@ -11,6 +11,9 @@ SUFFIXES = ("", ".html", ".ipynb", ".js", ".md", ".py", ".rst", ".smk", ".svg", 
 
 WORDS = {
     r"aloud": "reported",
+    r"who (taught|teach(es)?)|teachers?": "training patients",
+    r"taught|teach(es|ing)?": "trained",
+    r"anew": "rebuilt, refitted, again",
     r"mend(s|ed|ing|able)?": "fix",
     r"(draws?|drawn|drew) anew": "re-initialised, resampled",
     r"found again": "recovered",
@@ -27,9 +30,6 @@ WORDS = {
 """Regular expression -> the term to use instead; a space stands for any break between two words."""
 
 PENDING = {
-    r"who (taught|teach(es)?)|teachers?": "training patients",
-    r"taught|teach(es|ing)?": "trained",
-    r"anew": "rebuilt, refitted, again",
     r"shares? of|(a|the|its|this|that|observed) shares?": "proportion",
     r"(is|are|was|were|be|been|being|not) scored|scored (once|on|out)": "evaluated, predicted",
     r"compare starts": "initialisation",

@@ -127,7 +127,7 @@ RECALIBRATION = _columns(
     vessel=pa.Column("string", pa.Check.isin(VESSELS)),
     fold=pa.Column(int, pa.Check.ge(0)),
 )
-"""One row per recalibrated ECG and vessel: its fold; the other folds' patients alone taught what it was scored with."""
+"""One row per recalibrated ECG and vessel: its fold; it is evaluated with what the other folds' patients gave."""
 
 RISK_GROUPS = _columns(
     ecg_id=_pseudonym(),

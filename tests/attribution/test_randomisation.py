@@ -48,27 +48,27 @@ def test_rank_correlation_is_spearmans_and_a_constant_map_tells_nothing():
 
 
 def test_random_weights_destroy_the_map_of_a_trained_network():
-    """Taught to tell a bump in lead V2 from noise, a small network's map goes when its weights go."""
+    """IntermediateTraining to tell a bump in lead V2 from noise, a small network's map goes when its weights go."""
     generator = torch.Generator().manual_seed(0)
-    taught = network().train()
-    optimiser = torch.optim.Adam(taught.parameters(), lr=5e-3)
+    trained = network().train()
+    optimiser = torch.optim.Adam(trained.parameters(), lr=5e-3)
     bump = torch.zeros(12, 400)
     bump[7, 180:220] = 1.5
     for _ in range(40):
         y = (torch.rand(32, generator=generator) < 0.5).float()
         x = torch.randn(32, 12, 400, generator=generator) + y[:, None, None] * bump
-        loss = nn.functional.binary_cross_entropy_with_logits(taught(x)[:, 2], y)
+        loss = nn.functional.binary_cross_entropy_with_logits(trained(x)[:, 2], y)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     assert loss < 0.3
-    taught.eval()
+    trained.eval()
     x = 0.3 * torch.randn(6, 12, 400, generator=generator) + bump
-    parts = [attribute_ecgs(taught, x, "LAD").reshape(6, 12, 20, 20).sum(axis=3)]
+    parts = [attribute_ecgs(trained, x, "LAD").reshape(6, 12, 20, 20).sum(axis=3)]
     # V2 between 180 and 220, the ninth and tenth part, stands out.
     assert np.unravel_index(parts[0].mean(axis=0).argmax(), (12, 20)) in [(7, 9), (7, 10)]
     for seed in range(3):
-        *_, (_, random) = randomised_cascade(taught, seed)
+        *_, (_, random) = randomised_cascade(trained, seed)
         parts.append(attribute_ecgs(random, x, "LAD").reshape(6, 12, 20, 20).sum(axis=3))
     assert np.mean([rank_correlation(parts[0], other).mean() for other in parts[1:]]) < 0.3
 

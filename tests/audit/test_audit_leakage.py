@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecg_ccta.audit.audit_leakage import COLUMNS, AuditedSite, Taught, audit
+from ecg_ccta.audit.audit_leakage import COLUMNS, AuditedSite, IntermediateTraining, audit
 from ecg_ccta.audit.near_duplicates import INDEPENDENT, condensed
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.choose_thresholds import choose_thresholds
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.sources.heart_beats import SEGMENTS, draw_hearts, tracings
-from ecg_ccta.training.intermediate import teaching_ecgs
+from ecg_ccta.training.intermediate import training_ecgs
 from ecg_ccta.vessels import VESSELS
 
 FOLDS = 5
@@ -95,9 +95,9 @@ def with_intermediate(clean, unjudged) -> dict:
     labels = pd.DataFrame({"ecg_id": cohort["ecg_id"], "mi": np.resize([0, 1, np.nan], len(cohort))})
     flow = {"site": "archive", "steps": [{"label": "ECGs", "ecgs": len(cohort), "patients": len(patients)}]}
     analysed = [clean["development"].cohort, external.cohort]
-    taught, _, flow = teaching_ecgs(cohort, labels, analysed, flow)
-    contract = {"patients_sha256": sha256(set(taught["patient_id"]))}
-    return {**clean, "taught": Taught(replace(archive, cohort=cohort), labels, flow, contract)}
+    intermediate, _, flow = training_ecgs(cohort, labels, analysed, flow)
+    contract = {"patients_sha256": sha256(set(intermediate["patient_id"]))}
+    return {**clean, "intermediate": IntermediateTraining(replace(archive, cohort=cohort), labels, flow, contract)}
 
 
 def changed(clean: dict, **changes) -> dict:
@@ -133,7 +133,7 @@ def test_a_clean_study_passes_with_a_row_for_every_check(clean):
         "patient in two folds",
         "patient in two roles of a fold",
         "model of another split",
-        "scored patient taught or calibrated",
+        "evaluated patient used for training or calibration",
         "prediction by another fold",
         "threshold chosen on scored patients",
         "patient in development and external",
@@ -187,7 +187,7 @@ def test_models_of_another_split_are_found(clean):
     assert "; and 5 more. Fix:" in message
 
 
-def test_a_model_that_does_not_say_who_taught_it_is_found(clean):
+def test_a_model_that_does_not_say_who_trained_it_is_found(clean):
     models = copy.deepcopy(clean["models"])
     del models["models/fold1"]["patients_sha256"]
     models["models/fold2"]["fold"] = 7
@@ -321,56 +321,64 @@ def test_a_copied_recording_is_found_in_another_site(clean):
 def test_an_intermediate_task_that_left_out_shared_patients_passes(with_intermediate):
     table = audit(**with_intermediate).set_index("check")
     assert len(table) == 14
-    assert table.loc["analysed patient taught the intermediate task", "findings"] == 0
-    assert "blind to internal, external" in table.loc["analysed patient taught the intermediate task", "note"]
+    assert table.loc["analysed patient in the training of the intermediate task", "findings"] == 0
+    assert (
+        "blind to internal, external" in table.loc["analysed patient in the training of the intermediate task", "note"]
+    )
 
 
-def test_a_teaching_patient_of_an_analysed_site_is_found(with_intermediate):
-    taught = with_intermediate["taught"]
-    labelled = taught.labels["ecg_id"][taught.labels["mi"].notna()]
-    everybody = taught.site.cohort["patient_id"][taught.site.cohort["ecg_id"].isin(labelled)]
+def test_a_training_patient_of_an_analysed_site_is_found(with_intermediate):
+    intermediate = with_intermediate["intermediate"]
+    labelled = intermediate.labels["ecg_id"][intermediate.labels["mi"].notna()]
+    everybody = intermediate.site.cohort["patient_id"][intermediate.site.cohort["ecg_id"].isin(labelled)]
     contract = {"patients_sha256": sha256(set(everybody))}
-    message = complaint({**with_intermediate, "taught": replace(taught, contract=contract)})
-    assert "analysed patient taught the intermediate task (archive and all analysed sites), 1 finding" in message
+    message = complaint({**with_intermediate, "intermediate": replace(intermediate, contract=contract)})
+    assert (
+        "analysed patient in the training of the intermediate task (archive and all analysed sites), 1 finding"
+        in message
+    )
     assert "Fix: delete the intermediate checkpoint" in message
 
 
 @pytest.mark.parametrize("step", [0, 1])
 def test_an_intermediate_task_that_left_out_too_few_is_found(with_intermediate, step):
-    flow = copy.deepcopy(with_intermediate["taught"].flow)
+    flow = copy.deepcopy(with_intermediate["intermediate"].flow)
     flow["overlap"][step]["patients"] = 0
-    message = complaint({**with_intermediate, "taught": replace(with_intermediate["taught"], flow=flow)})
+    message = complaint({**with_intermediate, "intermediate": replace(with_intermediate["intermediate"], flow=flow)})
     assert "0 patients left out, not 1, among them" in message
 
 
 def test_a_patient_added_to_an_analysed_site_afterwards_is_found(with_intermediate):
-    taught = with_intermediate["taught"].site.cohort["patient_id"].iloc[-1]
+    intermediate = with_intermediate["intermediate"].site.cohort["patient_id"].iloc[-1]
     external = with_intermediate["external"][0]
     theirs = external.cohort["patient_id"].iloc[-1]
     tables = {
-        name: getattr(external, name).replace({"patient_id": {theirs: taught}}) for name in ("cohort", "predictions")
+        name: getattr(external, name).replace({"patient_id": {theirs: intermediate}})
+        for name in ("cohort", "predictions")
     }
     message = complaint(changed(with_intermediate, external=tables))
-    assert "analysed patient taught the intermediate task" in message
-    assert taught in message
+    assert "analysed patient in the training of the intermediate task" in message
+    assert intermediate in message
 
 
-def test_a_near_duplicate_of_an_analysed_recording_among_the_teaching_ones_is_found(with_intermediate):
-    taught = with_intermediate["taught"]
-    planted = taught.site.waves.copy()
+def test_a_near_duplicate_of_an_analysed_recording_among_the_training_ones_is_found(with_intermediate):
+    intermediate = with_intermediate["intermediate"]
+    planted = intermediate.site.waves.copy()
     planted[11] = disguised(with_intermediate["development"].waves[2])
-    site = replace(taught.site, waves=planted)
-    message = complaint({**with_intermediate, "taught": replace(taught, site=site)})
-    assert "near-duplicate of an analysed recording taught (archive and all analysed sites), 1 finding" in message
+    site = replace(intermediate.site, waves=planted)
+    message = complaint({**with_intermediate, "intermediate": replace(intermediate, site=site)})
+    assert "near-duplicate of an analysed recording in training (archive and all analysed sites), 1 finding" in message
 
 
 def test_a_copy_of_a_patient_who_was_left_out_is_no_leak(with_intermediate):
-    taught, external = with_intermediate["taught"], with_intermediate["external"][0]
-    planted = taught.site.waves.copy()
-    recordings = list(taught.site.cohort["signal_sha256"])
+    intermediate, external = with_intermediate["intermediate"], with_intermediate["external"][0]
+    planted = intermediate.site.waves.copy()
+    recordings = list(intermediate.site.cohort["signal_sha256"])
     left_out = recordings.index(external.cohort["signal_sha256"][3])
     planted[left_out] = external.waves[3]
-    table = audit(**{**with_intermediate, "taught": replace(taught, site=replace(taught.site, waves=planted))})
+    table = audit(
+        **{**with_intermediate, "intermediate": replace(intermediate, site=replace(intermediate.site, waves=planted))}
+    )
     assert (table["findings"] == 0).all()
 
 

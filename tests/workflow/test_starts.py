@@ -94,7 +94,7 @@ def test_labels_are_those_of_the_export(study, overlay):
     assert list(pd.read_parquet(study.results / "starts/cohort/internal.labels.parquet").columns) == ["ecg_id"]
 
 
-def test_patients_of_the_analysed_site_do_not_teach(study):
+def test_patients_of_the_analysed_site_are_not_trained_on(study):
     analysed = set(pd.read_parquet(study.results / "starts/cohort/internal.parquet")["patient_id"])
     cohort = pd.read_parquet(study.results / "starts/cohort/registry.parquet")
     overlap = cohort[cohort["patient_id"].isin(analysed)]

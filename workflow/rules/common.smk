@@ -246,7 +246,7 @@ def labels_of(wildcards):
 
 
 def growing(amount):
-    """Resource of a job that asks for as much again each time it is tried anew, as a cluster's limits may end it."""
+    """Resource of a job that asks for as much again each time it is tried again, as a cluster's limits may end it."""
     return lambda wildcards, attempt: amount * attempt
 
 

@@ -55,7 +55,7 @@ rule fetch_foundation:
         gpu=0,
     params:
         library=library_of("fetch_foundation"),
-        # Where a copy of the file lies changes nothing of it, so a move must not start every training anew.
+        # Where a copy of the file lies changes nothing of it, so a move must not retrain every fold.
         weights=foundation_settings("weights", exclude={"local"}),
         architecture=foundation_settings("architecture"),
     message:

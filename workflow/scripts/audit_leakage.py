@@ -1,4 +1,4 @@
-"""Stop the study where anybody was scored who had taught it; otherwise say what was checked."""
+"""Stop the study where a training patient was evaluated; otherwise say what was checked."""
 
 from ecg_ccta.tracking.records import recorded_job
 

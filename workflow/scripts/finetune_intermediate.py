@@ -15,12 +15,12 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.tracking.progress import training_bar
     from ecg_ccta.training.fine_tuning import fine_tune_labelled
-    from ecg_ccta.training.intermediate import teaching_ecgs
+    from ecg_ccta.training.intermediate import training_ecgs
 
     labels_learnt = snakemake.params.labels
     torch.set_num_threads(snakemake.resources.torch_threads)
     architecture = Architecture(**snakemake.params.architecture)
-    taught, labels, flow = teaching_ecgs(
+    chosen, labels, flow = training_ecgs(
         tables.read(tables.COHORT, snakemake.input.cohort),
         tables.read(tables.label_schema(labels_learnt), snakemake.input.labels),
         [tables.read(tables.COHORT, path) for path in snakemake.input.analysed],
@@ -30,8 +30,8 @@ with recorded_job(snakemake) as record:
         network, made = fine_tune_labelled(
             Path(snakemake.input.foundation),
             architecture,
-            SignalStore(Path(snakemake.input.signals[0]).parent, taught),
-            taught,
+            SignalStore(Path(snakemake.input.signals[0]).parent, chosen),
+            chosen,
             labels,
             Recipe(**snakemake.params.recipe),
             snakemake.params.seed,
@@ -42,4 +42,4 @@ with recorded_job(snakemake) as record:
     write_contract(snakemake.output.checkpoint, architecture, {"labels": labels_learnt, **made})
     write_json(snakemake.output.flow, flow)
     record.training(made)
-    record.metrics({"patients_left_out": sum(step["patients"] for step in flow["overlap"]), "ecgs": len(taught)})
+    record.metrics({"patients_left_out": sum(step["patients"] for step in flow["overlap"]), "ecgs": len(chosen)})

@@ -1,4 +1,4 @@
-"""The leakage audit: was anybody scored who had taught, calibrated, or chosen a threshold?
+"""The leakage audit: was a patient evaluated who was used for training, calibration or a threshold?
 
 A study whose patients leak from training into scoring looks better than it is, and nothing else in its results shows
 it (Kapoor and Narayanan, Patterns 4:100804, 2023). Every check here starts from what the study left on disk, not from
@@ -54,8 +54,8 @@ class AuditedSite:
 
 
 @dataclass(frozen=True)
-class Taught:
-    """Who taught the intermediate task: its site, the labels (`tables.label_schema`), and what the task wrote."""
+class IntermediateTraining:
+    """Training data of the intermediate task: its site, the labels (`tables.label_schema`), and what the task wrote."""
 
     site: AuditedSite
     labels: pd.DataFrame
@@ -111,9 +111,9 @@ def audit_study(
     of_role: dict[str, list[str]] = {"development": [], "external": [], "intermediate": []}
     for name, site in sites.items():
         of_role[site.role].append(name)
-    taught = None
+    intermediate = None
     for name in of_role["intermediate"]:
-        taught = Taught(
+        intermediate = IntermediateTraining(
             read(name),
             tables.read(tables.label_schema(labels), folder / f"cohort/{name}.labels.parquet"),
             read_json(folder / "intermediate/flow.json"),
@@ -129,7 +129,7 @@ def audit_study(
         read_json(folder / "thresholds.json"),
         evaluation,
         [read(name) for name in of_role["external"]],
-        taught,
+        intermediate,
         tables.read(tables.PREDICTIONS, folder / "random_predictions/development.parquet") if random_start else None,
     )
 
@@ -141,7 +141,7 @@ def audit(
     thresholds: Mapping[str, Any],
     evaluation: Evaluation,
     external: Sequence[AuditedSite] = (),
-    taught: Taught | None = None,
+    intermediate: IntermediateTraining | None = None,
     random_predictions: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Every check of a study; columns `COLUMNS`, one row per check.
@@ -160,6 +160,7 @@ def audit(
         Where a check found something: each with its count, the first pseudonyms or folds, and the fix.
     """
     cohort, predictions = development.cohort, development.predictions
+    trained_on = _training_site(intermediate, [development, *external]) if intermediate else None
     checks = [
         *fold_checks(cohort, splits),
         *model_checks(cohort, splits, models),
@@ -168,14 +169,12 @@ def audit(
         *[pseudonym_check(development, site) for site in external],
         *[ensemble_check(site) for site in external],
         *recording_checks(development, splits, external),
-        *near_duplicate_checks(
-            development, splits, external, _teaching_site(taught, [development, *external]) if taught else None
-        ),
+        *near_duplicate_checks(development, splits, external, trained_on),
     ]
     if random_predictions is not None:
         checks.append(out_of_fold_check(cohort, splits, random_predictions, "predictions from random weights"))
-    if taught is not None:
-        checks += intermediate_checks(taught, [development, *external])
+    if intermediate is not None:
+        checks += intermediate_checks(intermediate, [development, *external])
     return table_or_error(checks)
 
 
@@ -235,7 +234,7 @@ def fold_checks(cohort: pd.DataFrame, splits: pd.DataFrame) -> list[Check]:
 
 
 def model_checks(cohort: pd.DataFrame, splits: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> list[Check]:
-    """Each model says by whom it was taught, stopped and calibrated: those of the splits, and none that it scores."""
+    """Check that each model names the training, validation and calibration patients of the splits, and no other."""
     once = splits.drop_duplicates("patient_id")
     known = cohort.loc[
         cohort[[f"target_{vessel}" for vessel in VESSELS]].notna().any(axis=1)
@@ -267,11 +266,11 @@ def model_checks(cohort: pd.DataFrame, splits: pd.DataFrame, models: Mapping[str
             len(models),
             "models",
             other,
-            "SHA-256 of the patients who taught, and of those who chose epoch and temperature",
+            "SHA-256 of the training patients, and of those who chose epoch and temperature",
             again,
         ),
         Check(
-            "scored patient taught or calibrated",
+            "evaluated patient used for training or calibration",
             compared,
             known["patient_id"].nunique(),
             "patients",
@@ -409,7 +408,7 @@ def near_duplicate_checks(
 ) -> list[Check]:
     """No recording twice that differs in gain, start or noise: in two folds, or in development and another site.
 
-    Those of the patients who taught the intermediate task are compared with all that the network then scores.
+    Those of the intermediate task's training patients are compared with all that the network then evaluates.
     """
     sites = [development, *external, *([intermediate] if intermediate else [])]
     ends = np.cumsum([len(site.cohort) for site in sites])
@@ -440,7 +439,7 @@ def near_duplicate_checks(
         analysed = np.concatenate([rows[site.name] for site in (development, *external)])
         comparisons.append(
             (
-                "near-duplicate of an analysed recording taught",
+                "near-duplicate of an analysed recording in training",
                 f"{intermediate.name} and all analysed sites",
                 intermediate.name,
                 [(rows[intermediate.name], analysed)],
@@ -471,42 +470,46 @@ def near_duplicate_checks(
     return checks
 
 
-def intermediate_checks(taught: Taught, analysed: Sequence[AuditedSite]) -> list[Check]:
-    """Nobody who taught the intermediate task is in an analysed site."""
-    cohort = taught.site.cohort
-    same_patient, same_recording, may_teach = _overlap(taught, analysed)
+def intermediate_checks(intermediate: IntermediateTraining, analysed: Sequence[AuditedSite]) -> list[Check]:
+    """Check that no training patient of the intermediate task is in an analysed site."""
+    cohort = intermediate.site.cohort
+    same_patient, same_recording, may_train = _overlap(intermediate, analysed)
     findings = []
-    if taught.contract.get("patients_sha256") != patients_fingerprint(cohort["patient_id"][may_teach]):
-        findings.append("the network was taught by other patients than those whom no analysed site shares")
-    left_out = {step["excluded"]: step["patients"] for step in taught.flow.get("overlap", [])}
+    if intermediate.contract.get("patients_sha256") != patients_fingerprint(cohort["patient_id"][may_train]):
+        findings.append("the network was trained on other patients than those whom no analysed site shares")
+    left_out = {step["excluded"]: step["patients"] for step in intermediate.flow.get("overlap", [])}
     for reason, expected in ((SAME_PATIENT, same_patient), (SAME_RECORDING, same_recording - same_patient)):
         if left_out.get(reason) != len(expected):
             some = f", among them {_listed(sorted(expected))}" if expected else ""
             findings.append(f"{reason}: {left_out.get(reason)} patients left out, not {len(expected)}{some}")
-    blind = [site.name for site in analysed if site.key != taught.site.key]
+    blind = [site.name for site in analysed if site.key != intermediate.site.key]
     return [
         Check(
-            "analysed patient taught the intermediate task",
-            f"{taught.site.name} and all analysed sites",
+            "analysed patient in the training of the intermediate task",
+            f"{intermediate.site.name} and all analysed sites",
             cohort["patient_id"].nunique(),
             "patients",
             findings,
-            "SHA-256 of the patients who taught; patients left out by pseudonym or recording, counted again",
+            "SHA-256 of the training patients; patients left out by pseudonym or recording, counted again",
             "delete the intermediate checkpoint and run finetune_intermediate again",
             f"by pseudonym blind to {', '.join(blind)}: other pseudonym keys" if blind else "",
         )
     ]
 
 
-def _overlap(taught: Taught, analysed: Sequence[AuditedSite]) -> tuple[set[str], set[str], np.ndarray]:
-    """Patients of analysed sites by pseudonym, those by recording, and which ECGs may teach, (ECGs,) bool."""
-    cohort = taught.site.cohort
+def _overlap(
+    intermediate: IntermediateTraining, analysed: Sequence[AuditedSite]
+) -> tuple[set[str], set[str], np.ndarray]:
+    """Patients of analysed sites by pseudonym, those by recording, and which ECGs may be trained on, (ECGs,) bool."""
+    cohort = intermediate.site.cohort
     patients, recordings = (
         set().union(*(site.cohort[column] for site in analysed)) for column in ("patient_id", "signal_sha256")
     )
     same_patient = set(cohort["patient_id"]) & patients
     same_recording = set(cohort["patient_id"][cohort["signal_sha256"].isin(recordings)])
-    labelled = cohort["ecg_id"].isin(taught.labels["ecg_id"][taught.labels.drop(columns="ecg_id").notna().any(axis=1)])
+    labelled = cohort["ecg_id"].isin(
+        intermediate.labels["ecg_id"][intermediate.labels.drop(columns="ecg_id").notna().any(axis=1)]
+    )
     return (
         same_patient,
         same_recording,
@@ -514,12 +517,12 @@ def _overlap(taught: Taught, analysed: Sequence[AuditedSite]) -> tuple[set[str],
     )
 
 
-def _teaching_site(taught: Taught, analysed: Sequence[AuditedSite]) -> AuditedSite:
-    """The intermediate site with all ECGs of the patients who teach: who was left out may well be known elsewhere."""
-    cohort = taught.site.cohort
-    _, _, may_teach = _overlap(taught, analysed)
-    kept = cohort["patient_id"].isin(cohort["patient_id"][may_teach]).to_numpy()
-    return replace(taught.site, cohort=cohort[kept], waves=taught.site.waves[kept])
+def _training_site(intermediate: IntermediateTraining, analysed: Sequence[AuditedSite]) -> AuditedSite:
+    """The intermediate site with all ECGs of its training patients: who was left out may well be known elsewhere."""
+    cohort = intermediate.site.cohort
+    _, _, may_train = _overlap(intermediate, analysed)
+    kept = cohort["patient_id"].isin(cohort["patient_id"][may_train]).to_numpy()
+    return replace(intermediate.site, cohort=cohort[kept], waves=intermediate.site.waves[kept])
 
 
 def _folds(splits: pd.DataFrame) -> list[int]:

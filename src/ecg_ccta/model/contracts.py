@@ -42,23 +42,21 @@ def require_contract(checkpoint: str | Path, architecture: Architecture) -> dict
     """
     checkpoint = Path(checkpoint)
     path = checkpoint.with_name(CONTRACT)
-    make_anew = f"delete {checkpoint.parent} and run again"
+    rebuild = f"delete {checkpoint.parent} and run again"
     try:
         contract = dict(read_json(path))
     except FileNotFoundError:
-        raise StudyError(
-            f"{path}: no such file; weights without a contract cannot be used safely, {make_anew}"
-        ) from None
+        raise StudyError(f"{path}: no such file; weights without a contract cannot be used safely, {rebuild}") from None
     except (OSError, ValueError, TypeError) as error:
-        raise StudyError(f"{path}: not the contract of a checkpoint ({error}); {make_anew}") from None
+        raise StudyError(f"{path}: not the contract of a checkpoint ({error}); {rebuild}") from None
     try:
         found = sha256(checkpoint)
     except OSError as error:
-        raise StudyError(f"{checkpoint}: cannot be read ({error.strerror}); {make_anew}") from None
+        raise StudyError(f"{checkpoint}: cannot be read ({error.strerror}); {rebuild}") from None
     if found != contract.get("sha256"):
         raise StudyError(
             f"{checkpoint}: not the file of its contract: its sha256 is {found}, {path} says "
-            f"{contract.get('sha256')}; {make_anew}"
+            f"{contract.get('sha256')}; {rebuild}"
         )
     require_preprocessing(contract.get("preprocessing"), str(path))
     _require_architecture(contract.get("architecture"), architecture.model_dump(mode="json"), path)

@@ -54,7 +54,7 @@ def obtain(weights: Weights) -> Path:
             f"of {weights.repository}"
         ) from None
     if found != weights.sha256:
-        # In the cache the file is a link: only without its target is it downloaded anew.
+        # In the cache the file is a link: only without its target is it downloaded again.
         raise StudyError(
             f"{file}: not the file that foundation.weights names: its sha256 is {found}, expected {weights.sha256}. "
             f"Delete {file.resolve()} and get it again; if it differs again, another file was published: set "

@@ -1,6 +1,6 @@
 """Simulated ECGs with the statements a reader would write, to pre-train a small foundation network.
 
-Like the statements on which ECGFounder was trained, these teach reading ECGs in general: rhythm, intervals, axis,
+Like the statements on which ECGFounder was trained, these train reading ECGs in general: rhythm, intervals, axis,
 voltages, and alterations of QRS, ST and T by territory, in any mixture, of either sign, and of more varied timing,
 width and size than in the simulated hospitals. No finding of the coronary arteries enters.
 """

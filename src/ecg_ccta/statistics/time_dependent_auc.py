@@ -30,7 +30,7 @@ def time_dependent_auc(
     outcome : (n,) `CENSORED`, `EVENT` or `DEATH`
     scores : (n, k) the higher, the more likely the event; tied scores count one half
     days : days at which cases and controls part; an event on the day is a case
-    level, replicates, seed : of the bootstrap over patients, which estimates the weights anew in each draw
+    level, replicates, seed : of the bootstrap over patients, which re-estimates the weights in each draw
 
     Returns
     -------

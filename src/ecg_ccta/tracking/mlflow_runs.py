@@ -1,6 +1,6 @@
 """Records to MLflow: one parent run per study and configuration, one child run per job.
 
-Sending is idempotent: a child carries the hash of its record as a tag and is not sent again. A job that ran anew has a
+Sending is idempotent: a child carries the hash of its record as a tag and is not sent again. A job that ran again has a
 new record; its older run is kept and tagged as superseded. A run that broke off half-way, or that the server made
 although its answer was lost, has no such tag and is deleted (MLflow keeps it under "Deleted").
 """
@@ -233,7 +233,7 @@ def _send(
     if content["rule"] == ENSEMBLE_RULE:
         register_ensemble(client, run, content, digest)
     client.set_terminated(run_id, "FINISHED", end_time=at)
-    # The tag that marks a run as sent comes last: a run that broke off half-way is sent anew.
+    # The tag that marks a run as sent comes last: a run that broke off half-way is sent again.
     client.set_tag(run_id, "ecg_ccta.record", digest)
     return run_id
 

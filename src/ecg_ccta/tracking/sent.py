@@ -36,7 +36,7 @@ def write_tracking(tracking: Tracking, path: str | Path) -> None:
     """Write tracking.json, with the hash of config.json beside it and one of its own content.
 
     A file that says the same already keeps its time, which decides whether the report, which shows the runs' addresses,
-    is made anew.
+    is made again.
     """
     facts = {**tracking.facts, "config_sha256": sha256(Path(path).with_name("config.json"))}
     text = _sealed(facts)

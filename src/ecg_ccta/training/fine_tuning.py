@@ -111,7 +111,7 @@ def fine_tune(
         network.dense.bias += offset
     temperature = fit_temperature(predict_logits(network, store, inner_rows), labels[inner_rows])
     patients = cohort["patient_id"].to_numpy()
-    # The leakage audit compares these with the splits: who taught, and who chose the epoch and the temperature.
+    # The leakage audit compares these with the splits: training patients, and those of the epoch and temperature.
     provenance["patients_sha256"] = {
         "train": patients_fingerprint(patients[train_rows]),
         "inner_validation": patients_fingerprint(patients[inner_rows]),
@@ -137,7 +137,7 @@ def fine_tune_labelled(
 ) -> tuple[Net1D, dict]:
     """A network fine-tuned on any labels of ECGs, to be fine-tuned further, and how it was made.
 
-    Nine tenths of the patients teach, the others choose the epoch; nobody is scored.
+    Nine tenths of the patients are trained on, the others choose the epoch; nobody is evaluated.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def fine_tune_labelled(
     )
     with torch.no_grad():
         network.dense.bias += offset
-    # Teaching and choosing the epoch are one here: no patient of either may be scored.
+    # Training and choosing the epoch are one here: no patient of either may be evaluated.
     provenance["patients_sha256"] = patients_fingerprint(cohort["patient_id"].to_numpy()[rows])
     return network.cpu(), provenance
 

@@ -1,4 +1,4 @@
-"""Who may teach an intermediate task: labelled ECGs whose patients are in no analysed site."""
+"""Who may be trained on in an intermediate task: labelled ECGs whose patients are in no analysed site."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ SAME_PATIENT = "patient of an analysed site"
 SAME_RECORDING = "patient with a recording of an analysed site"
 
 
-def teaching_ecgs(
+def training_ecgs(
     cohort: pd.DataFrame, labels: pd.DataFrame, analysed: Sequence[pd.DataFrame], flow: dict[str, Any]
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
-    """The ECGs that may teach the intermediate task, with their labels.
+    """Select the ECGs that the intermediate task may be trained on, with their labels.
 
     A network that learnt from a patient would be scored on that patient's other ECGs as if it had never seen them. So
     patients leave who are in an analysed site: under the same pseudonym, which only sites with the same pseudonym key
@@ -58,12 +58,12 @@ def teaching_ecgs(
     found = np.select(list(rules.values()), list(rules), default="")
     reasons = pd.Series(pd.Categorical(found, categories=list(rules)), index=cohort.index)
     stays = reasons.isna()
-    taught, values = cohort.loc[stays], known.loc[stays.to_numpy()]
+    kept, values = cohort.loc[stays], known.loc[stays.to_numpy()]
     for name in names:
         for value in (1, 0):
             if not (values[name] == value).any():
                 raise StudyError(
-                    f"site {flow['site']}: label {name} is {value} for none of the {len(taught)} ECGs of the "
+                    f"site {flow['site']}: label {name} is {value} for none of the {len(kept)} ECGs of the "
                     "intermediate task, so it cannot be learnt. Fix: take it out of intermediate.labels"
                 )
     steps = [
@@ -71,8 +71,8 @@ def teaching_ecgs(
         *exclusions(reasons),
         {
             "label": "ECGs of the intermediate task",
-            "ecgs": len(taught),
-            "patients": int(taught["patient_id"].nunique()),
+            "ecgs": len(kept),
+            "patients": int(kept["patient_id"].nunique()),
         },
     ]
     check_flow(steps)
@@ -80,4 +80,4 @@ def teaching_ecgs(
         {"excluded": reason, "patients": int(cohort.loc[reasons == reason, "patient_id"].nunique())}
         for reason in (SAME_PATIENT, SAME_RECORDING)
     ]
-    return taught.reset_index(drop=True), values.to_numpy(np.float32), {**flow, "steps": steps, "overlap": overlap}
+    return kept.reset_index(drop=True), values.to_numpy(np.float32), {**flow, "steps": steps, "overlap": overlap}

@@ -23,7 +23,7 @@ def split_patients(cohort: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
 
     Fold k is scored by model k. Model k stops early and is calibrated on the inner patients of fold k + 1 (cyclic),
     and learns from every other patient outside fold k: so scoring, choosing and learning never share a patient, and
-    every patient teaches most of the models.
+    most of the models are trained on every patient.
 
     Returns
     -------

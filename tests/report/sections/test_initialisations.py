@@ -90,6 +90,6 @@ def test_the_intermediate_site_shows_who_taught_and_nothing_else(changed, result
     assert "Registry: 71 exported ECGs of 63 patients" in page
     assert "then on infarction at Registry, and fine-tuned" in page
     assert "the network learnt infarction from the ECGs of Registry (at most 3 epochs" in page
-    assert "Registry: a raw export of the hospital; teaches the intermediate task alone." in page
+    assert "Registry: a raw export of the hospital; is used for the intermediate task alone." in page
     assert "Registry: scored only" not in page
     assert "Characteristics of the included patients, Registry" not in page

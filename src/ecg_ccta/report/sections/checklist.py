@@ -205,7 +205,7 @@ def _use(results: ResultsFolder) -> list[Item]:
 
 def _openness(results: ResultsFolder) -> list[Item]:
     simulated = _all_simulated(results)
-    data = ("Simulated anew from the configuration and its seed.", ("provenance",)) if simulated else ("", ())
+    data = ("Simulated again from the configuration and its seed.", ("provenance",)) if simulated else ("", ())
     return [
         Item("18a", "Funding", left="sources, and what funders had a say in."),
         Item("18b", "Conflicts of interest", left="those of every author."),

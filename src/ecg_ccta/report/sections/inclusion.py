@@ -24,7 +24,7 @@ def inclusion(results: ResultsFolder) -> Section:
         source = results.flow_source(site)
         table = _flow_table(site, title, steps, source)
         blocks += [replace(diagram, source=source), Folded(f"The flow of {title} as a table", [table])]
-        # Nor is Table 1 a description of who taught the network there.
+        # Nor is Table 1 a description of the network's training patients there.
         if not results.has("table1", site) or site == study.intermediate_site:
             continue
         words = results.table("table1", site, words=True)

@@ -1,4 +1,4 @@
-"""The leakage audit: what was checked so that nobody was scored who had taught."""
+"""The leakage audit: what was checked so that no training patient was evaluated."""
 
 import pandas as pd
 
@@ -43,4 +43,6 @@ def sentence(found: pd.DataFrame) -> str:
     blind = int(found["note"].str.startswith("blind").sum())
     sites = "1 of them is" if blind == 1 else f"{blind} of them are"
     but = f"; {sites} blind, because the sites have different pseudonym keys" if blind else ""
-    return f"In {len(found)} checks nobody who taught was scored, and no recording was there twice{but}."
+    return (
+        f"In {len(found)} checks no training patient was evaluated, and no recording was duplicated across sets{but}."
+    )

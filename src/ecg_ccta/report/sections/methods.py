@@ -33,7 +33,7 @@ def _sites(study: Study) -> str:
         if site.tables.ccta is None:
             role = "is scored; it has no CCTA findings"
         if site.role == "intermediate":
-            role = "teaches the intermediate task alone"
+            role = "is used for the intermediate task alone"
         source = "simulated with known truth" if site.simulation else "a raw export of the hospital"
         parts.append(f"{site.title or name}: {source}; {role}.")
     return "Sites. " + " ".join(parts)
