@@ -11,6 +11,8 @@ SUFFIXES = ("", ".html", ".ipynb", ".js", ".md", ".py", ".rst", ".smk", ".svg", 
 
 WORDS = {
     r"aloud": "reported",
+    r"compare starts": "initialisation",
+    r"(beat|attributed) cells?": "region",
     r"who (taught|teach(es)?)|teachers?": "training patients",
     r"taught|teach(es|ing)?": "trained",
     r"anew": "rebuilt, refitted, again",
@@ -32,8 +34,6 @@ WORDS = {
 PENDING = {
     r"shares? of|(a|the|its|this|that|observed) shares?": "proportion",
     r"(is|are|was|were|be|been|being|not) scored|scored (once|on|out)": "evaluated, predicted",
-    r"compare starts": "initialisation",
-    r"(beat|attributed) cells?": "region",
     r"events? of (a|each|every|the) vessel|vessel's events?": "stenosis, outcome",
     r"shortage": "insufficient events",
 }

@@ -6,7 +6,7 @@ import torch
 from captum.attr import FeatureAblation
 from torch import nn
 
-from ecg_ccta.attribution.beat_cells import BeatCells, divided
+from ecg_ccta.attribution.beat_regions import BeatRegions, divided
 from ecg_ccta.attribution.faithfulness import (
     CELLS,
     COUNTS,
@@ -61,7 +61,7 @@ def test_occlusion_agrees_with_captum_on_a_network(cells):
     between = cells.shares.sum(dim=1) == 0
     hard = nn.functional.one_hot(segment, 5).movedim(2, 1) * ~between[:, None]
     baselines = torch.where(between[:, None], cells.inputs, cells.baselines)
-    own = occlusion(network, BeatCells(cells.inputs, baselines, hard.float()))
+    own = occlusion(network, BeatRegions(cells.inputs, baselines, hard.float()))
     groups = torch.arange(12)[None, :, None] * 5 + segment[:, None]
     groups = torch.where(between[:, None], 60, groups)
     for v in range(4):

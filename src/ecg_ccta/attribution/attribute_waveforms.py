@@ -1,7 +1,7 @@
 """Which parts of the beat raise the predictions of a fold's network, by three methods, and whether to believe them.
 
 A fold's network explains ECGs of highest risk whose patients it has never seen. They are compared with the mean beat of
-the other folds' patients at the same R peaks (`beat_cells`): integrated gradients and occlusion by lead and segment say
+the other folds' patients at the same R peaks (`beat_regions`): integrated gradients and occlusion by lead and segment say
 in logits what an ECG's deviation from it adds to a vessel's logit; Grad-CAM says when in the beat. The maps are
 reported with deletion and insertion curves (`faithfulness`) and with what is left of a map when weights are
 re-initialised (`randomisation`).
@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ecg_ccta.attribution.beat_cells import BeatCells, divided, segment_shares
+from ecg_ccta.attribution.beat_regions import BeatRegions, divided, segment_shares
 from ecg_ccta.attribution.faithfulness import COUNTS, descending, random_curves, removal_curves
 from ecg_ccta.attribution.grad_cam import grad_cam
 from ecg_ccta.attribution.integrated_gradients import attribute_ecgs, completeness_error, device_of, logits_of
@@ -136,7 +136,7 @@ def _attribute(
     found: FoldAttribution,
     v: int,
     network: nn.Module,
-    cells: BeatCells,
+    cells: BeatRegions,
     peaks: list[np.ndarray],
     randomised: list[tuple[str, nn.Module]],
     rng: np.random.Generator,
@@ -184,7 +184,7 @@ class _Maps:
 
 
 def _maps(
-    network: nn.Module, cells: BeatCells, peaks: list[np.ndarray], v: int, times: np.ndarray, batch_size: int
+    network: nn.Module, cells: BeatRegions, peaks: list[np.ndarray], v: int, times: np.ndarray, batch_size: int
 ) -> _Maps:
     samples = attribute_ecgs(network, cells.inputs, VESSELS[v], cells.baselines, batch_size=batch_size)
     shares = cells.shares.cpu().numpy()

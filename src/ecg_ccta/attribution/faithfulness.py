@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecg_ccta.attribution.beat_cells import BeatCells
+from ecg_ccta.attribution.beat_regions import BeatRegions
 from ecg_ccta.attribution.integrated_gradients import BATCH_SIZE
 from ecg_ccta.attribution.occlusion import replaced_losses
 from ecg_ccta.signals.segments import SEGMENTS
@@ -25,7 +25,7 @@ RANDOM_ORDERS = 4
 
 
 def removal_curves(
-    network: nn.Module, cells: BeatCells, orders: np.ndarray, vessel: str, batch_size: int = BATCH_SIZE
+    network: nn.Module, cells: BeatRegions, orders: np.ndarray, vessel: str, batch_size: int = BATCH_SIZE
 ) -> np.ndarray:
     """Deletion and insertion curves of ECGs.
 
@@ -51,7 +51,7 @@ def removal_curves(
 
 
 def random_curves(
-    network: nn.Module, cells: BeatCells, vessel: str, rng: np.random.Generator, batch_size: int = BATCH_SIZE
+    network: nn.Module, cells: BeatRegions, vessel: str, rng: np.random.Generator, batch_size: int = BATCH_SIZE
 ) -> np.ndarray:
     """The same for RANDOM_ORDERS random orders per ECG, their mean."""
     curves = []

@@ -26,7 +26,7 @@ def attribute_ecgs(
     network : input (n, 12, samples), output (n, 4) logits in the order of VESSELS; in eval mode.
     inputs : (n, 12, samples) float32 as `model.inputs.standardise` gives them; moved to the network's device.
     vessel : one of VESSELS.
-    baselines : what the ECGs are compared with, shaped like `inputs`; a flat line where None. `beat_cells.divided`
+    baselines : what the ECGs are compared with, shaped like `inputs`; a flat line where None. `beat_regions.divided`
         gives the mean beat at the ECG's own R peaks.
     steps : points of the path integral.
     batch_size : ECGs on the device at once.

@@ -1,20 +1,20 @@
 """Occlusion by lead and beat segment: what a logit loses when a cell of the ECG is put to the mean beat.
 
 After Zeiler and Fergus, ECCV 2014, with cells that mean something to a reader of ECGs and a replacement that is itself
-an ECG (`beat_cells`).
+an ECG (`beat_regions`).
 """
 
 import numpy as np
 import torch
 from torch import nn
 
-from ecg_ccta.attribution.beat_cells import BeatCells
+from ecg_ccta.attribution.beat_regions import BeatRegions
 from ecg_ccta.attribution.integrated_gradients import BATCH_SIZE, logits_of
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.vessels import LEADS, VESSELS
 
 
-def occlusion(network: nn.Module, cells: BeatCells, batch_size: int = BATCH_SIZE) -> np.ndarray:
+def occlusion(network: nn.Module, cells: BeatRegions, batch_size: int = BATCH_SIZE) -> np.ndarray:
     """Loss of every vessel's logit by every cell.
 
     Parameters
@@ -35,7 +35,7 @@ def occlusion(network: nn.Module, cells: BeatCells, batch_size: int = BATCH_SIZE
 
 
 def replaced_losses(
-    network: nn.Module, cells: BeatCells, replaced: torch.Tensor, batch_size: int = BATCH_SIZE
+    network: nn.Module, cells: BeatRegions, replaced: torch.Tensor, batch_size: int = BATCH_SIZE
 ) -> np.ndarray:
     """What the logits lose by replacing sets of cells.
 

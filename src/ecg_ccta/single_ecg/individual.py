@@ -1,6 +1,6 @@
 """Single ECGs explained: which ones, and what in each of them raised a vessel's probability.
 
-An ECG is compared with the mean beat of other patients at its own R peaks, as in `beat_cells`, by integrated gradients
+An ECG is compared with the mean beat of other patients at its own R peaks, as in `beat_regions`, by integrated gradients
 of the networks that scored it: the fold's own, which never saw the patient, or all folds where no fold saw any.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ecg_ccta.attribution.beat_cells import divided
+from ecg_ccta.attribution.beat_regions import divided
 from ecg_ccta.attribution.integrated_gradients import attribute_ecgs, logits_of
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.fold_models import FoldModel

@@ -26,7 +26,9 @@ def test_every_check_is_a_row_with_what_was_compared_and_how(study, results):
 
 def test_the_sentence_says_which_checks_are_blind():
     found = pd.DataFrame({"findings": [0, 0, 0], "note": ["", "blind: keys", "blind: keys"]})
-    two = "no recording was duplicated across sets; 2 of them are blind, because the sites have different pseudonym keys."
+    two = (
+        "no recording was duplicated across sets; 2 of them are blind, because the sites have different pseudonym keys."
+    )
     assert sentence(found).endswith(two)
     assert sentence(found.iloc[:2]).endswith("; 1 of them is blind, because the sites have different pseudonym keys.")
     assert sentence(found.iloc[:1]).endswith("no recording was duplicated across sets.")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecg_ccta.attribution.beat_cells import divided, segment_shares
+from ecg_ccta.attribution.beat_regions import divided, segment_shares
 from ecg_ccta.signals.segments import SEGMENTS, beat_times
 from ecg_ccta.vessels import LEADS
 

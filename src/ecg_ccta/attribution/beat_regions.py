@@ -21,7 +21,7 @@ RAMP_S = 0.02
 
 
 @dataclass(frozen=True)
-class BeatCells:
+class BeatRegions:
     """ECGs, what they are compared with, and the cells that tell the two apart."""
 
     inputs: Tensor
@@ -45,8 +45,8 @@ class BeatCells:
         degree = torch.einsum("nkls,nst->nklt", replaced.to(self.shares), self.shares)
         return self.inputs[:, None] + degree * (self.baselines - self.inputs)[:, None]
 
-    def __getitem__(self, rows: slice) -> "BeatCells":
-        return BeatCells(self.inputs[rows], self.baselines[rows], self.shares[rows])
+    def __getitem__(self, rows: slice) -> "BeatRegions":
+        return BeatRegions(self.inputs[rows], self.baselines[rows], self.shares[rows])
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -70,7 +70,7 @@ def segment_shares(times: np.ndarray) -> np.ndarray:
     return np.stack([begun(start) - begun(end) for start, end in SEGMENTS.values()])
 
 
-def divided(inputs: Tensor, peaks: Sequence[np.ndarray], mean_beat: np.ndarray, times: np.ndarray) -> BeatCells:
+def divided(inputs: Tensor, peaks: Sequence[np.ndarray], mean_beat: np.ndarray, times: np.ndarray) -> BeatRegions:
     """Divide ECGs into cells.
 
     Parameters
@@ -97,4 +97,4 @@ def divided(inputs: Tensor, peaks: Sequence[np.ndarray], mean_beat: np.ndarray, 
     mean, covered = (torch.from_numpy(array).to(inputs.device) for array in (mean / inside, total / inside))
     baselines = inputs * (1 - covered) + mean
     shares = np.divide(shares, total, out=np.zeros_like(shares), where=total > 1e-6)
-    return BeatCells(inputs, baselines, torch.from_numpy(shares).to(inputs.device))
+    return BeatRegions(inputs, baselines, torch.from_numpy(shares).to(inputs.device))
