@@ -1,8 +1,8 @@
 """Which parts of the beat raise the predictions of a fold's network, by three methods, and whether to believe them.
 
 A fold's network explains ECGs of highest risk whose patients it has never seen. They are compared with the mean beat of
-the other folds' patients at the same R peaks (`beat_regions`): integrated gradients and occlusion by lead and segment say
-in logits what an ECG's deviation from it adds to a vessel's logit; Grad-CAM says when in the beat. The maps are
+the other folds' patients at the same R peaks (`beat_regions`): integrated gradients and occlusion by lead and segment
+say in logits what an ECG's deviation from it adds to a vessel's logit; Grad-CAM says when in the beat. The maps are
 reported with deletion and insertion curves (`faithfulness`) and with what is left of a map when weights are
 re-initialised (`randomisation`).
 """

@@ -1,7 +1,8 @@
 """Single ECGs explained: which ones, and what in each of them raised a vessel's probability.
 
-An ECG is compared with the mean beat of other patients at its own R peaks, as in `beat_regions`, by integrated gradients
-of the networks that scored it: the fold's own, which never saw the patient, or all folds where no fold saw any.
+An ECG is compared with the mean beat of other patients at its own R peaks, as in `beat_regions`, by integrated
+gradients of the networks that predicted it: the fold's own, which never saw the patient, or all folds where no fold
+saw any.
 """
 
 import logging
