@@ -109,7 +109,10 @@ def test_mlflow_holds_one_parent_and_one_child_per_job(small_study):
     assert finetune.data.params["recipe.epochs"] == "1"
     assert "validation_loss" in finetune.data.metrics
     artifacts = {item.path for item in client.list_artifacts(by_name["validate internal"].info.run_id)}
-    assert {"roc_internal.svg", "roc_internal.png", "discrimination_internal.csv", "record.json"} <= artifacts
+    assert {"roc_internal.svg", "roc_internal.png", "discrimination", "roc", "record.json"} <= artifacts
+    # Each table of the site is there, although all have its name.
+    tables = [item.path for item in client.list_artifacts(by_name["validate internal"].info.run_id, "discrimination")]
+    assert tables == ["discrimination/internal.csv"]
 
 
 def test_the_time_of_every_job_is_divided_into_work_and_overhead(small_study):

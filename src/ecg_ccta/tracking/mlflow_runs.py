@@ -243,7 +243,8 @@ def _log_files(client: "MlflowClient", run_id: str, content: dict[str, Any]) -> 
         if not path.exists():
             log.warning("%s: not logged, because %s is missing", content["job"], path)
         elif _is_result(path):
-            client.log_artifact(run_id, str(path))
+            # Tables have their site as name and lie in a folder each: results/<study>/tables/<name>/<site>.csv.
+            client.log_artifact(run_id, str(path), path.parent.name if len(path.parts) > 4 else None)
 
 
 def _is_result(path: Path) -> bool:
