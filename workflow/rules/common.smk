@@ -242,7 +242,7 @@ def labels_of(wildcards):
     return study.intermediate.labels if wildcards.site == study.intermediate_site else []
 
 
-# ---- Resources: what a setting changes here changes no result
+# ---- Resources: settings of the machine, which change results by rounding alone
 
 
 def growing(amount):
