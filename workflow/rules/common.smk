@@ -14,6 +14,7 @@ if SOURCE.is_dir():
     sys.path.insert(0, str(SOURCE))
     os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(SOURCE), os.getenv("PYTHONPATH")])))
 
+import ecg_ccta
 from ecg_ccta.config import Export, Recipe, studies_or_exit
 from ecg_ccta.tracking.library import library_hash
 from ecg_ccta.training.random_start import random_start_settings
@@ -202,7 +203,7 @@ def refuse_stalled_arrays():
 
 def library_of(rule):
     """Hash of the code that a rule's script runs: where that changes, the rule's jobs are done again."""
-    return library_hash(WORKFLOW / "scripts" / f"{rule}.py", SOURCE)
+    return library_hash(WORKFLOW / "scripts" / f"{rule}.py", Path(ecg_ccta.__file__).resolve().parents[1])
 
 
 def leaves(section, *names):
