@@ -304,5 +304,5 @@ def cohort_and_predictions() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @pytest.fixture(scope="session")
 def unjudged() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A site that is scored but has no CCTA findings."""
+    """A site that is predicted but has no CCTA findings."""
     return simulate_cohort(patients=60, findings=False)

@@ -1,7 +1,5 @@
 """The contracts between stages: missing stays missing, and every breach is named."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,7 +42,7 @@ def splits(**columns: object) -> pd.DataFrame:
 def breach(table: pd.DataFrame, schema: object) -> str:
     with pytest.raises(StudyError) as caught:
         tables.check(table, schema, "cohort/internal.parquet")
-    assert str(caught.value).startswith("cohort/internal.parquet: column ")
+    assert str(caught.value).startswith(("cohort/internal.parquet: column ", "cohort/internal.parquet: no column "))
     return str(caught.value)
 
 
@@ -161,7 +159,7 @@ def test_whole_numbers_of_any_type_are_numbers():
 
 def test_extra_and_missing_columns_are_named():
     assert "column name" in breach(splits(name=["Ann", "Bob"]), tables.SPLITS)
-    assert "column inner" in breach(splits().drop(columns="inner"), tables.SPLITS)
+    assert "no column inner" in breach(splits().drop(columns="inner"), tables.SPLITS)
 
 
 def test_columns_come_in_the_order_of_the_contract():
@@ -204,9 +202,3 @@ def test_a_table_written_elsewhere_is_checked_on_reading(tmp_path):
     splits(fold=[0, -1]).to_parquet(path)
     with pytest.raises(StudyError, match=r"a\.parquet: column fold, row 1"):
         tables.read(tables.SPLITS, path)
-
-
-def test_csv_has_empty_fields_for_missing_values(tmp_path):
-    path: Path = tmp_path / "t.csv"
-    tables.write_csv(pd.DataFrame({"vessel": ["LM", "LAD"], "auc": [np.nan, 0.5]}), path)
-    assert path.read_text() == "vessel,auc\nLM,\nLAD,0.5\n"

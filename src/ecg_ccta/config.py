@@ -56,8 +56,8 @@ class Simulation(Section):
     ecgs: int = Field(gt=0, description="ECGs in the export, broken ones included; at least one per patient.")
     effect: float = Field(1.0, ge=0, le=1, description="Strength of the planted effect; 0 is the negative control.")
     oracle_auc: PerVessel = Field(description="AUC of the true event probability given everything the ECG shows.")
-    prevalence: PerVessel = Field(description="Share of patients with severe or complete stenosis.")
-    broken_fraction: Probability = Field(0.03, description="Share of the records that are broken on purpose.")
+    prevalence: PerVessel = Field(description="Proportion of patients with severe or complete stenosis.")
+    broken_fraction: Probability = Field(0.03, description="Proportion of the records that are broken on purpose.")
 
     @model_validator(mode="after")
     def _enough_ecgs(self) -> Self:
@@ -70,7 +70,7 @@ class Tables(Section):
     """File names of a site's tables inside its export folder; null where the hospital has none."""
 
     ecg_index: str = "ecg_index.csv"
-    ccta: str | None = Field("ccta.csv", description="null: the site is scored but not validated.")
+    ccta: str | None = Field("ccta.csv", description="null: the site is predicted but not validated.")
     patients: str | None = "patients.csv"
     follow_up: str | None = "follow_up.csv"
 
@@ -231,7 +231,7 @@ class Recipe(Section):
     batch_size: int = Field(gt=0, description="ECGs per step, over all processes.")
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
-    warmup_fraction: Probability = Field(0.1, description="Share of the steps with linearly rising learning rate.")
+    warmup_fraction: Probability = Field(0.1, description="Proportion of the steps with linearly rising learning rate.")
     final_learning_rate_fraction: Probability = Field(0.01, description="Where the cosine ends.")
     ema_decay: float | None = Field(
         None, gt=0, lt=1, description="Decay per step of the moving average of the weights that is kept; null: none."
@@ -239,10 +239,10 @@ class Recipe(Section):
     keep_originals: bool = Field(
         False, description="Augmented copies beside the originals, which doubles each step, rather than instead."
     )
-    shift_fraction: Probability = Field(0.1, description="Augmentation: largest circular shift, share of the ECG.")
+    shift_fraction: Probability = Field(0.1, description="Augmentation: largest circular shift, proportion of the ECG.")
     scale_range: float = Field(0.1, ge=0, lt=1, description="Augmentation: amplitude within 1 +- this.")
     noise: float = Field(0.02, ge=0, description="Augmentation: standard deviation of added noise.")
-    mask_fraction: Probability = Field(0.1, description="Augmentation: longest masked stretch, share of the ECG.")
+    mask_fraction: Probability = Field(0.1, description="Augmentation: longest masked stretch, proportion of the ECG.")
     minimum_events: int = Field(
         5, gt=0, description="Inner-validation events a vessel needs to enter the macro AUC of an epoch."
     )

@@ -26,7 +26,7 @@ HEIGHT = (len(LAYOUT) + 1) * ROW_HEIGHT + 2 * MARGIN
 """Millimetres of paper that 10 s take."""
 
 LIGHTEST, STEPS = 0.25, 4
-"""Least share of the largest attribution that is coloured, and how many depths of colour there are."""
+"""Least proportion of the largest attribution that is coloured, and how many depths of colour there are."""
 RAISES, LOWERS = ("#FBD3B4", "#F5A873", "#E97B33", "#C04E00"), ("#C6DFF2", "#8FBEE3", "#4A94CB", "#00609C")
 """Orange and blue, told apart with all common colour-vision deficiencies; the deeper, the more."""
 

@@ -105,8 +105,8 @@ SPLITS = _columns(
     fold=pa.Column(int, pa.Check.ge(0)),
     inner=pa.Column(bool),
 )
-"""One row per patient of the development site. Fold k is scored by model k, which stops early on the inner patients of
-fold k + 1 (cyclic) and learns from all others outside fold k."""
+"""One row per patient of the development site. Fold k is predicted by model k, which stops early on the inner patients
+of fold k + 1 (cyclic) and learns from all others outside fold k."""
 
 ENSEMBLE = -1
 """`fold` of a prediction that averages all folds, at a site that took no part in training."""
@@ -156,9 +156,14 @@ def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -
     except SchemaErrors as errors:
         first = errors.failure_cases.iloc[0]
         row = "" if pd.isna(first["index"]) else f", row {first['index']}"
+        if first["check"] == "column_in_dataframe":
+            raise StudyError(f"{origin}: no column {first['failure_case']}. Fix: make the table again") from None
+        # A check of whole rows fails in every column of theirs.
+        whole = first["schema_context"] == "DataFrameSchema" and not pd.isna(first["index"])
+        where = row.removeprefix(", ") if whole else f"column {first['column'] or first['failure_case']}{row}"
+        faults = errors.failure_cases["index"].nunique() if whole else len(errors.failure_cases)
         raise StudyError(
-            f"{origin}: column {first['column'] or first['failure_case']}{row} breaks the table's contract "
-            f"({first['check']}); {len(errors.failure_cases)} fault(s) in all"
+            f"{origin}: {where} breaks the table's contract ({first['check']}); {faults} fault(s) in all"
         ) from None
 
 
@@ -198,9 +203,3 @@ def read(schema: pa.DataFrameSchema, path: str | Path) -> pd.DataFrame:
     except (ArrowInvalid, OSError) as error:
         raise StudyError(f"{path}: not a readable Parquet table ({error}); make it again") from None
     return check(table, schema, path)
-
-
-def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a result table as CSV (missing is an empty field), atomically."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)

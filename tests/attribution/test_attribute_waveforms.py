@@ -67,10 +67,10 @@ def predictions_of(ids: pd.Series, folds: list[int], probability: np.ndarray, pa
     return pd.concat(parts, ignore_index=True)
 
 
-def weights_at(peaks: np.ndarray, cells: dict[str, dict[str, tuple[float, float]]]) -> np.ndarray:
+def weights_at(peaks: np.ndarray, regions: dict[str, dict[str, tuple[float, float]]]) -> np.ndarray:
     """(4, 12, 5000) weights of 1 in windows (seconds from R) of vessels' leads."""
     weights = np.zeros((len(VESSELS), len(LEADS), SAMPLES))
-    for vessel, leads in cells.items():
+    for vessel, leads in regions.items():
         for lead, (start, end) in leads.items():
             for peak in peaks:
                 weights[
@@ -127,7 +127,7 @@ def test_all_methods_find_what_a_network_reads_and_nothing_else(folds):
         rise = lad["rise"].iloc[0]
         assert rise > 0.1
         assert lad["attribution"].idxmax() == ("V2", "ST")
-        # A linear network: one cell holds the whole rise, but for the ramps at its borders.
+        # A linear network: one region holds the whole rise, but for the ramps at its borders.
         assert lad.loc[("V2", "ST"), "attribution"] == pytest.approx(rise, rel=0.05)
         assert lad.drop(("V2", "ST"))["attribution"].abs().max() < tolerance + 0.05 * rise
         lcx = table[(table["method"] == method) & (table["vessel"] == "LCX")].set_index(["lead", "segment"])
@@ -156,10 +156,10 @@ def test_deletion_falls_and_insertion_rises_at_once(folds):
         assert table.loc[(method, "LAD", "insertion"), "folds_better"] == 2
     curves = curve_table(folds)
     lad = curves[(curves["vessel"] == "LAD") & (curves["curve"] == "deletion") & (curves["order"] == METHODS[0])]
-    # One cell holds everything: after the first three nothing is left.
-    assert lad.loc[lad["cells"] == 3, "rise"].abs().max() < 0.05 * lad["rise"].max()
+    # One region holds everything: after the first three nothing is left.
+    assert lad.loc[lad["regions"] == 3, "rise"].abs().max() < 0.05 * lad["rise"].max()
     random = curves[(curves["vessel"] == "LAD") & (curves["curve"] == "deletion") & (curves["order"] == "random")]
-    assert random.loc[random["cells"] == 3, "rise"].min() > 0.3 * random["rise"].max()
+    assert random.loc[random["regions"] == 3, "rise"].min() > 0.3 * random["rise"].max()
 
 
 def test_random_weights_leave_nothing(folds):

@@ -10,7 +10,7 @@ TIMES = beat_times(0.25, 0.65)
 
 
 @pytest.fixture
-def cells():
+def regions():
     rng = np.random.default_rng(0)
     mean_beat = rng.normal(size=(12, len(TIMES)))
     inputs = torch.from_numpy(rng.normal(size=(2, 12, 2000)).astype(np.float32))
@@ -30,22 +30,24 @@ def test_segments_share_every_sample_of_the_beat_between_them():
     assert shares[names.index("ST"), at + 5] == pytest.approx(1)
 
 
-def test_the_baseline_is_the_mean_beat_within_beats_and_the_ecg_between_them(cells):
-    mean_beat, cells = cells
+def test_the_baseline_is_the_mean_beat_within_beats_and_the_ecg_between_them(regions):
+    mean_beat, regions = regions
     within = (TIMES > -0.2) & (TIMES < 0.4)
-    assert np.allclose(cells.baselines[0, :, 300 - 125 : 300 + 325].numpy()[:, within], mean_beat[:, within], atol=1e-5)
-    assert torch.equal(cells.baselines[0, :, 1200:], cells.inputs[0, :, 1200:])
-    assert cells.shares[0, :, 1200:].sum() == 0
+    assert np.allclose(
+        regions.baselines[0, :, 300 - 125 : 300 + 325].numpy()[:, within], mean_beat[:, within], atol=1e-5
+    )
+    assert torch.equal(regions.baselines[0, :, 1200:], regions.inputs[0, :, 1200:])
+    assert regions.shares[0, :, 1200:].sum() == 0
 
 
-def test_replacing_one_cell_changes_it_alone_and_all_cells_give_the_baseline(cells):
-    _, cells = cells
+def test_replacing_one_region_changes_it_alone_and_all_regions_give_the_baseline(regions):
+    _, regions = regions
     replaced = torch.zeros(2, 2, len(LEADS), len(SEGMENTS))
     replaced[:, 0, 7, 3] = 1
     replaced[:, 1] = 1
-    found = cells.with_replaced(replaced)
-    assert torch.allclose(found[:, 1], cells.baselines, atol=1e-5)
-    changed = (found[0, 0] != cells.inputs[0]).numpy()
+    found = regions.with_replaced(replaced)
+    assert torch.allclose(found[:, 1], regions.baselines, atol=1e-5)
+    changed = (found[0, 0] != regions.inputs[0]).numpy()
     assert not np.delete(changed, 7, axis=0).any()
     peak = 300
     assert changed[7, peak + 40 : peak + 75].all()  # 80 to 150 ms
@@ -53,10 +55,10 @@ def test_replacing_one_cell_changes_it_alone_and_all_cells_give_the_baseline(cel
     assert not changed[7, peak - 100 : peak + 20].any()
 
 
-def test_cells_add_up_also_where_beats_overlap(cells):
-    _, cells = cells
-    total = cells.shares.sum(dim=1)
+def test_regions_add_up_also_where_beats_overlap(regions):
+    _, regions = regions
+    total = regions.shares.sum(dim=1)
     assert torch.allclose(total[total > 0], torch.ones(1), atol=1e-5)
     each = torch.eye(60).reshape(1, 60, 12, 5).expand(2, -1, -1, -1)
-    parts = (cells.with_replaced(each) - cells.inputs[:, None]).sum(dim=1)
-    assert torch.allclose(cells.inputs + parts, cells.baselines, atol=1e-4)
+    parts = (regions.with_replaced(each) - regions.inputs[:, None]).sum(dim=1)
+    assert torch.allclose(regions.inputs + parts, regions.baselines, atol=1e-4)

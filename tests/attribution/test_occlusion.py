@@ -8,8 +8,8 @@ from torch import nn
 
 from ecg_ccta.attribution.beat_regions import BeatRegions, divided
 from ecg_ccta.attribution.faithfulness import (
-    CELLS,
     COUNTS,
+    REGIONS,
     area,
     descending,
     random_curves,
@@ -33,60 +33,60 @@ class Linear(nn.Module):
 
 
 @pytest.fixture
-def cells():
+def regions():
     rng = np.random.default_rng(0)
     inputs = torch.from_numpy(rng.normal(size=(3, 12, 1500)).astype(np.float32))
     return divided(inputs, [np.array([300, 800])] * 3, rng.normal(size=(12, len(TIMES))), TIMES)
 
 
 @pytest.fixture
-def additive(cells):
-    """A linear network, and what each cell adds to each of its logits: (n, 4, 12, 5)."""
+def additive(regions):
+    """A linear network, and what each region adds to each of its logits: (n, 4, 12, 5)."""
     network = Linear(torch.randn(4, 12, 1500, generator=torch.Generator().manual_seed(1)) / 50)
-    difference = (cells.inputs - cells.baselines)[:, None] * network.weights[None]
-    return network, torch.einsum("nvlt,nst->nvls", difference, cells.shares).detach().numpy()
+    difference = (regions.inputs - regions.baselines)[:, None] * network.weights[None]
+    return network, torch.einsum("nvlt,nst->nvls", difference, regions.shares).detach().numpy()
 
 
-def test_occlusion_of_a_linear_network_is_weight_times_difference(cells, additive):
+def test_occlusion_of_a_linear_network_is_weight_times_difference(regions, additive):
     network, expected = additive
     for batch_size in (7, 1000):
-        assert np.allclose(occlusion(network, cells, batch_size), expected, atol=1e-4)
+        assert np.allclose(occlusion(network, regions, batch_size), expected, atol=1e-4)
 
 
-def test_occlusion_agrees_with_captum_on_a_network(cells):
+def test_occlusion_agrees_with_captum_on_a_network(regions):
     torch.manual_seed(0)
     network = Net1D(12, 16, 1, [16, 32], [1, 1], 8, 4, 16, 4, use_bn=True, use_do=False).eval()
-    # captum replaces whole samples: cells without ramps, and one group more for what lies between beats.
-    segment = cells.shares.argmax(dim=1)
-    between = cells.shares.sum(dim=1) == 0
+    # captum replaces whole samples: regions without ramps, and one group more for what lies between beats.
+    segment = regions.shares.argmax(dim=1)
+    between = regions.shares.sum(dim=1) == 0
     hard = nn.functional.one_hot(segment, 5).movedim(2, 1) * ~between[:, None]
-    baselines = torch.where(between[:, None], cells.inputs, cells.baselines)
-    own = occlusion(network, BeatRegions(cells.inputs, baselines, hard.float()))
+    baselines = torch.where(between[:, None], regions.inputs, regions.baselines)
+    own = occlusion(network, BeatRegions(regions.inputs, baselines, hard.float()))
     groups = torch.arange(12)[None, :, None] * 5 + segment[:, None]
     groups = torch.where(between[:, None], 60, groups)
     for v in range(4):
-        found = FeatureAblation(network).attribute(cells.inputs, baselines, target=v, feature_mask=groups)
+        found = FeatureAblation(network).attribute(regions.inputs, baselines, target=v, feature_mask=groups)
         expected = torch.zeros(3, 61).scatter_(1, groups.flatten(1), found.detach().flatten(1))[:, :60]
         assert np.allclose(own[:, v].reshape(3, 60), expected.numpy(), atol=1e-5)
 
 
-def test_curves_of_an_additive_network_are_exact(cells, additive):
+def test_curves_of_an_additive_network_are_exact(regions, additive):
     network, added = additive
-    of_vessel = added[:, VESSELS.index("LAD")].reshape(3, CELLS)
-    orders = np.stack([np.random.default_rng(i).permutation(CELLS) for i in range(3)])
-    found = removal_curves(network, cells, orders, "LAD", 32)
+    of_vessel = added[:, VESSELS.index("LAD")].reshape(3, REGIONS)
+    orders = np.stack([np.random.default_rng(i).permutation(REGIONS) for i in range(3)])
+    found = removal_curves(network, regions, orders, "LAD", 32)
     gone = np.cumsum(np.take_along_axis(of_vessel, orders, axis=1), axis=1)
     gone = np.concatenate([np.zeros((3, 1)), gone], axis=1)[:, COUNTS]
     assert np.allclose(found[:, 0], gone[:, -1:] - gone, atol=1e-4)
     assert np.allclose(found[:, 1], gone, atol=1e-4)
 
 
-def test_no_order_deletes_faster_or_inserts_faster_than_that_of_the_additive_network(cells, additive):
+def test_no_order_deletes_faster_or_inserts_faster_than_that_of_the_additive_network(regions, additive):
     network, added = additive
     rng = np.random.default_rng(0)
-    best = removal_curves(network, cells, descending(added[:, 0], rng), "RCA")
-    worst = removal_curves(network, cells, descending(-added[:, 0], rng), "RCA")
-    random = random_curves(network, cells, "RCA", rng)
+    best = removal_curves(network, regions, descending(added[:, 0], rng), "RCA")
+    worst = removal_curves(network, regions, descending(-added[:, 0], rng), "RCA")
+    random = random_curves(network, regions, "RCA", rng)
     assert (best[:, 0] <= random[:, 0] + 1e-4).all()
     assert (best[:, 1] >= random[:, 1] - 1e-4).all()
     assert (worst[:, 0] >= random[:, 0] - 1e-4).all()
@@ -98,6 +98,6 @@ def test_order_and_area():
     values[0, 3, 2], values[0, 0, 1], values[0, 11, 4] = 2, 1, -1
     order = descending(values, np.random.default_rng(0))[0]
     assert (order[0], order[1], order[-1]) == (3 * 5 + 2, 1, 59)
-    # Equal cells are in no fixed order.
+    # Equal regions are in no fixed order.
     assert (order != descending(values, np.random.default_rng(1))[0]).any()
-    assert area(2 - 2 * COUNTS / CELLS) == pytest.approx(1)
+    assert area(2 - 2 * COUNTS / REGIONS) == pytest.approx(1)

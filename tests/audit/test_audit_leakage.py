@@ -137,7 +137,7 @@ def test_a_clean_study_passes_with_a_row_for_every_check(clean):
         "prediction by another fold",
         "threshold chosen on scored patients",
         "patient in development and external",
-        "external site not scored by the ensemble",
+        "external site not predicted by the ensemble",
         "same recording in two folds",
         "same recording in development and external",
         "near-duplicate in two folds",
@@ -225,7 +225,7 @@ def test_swapped_folds_of_the_random_start_are_found(clean):
 def test_an_external_site_scored_by_one_fold_is_found(clean):
     predictions = clean["external"][0].predictions.assign(fold=2)
     message = complaint(changed(clean, external={"predictions": predictions}))
-    assert "external site not scored by the ensemble (predictions of external)" in message
+    assert "external site not predicted by the ensemble (predictions of external)" in message
 
 
 def test_a_threshold_chosen_at_the_external_site_is_found(clean, cohort_and_predictions):

@@ -90,7 +90,7 @@ def test_one_fold_has_a_difference_but_no_interval(both):
 
 @pytest.mark.parametrize("change", [lambda t: t.iloc[:-4], lambda t: t.assign(fold=0)])
 def test_other_ecgs_or_folds_are_refused(both, change):
-    with pytest.raises(StudyError, match="not scored on the same ECGs in the same folds"):
+    with pytest.raises(StudyError, match="not evaluated on the same ECGs in the same folds"):
         compare_initialisations(both[0], change(both[1]), SETTINGS)
 
 

@@ -1,4 +1,4 @@
-"""The panel of the added value: held to its parts, and to the rule that no patient is scored by a fit that saw it."""
+"""The panel of the added value: held to its parts, and no patient is predicted by a fit that saw it."""
 
 import numpy as np
 import pandas as pd
@@ -176,8 +176,8 @@ def test_shares_of_the_strategies_are_those_of_the_table(panel):
     where = {"basis": "ESC 2019", "comparison": "with rule-out and rule-in strata"}
     after = cells.groupby("after")[["n", "events"]].sum()
     found = panel["added_value"]
-    assert one(found, "share in the gray zone", **where)["estimate"] == after.loc["5-15 %", "n"] / after["n"].sum()
-    missed = one(found, "share of events ruled out (missed)", **where)["estimate"]
+    assert one(found, "proportion in the gray zone", **where)["estimate"] == after.loc["5-15 %", "n"] / after["n"].sum()
+    missed = one(found, "proportion of events ruled out (missed)", **where)["estimate"]
     assert missed == after.loc["<5 %", "events"] / after["events"].sum()
     rate = one(found, "event rate of the ruled out", **where)["estimate"]
     assert rate == after.loc["<5 %", "events"] / after.loc["<5 %", "n"]

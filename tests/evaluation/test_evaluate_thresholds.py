@@ -67,7 +67,7 @@ def test_measures_are_scikit_learns(scored, chosen, table, vessel, kind):
         "specificity": recall_score(y, positive, pos_label=0),
         "PPV": precision_score(y, positive),
         "NPV": precision_score(y, positive, pos_label=0),
-        "share positive": positive.mean(),
+        "proportion positive": positive.mean(),
         "LR+": ratios[0],
         "LR-": ratios[1],
         "F1": f1_score(y, positive),
@@ -169,10 +169,10 @@ def test_strata_add_up(scored, chosen, strata):
         assert rate["n"].sum() == len(rows)
         assert rate["events"].sum() == rows["y_true"].sum()
         assert rate["estimate"].is_monotonic_increasing
-        for measure in ("share of ECGs", "share of events"):
+        for measure in ("proportion of ECGs", "proportion of events"):
             assert cells.loc[cells["measure"] == measure, "estimate"].sum() == pytest.approx(1)
         # What ruling out misses is what the rule-out threshold's sensitivity lacks.
-        low = cells[(cells["measure"] == "share of events") & (cells["stratum"] == "low")].iloc[0]
+        low = cells[(cells["measure"] == "proportion of events") & (cells["stratum"] == "low")].iloc[0]
         below = rows["probability"].to_numpy() < thresholds_of(rows, chosen, "rule-out")
         assert low["estimate"] == pytest.approx(
             (rows["y_true"].to_numpy(dtype=int) * below).sum() / rows["y_true"].sum()

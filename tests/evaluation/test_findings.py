@@ -59,4 +59,4 @@ def test_too_few_findings_give_a_note_and_no_number(scored):
     (row,) = findings.auc_rows(CLUSTERED)
     assert row["note"].startswith("too few events")
     assert "estimate" not in row
-    assert findings.where(np.zeros(len(findings.y), dtype=bool)).shortage == "no findings"
+    assert findings.where(np.zeros(len(findings.y), dtype=bool)).insufficient == "no findings"

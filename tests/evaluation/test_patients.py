@@ -82,7 +82,7 @@ def test_folds_are_those_of_the_splits(site):
     assert patients.set_index("patient_id")["fold"].to_dict() == splits.set_index("patient_id")["fold"].to_dict()
     assert (patient_level(cohort, predictions, groups)["fold"] == -1).all()
     splits.loc[splits.index[0], "fold"] += 1
-    with pytest.raises(StudyError, match="1 patients were not scored in the fold"):
+    with pytest.raises(StudyError, match="1 patients were not predicted in the fold"):
         patient_level(cohort, predictions, groups, splits)
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.evaluation.scored import scored_ecgs, shortage, with_finding
+from ecg_ccta.evaluation.scored import insufficient_events, scored_ecgs, with_finding
 from ecg_ccta.vessels import VESSELS
 
 Pair = tuple[pd.DataFrame, pd.DataFrame]
@@ -53,7 +53,7 @@ def test_tables_of_different_runs_are_refused(cohort_and_predictions: Pair, faul
 
 def test_shortage_counts_patients() -> None:
     rows = pd.DataFrame({"y_true": [1] * 12 + [0] * 12, "patient_id": ["a"] * 12 + list("bcdefghijklm")})
-    assert shortage(rows, 10) == "too few events (1)"
-    assert shortage(rows[rows["y_true"] == 1].assign(patient_id=range(12)), 10) == "too few non-events (0)"
-    assert shortage(rows.assign(patient_id=range(24)), 10) == ""
-    assert shortage(rows.iloc[:0], 10) == "no findings"
+    assert insufficient_events(rows, 10) == "too few events (1)"
+    assert insufficient_events(rows[rows["y_true"] == 1].assign(patient_id=range(12)), 10) == "too few non-events (0)"
+    assert insufficient_events(rows.assign(patient_id=range(24)), 10) == ""
+    assert insufficient_events(rows.iloc[:0], 10) == "no findings"

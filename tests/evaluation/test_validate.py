@@ -57,7 +57,7 @@ def test_numbers_are_those_of_scikit_learn(scored: pd.DataFrame, panel: dict, ve
     summary = panel["calibration_summary"]
     summary = summary[summary["vessel"] == vessel].set_index("measure")
     assert summary.loc["Brier", "estimate"] == pytest.approx(brier_score_loss(y, probability))
-    assert summary.loc["observed share", "estimate"] == pytest.approx(y.mean())
+    assert summary.loc["observed proportion", "estimate"] == pytest.approx(y.mean())
 
 
 def test_a_rare_vessel_has_a_note_instead_of_numbers(panel: dict) -> None:

@@ -8,9 +8,9 @@ from lifelines.statistics import logrank_test
 from matplotlib.text import Text
 from scipy import stats
 
-from ecg_ccta.config import FollowUp
+from ecg_ccta.config import Evaluation, FollowUp
 from ecg_ccta.errors import StudyError
-from ecg_ccta.prognosis.accumulate_events import accumulate
+from ecg_ccta.prognosis.accumulate_events import accumulate_events
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE
 from ecg_ccta.prognosis.figures import cumulative_events_figure, event_rates_figure, strata_events_figure
 from ecg_ccta.prognosis.patients import RISK_GROUP, RISK_STRATUM, patient_risk
@@ -21,6 +21,10 @@ from ecg_ccta.vessels import VESSELS
 # Freireich et al., Blood 21:699-716, 1963: weeks in remission, negative where censored.
 MERCAPTOPURINE = [6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34, -35]
 PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+
+
+def accumulate(cohort, groups, follow_up, settings, **evaluation):
+    return accumulate_events(cohort, groups, follow_up, settings, Evaluation(**evaluation))
 
 
 def study(days: list[float], events: list[str], high: list[bool]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -294,7 +298,9 @@ def test_auc_at_the_reading_days_and_the_horizon() -> None:
     high = groups["vessel"].eq("RCA") & groups["group"].eq("high")
     groups = groups.assign(probability=groups["probability"].mask(high, 0.4))
     settings = FollowUp(reading_days=[10, 30, 100, 300])
-    table = accumulate(cohort, groups, follow_up, settings, replicates=100)["auc"].set_index(["vessel", "day"])
+    table = accumulate(cohort, groups, follow_up, settings, bootstrap_replicates=100)["auc"].set_index(
+        ["vessel", "day"]
+    )
     # A reading day before the landmark has no AUC, the horizon has one.
     assert table.loc["RCA"].index.tolist() == [30, 100, 300, 700]
     assert table.loc[("RCA", 30), "note"].startswith("too few events (")
@@ -307,6 +313,8 @@ def test_auc_at_the_reading_days_and_the_horizon() -> None:
     assert table.loc[("LAD", 700), "estimate"] == pytest.approx(0.5)
     ended = follow_up.assign(days=follow_up["days"].clip(upper=700))
     row = (
-        accumulate(cohort, groups, ended, settings, replicates=10)["auc"].set_index(["vessel", "day"]).loc[("RCA", 700)]
+        accumulate(cohort, groups, ended, settings, bootstrap_replicates=100)["auc"]
+        .set_index(["vessel", "day"])
+        .loc[("RCA", 700)]
     )
     assert row["note"] == "nobody is followed up for longer"

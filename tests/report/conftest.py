@@ -16,6 +16,7 @@ from ecg_ccta.evaluation.recalibrate import KINDS
 from ecg_ccta.files import write_json
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import GROUPINGS, PROBABILITY
+from ecg_ccta.result_tables import schema_of, write_csv
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.statistics.heterogeneity import WALD
@@ -62,7 +63,7 @@ def write_study(folder: Path) -> Path:
         if not (v == "macro" and method != CLUSTERED)
     ]  # fmt: skip
     path = folder / "tables/site_comparison.csv"
-    estimate_table(comparison, ["site", "vessel"]).to_csv(path, index=False)
+    write_table(comparison, path)
     write_leakage(folder)
     write_records(folder)
     return folder
@@ -79,11 +80,17 @@ def put_table(results: Path):
     """Function (table, name of the table, site) that adds a table to the results."""
 
     def put(table: pd.DataFrame, name: str, site: str) -> None:
-        path = results / "tables" / name / f"{site}.csv"
-        path.parent.mkdir(exist_ok=True)
-        table.to_csv(path, index=False)
+        write_table(table, results / "tables" / name / f"{site}.csv")
 
     return put
+
+
+def write_table(rows: list[dict] | pd.DataFrame, path: Path) -> None:
+    """A result table, with empty columns for what the rows leave out."""
+    table = pd.DataFrame(rows)
+    columns = schema_of(path, table.columns).columns
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(table.reindex(columns=list(dict.fromkeys([*table.columns, *columns]))), path)
 
 
 @pytest.fixture
@@ -122,7 +129,7 @@ def discrimination(auc: dict[str, float], macro: float) -> pd.DataFrame:
 
 
 def calibration_summary(few: tuple[str, ...], kind: dict) -> list[dict]:
-    values = {"mean predicted": 0.12, "observed share": 0.118, "intercept": -0.02, "slope": 0.85, "Brier": 0.0945,
+    values = {"mean predicted": 0.12, "observed proportion": 0.118, "intercept": -0.02, "slope": 0.85, "Brier": 0.0945,
               "scaled Brier": 0.1, "ICI": 0.02, "E50": 0.015, "E90": 0.05}  # fmt: skip
     return [
         {"vessel": v, "measure": m, "n": 2100, "events": 7, "note": "too few events (7)"} | kind
@@ -162,8 +169,7 @@ def write_site(folder: Path, site: str) -> None:
     rng = np.random.default_rng(3)
 
     def put(name: str, rows: list[dict] | pd.DataFrame) -> None:
-        (tables / name).mkdir(exist_ok=True)
-        pd.DataFrame(rows).to_csv(tables / name / f"{site}.csv", index=False)
+        write_table(rows, tables / name / f"{site}.csv")
 
     write_json(
         folder / "cohort" / f"{site}.flow.json",
@@ -407,7 +413,7 @@ def write_leakage(folder: Path) -> None:
         {"check": "patient in development and external", "compared": "internal and external", "n": 770,
          "unit": "patients", "findings": 0, "method": "the same pseudonym", "note": "blind: other pseudonym keys"},
     ]  # fmt: skip
-    pd.DataFrame(rows).to_csv(folder / "tables/leakage.csv", index=False)
+    write_table(rows, folder / "tables/leakage.csv")
 
 
 def write_records(folder: Path) -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.report.sections.events import cumulative_events
+from ecg_ccta.report.sections.events import events
 from ecg_ccta.report.sections.planted_hazards import hazard_sentence, planted_hazards, separation_sentence
 
 
@@ -18,7 +18,7 @@ def blocks(section, caption: str) -> list:
 
 
 def test_rates_and_auc_by_day(folder) -> None:
-    section = cumulative_events(folder)
+    section = events(folder)
     bars = blocks(section, "Event rates at the reading days")
     assert len(bars) == 2
     assert bars[0].downloads

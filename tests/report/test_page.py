@@ -234,7 +234,7 @@ def test_scored_only_sites_and_more_sites_have_their_place(changed, results, add
     groups = [row[0] for row in page.headline if len(row) == 1]
     assert "Third" in groups
     assert "Scored" not in groups
-    assert "Scored: scored only." in page.words
+    assert "Scored: predicted only." in page.words
     assert "31 exported ECGs of 30 patients" in page.words
 
 
@@ -261,7 +261,7 @@ def test_a_missing_table_or_column_is_named(study, results):
     with pytest.raises(StudyError, match=r"calibration_summary/external.csv: no column measure"):
         build_report(study, results)
     table.unlink()
-    with pytest.raises(StudyError, match="the report needs this table"):
+    with pytest.raises(StudyError, match=r"no such table\. Fix: run the rule that makes it"):
         build_report(study, results)
 
 

@@ -64,7 +64,7 @@ def test_each_vessel_alters_its_leads_at_its_time_only(vessel):
     planted = [lead in planted_truth(1.0)["millivolts_per_unit"][vessel] for lead in LEADS]
     assert (change[~np.array(planted)] < 1e-4).all()
     assert change[mask.any(axis=1)].min() > 0.045 > change[~mask.any(axis=1)].max()
-    # Narrow enough to survive the subtraction of a 0.4 s running median: a small share of the tracing is touched.
+    # Narrow enough to survive the subtraction of a 0.4 s running median: a small proportion of the tracing is touched.
     touched = (np.abs(altered - plain) > 0.02).any(axis=1).mean()
     assert touched < 0.30
 

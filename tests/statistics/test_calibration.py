@@ -137,7 +137,7 @@ def test_calibration_line_is_that_of_a_plain_logistic_regression() -> None:
     line = calibration_line(y, logit, np.arange(800) // 2)
     slope = LogisticRegression(C=np.inf, tol=1e-10).fit(logit[:, None], y)
     assert line["slope"] == pytest.approx(slope.coef_[0, 0], abs=1e-4)
-    # The intercept with offset makes the mean prediction equal the observed share.
+    # The intercept with offset makes the mean prediction equal the observed proportion.
     assert (1 / (1 + np.exp(-logit - line["intercept"]))).mean() == pytest.approx(y.mean(), abs=1e-9)
     assert line["slope_lower"] < line["slope"] < line["slope_upper"]
 

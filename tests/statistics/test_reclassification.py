@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.reclassification import (
     improvement_replicates,
     integrated_discrimination,
@@ -56,7 +57,7 @@ def test_published_reclassification_table(models):
     assert 100 * found.events[0] == pytest.approx(events, abs=0.06)
     assert 100 * found.others[0] == pytest.approx(others, abs=0.5 if others == 15 else 0.06)
     assert found.total[0] == pytest.approx(total, abs=0.0051)
-    drawn = improvement_replicates(net_reclassification, y_true, old, new, 400, seed=1).total
+    drawn = improvement_replicates(net_reclassification, y_true, old, new, Bootstrap(len(y_true), 400, 0.95, 1)).total
     assert np.quantile(drawn, [0.025, 0.975]) == pytest.approx(interval, abs=0.0125)
 
 
@@ -67,7 +68,7 @@ def test_bootstrap_has_the_spread_of_hmisc_standard_errors():
         (integrated_discrimination, OLD, NEW, 0.08796766974),
         (net_reclassification, np.digitize(OLD, [0.25, 0.6]), np.digitize(NEW, [0.25, 0.6]), 0.210635429),
     ):
-        drawn = improvement_replicates(measure, Y, old, new, 4000, seed=2).total
+        drawn = improvement_replicates(measure, Y, old, new, Bootstrap(len(Y), 4000, 0.95, 2)).total
         assert np.nanstd(drawn) == pytest.approx(error, rel=0.06)
 
 

@@ -10,6 +10,7 @@ from lifelines.statistics import logrank_test
 from lifelines.utils import concordance_index
 from scipy import stats
 
+from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.survival import concordance, hazard_ratio, restricted_mean, trend_test
 
 DATA = Path(__file__).parent / "data"
@@ -150,7 +151,7 @@ def test_concordance(rossi, lung, veterans) -> None:
         (lung, "time", "status", lung["age"], 0.550239832),
         (veterans, "time", "status", -veterans["karno"], 0.7092798728),
     ):
-        estimate, lower, upper = concordance(table[time], table[event], score, 0.95, 500, 0)
+        estimate, lower, upper = concordance(table[time], table[event], score, Bootstrap(len(table), 500, 0.95, 0))
         assert estimate == pytest.approx(expected, abs=5e-9)
         assert estimate == pytest.approx(concordance_index(table[time], -score, table[event]))
     assert upper - lower == pytest.approx(2 * 1.96 * 0.02255872, rel=0.1)

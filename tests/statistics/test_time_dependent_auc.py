@@ -9,6 +9,7 @@ from lifelines import KaplanMeierFitter
 from lifelines.datasets import load_lung
 from sklearn.metrics import roc_auc_score
 
+from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.incidence import CENSORED, DEATH, EVENT
 from ecg_ccta.statistics.time_dependent_auc import time_dependent_auc
 
@@ -22,7 +23,8 @@ def pbc() -> pd.DataFrame:
 
 
 def auc(time, outcome, score, days, replicates=2, **others):
-    found = time_dependent_auc(time, outcome, np.asarray(score, float)[:, None], days, replicates=replicates, **others)
+    bootstrap = Bootstrap(len(time), replicates, **({"level": 0.95, "seed": 0} | others))
+    found = time_dependent_auc(time, outcome, np.asarray(score, float)[:, None], days, bootstrap)
     return [table[0] for table in found]
 
 
@@ -103,12 +105,10 @@ def test_pair_by_pair_with_ties_and_deaths() -> None:
 
 def test_a_draw_of_the_bootstrap_is_the_auc_of_the_patients_drawn(monkeypatch) -> None:
     """Weights of 0, 1, 2 ... give what copies of the patients give, the censoring weights estimated among them."""
-    from ecg_ccta.statistics import time_dependent_auc as module
-
     time, outcome, score = simulated(120, 1)
     drawn = np.random.default_rng(5).integers(120, size=120)
     block = np.bincount(drawn, minlength=120)[None]
-    monkeypatch.setattr(module, "draw_patients", lambda *_: [block])
+    monkeypatch.setattr(Bootstrap, "draws", lambda _: [block])
     _, lower, upper = auc(time, outcome, score, [50, 150])
     estimate, *_ = auc(time[drawn], outcome[drawn], score[drawn], [50, 150])
     assert lower == pytest.approx(estimate, abs=1e-12)

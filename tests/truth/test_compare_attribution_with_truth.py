@@ -26,7 +26,7 @@ def regions(seed: int = 0) -> pd.DataFrame:
 
 
 def pairs_won(cells: pd.DataFrame) -> float:
-    """Share of pairs of a planted and another region in which the planted one scores higher, over means of folds."""
+    """Proportion of pairs of a planted and another region in which the planted one is higher, over means of folds."""
     mean = cells.groupby(["lead", "segment"])[["planted", "occlusion"]].mean()
     hit, other = (mean.loc[mean["planted"] == value, "occlusion"].to_numpy() for value in (1, 0))
     return float((hit[:, None] > other).mean())

@@ -11,8 +11,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ecg_ccta import tables
+from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.scored import COVARIATES
+from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.vessels import VESSELS
 from ecg_ccta.waveforms import explain_logits as logits
 from ecg_ccta.waveforms.explain_logits import BOTH, DEMOGRAPHY, MEASUREMENTS, explain_logits, nested_predictions
@@ -66,7 +68,7 @@ def planted():
         "LM": np.full(1500, -2.0),
         "LCX": 1.0 * (cohort["sex"] == "male") + 1.0 * gaps + 0.1 * noise[1],
     }
-    return explain_logits(cohort, predicted(cohort, logit), measured, replicates=200, refits=50)
+    return explain_logits(cohort, predicted(cohort, logit), measured, Evaluation(bootstrap_replicates=200), refits=50)
 
 
 def test_the_known_variance_is_explained_by_what_was_planted(planted):
@@ -172,9 +174,10 @@ def test_r2_and_its_draws_are_scikit_learns():
     guess = 0.5 * y + 0.5 * guess
     patients = np.arange(60) % 40
     assert logits.r2_replicates(y, guess, patients)[0, 0] == pytest.approx(r2_score(y, guess))
-    drawn = next(logits.draw_patients(40, 3, 1))
+    bootstrap = Bootstrap(40, 3, 0.95, 1)
+    drawn = next(bootstrap.draws())
     expected = [r2_score(y, guess, sample_weight=counts[patients]) for counts in drawn]
-    assert logits.r2_replicates(y, guess, patients, 3, 1)[:, 0] == pytest.approx(expected)
+    assert logits.r2_replicates(y, guess, patients, bootstrap)[:, 0] == pytest.approx(expected)
 
 
 def test_a_measurement_that_nobody_has_is_no_error():
@@ -184,7 +187,11 @@ def test_a_measurement_that_nobody_has_is_no_error():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = explain_logits(
-            cohort, predicted(cohort, dict.fromkeys(VESSELS, logit)), measured, replicates=20, refits=5
+            cohort,
+            predicted(cohort, dict.fromkeys(VESSELS, logit)),
+            measured,
+            Evaluation(bootstrap_replicates=100),
+            refits=5,
         )
     assert (found.r2.loc[found.r2["predictors"] == BOTH, "r2"] > 0.9).all()
     assert of(found.coefficients, "LAD", measurement="pr_ms")["coefficient"] == 0
@@ -193,7 +200,7 @@ def test_a_measurement_that_nobody_has_is_no_error():
 def test_few_patients_give_a_note_and_no_number():
     cohort, measured = site(60, 49)
     logit = np.random.default_rng(0).normal(0, 1, 60)
-    found = explain_logits(cohort, predicted(cohort, dict.fromkeys(VESSELS, logit)), measured)
+    found = explain_logits(cohort, predicted(cohort, dict.fromkeys(VESSELS, logit)), measured, Evaluation())
     assert set(found.r2["note"]) == {"too few patients (49)"}
     assert found.r2["r2"].isna().all()
     assert len(found.groups) == len(found.coefficients) == 4

@@ -7,6 +7,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.cohort.admission import admit
     from ecg_ccta.cohort.table1 import table_one
     from ecg_ccta.files import read_json, write_json
+    from ecg_ccta.result_tables import write_csv
 
     cohort, flow = admit(
         tables.read(tables.ELIGIBLE, snakemake.input.eligible),
@@ -15,5 +16,5 @@ with recorded_job(snakemake) as record:
     )
     tables.write(cohort, tables.COHORT, snakemake.output.cohort)
     write_json(snakemake.output.flow, flow)
-    tables.write_csv(table_one({snakemake.params.title: cohort}), snakemake.output.table1)
+    write_csv(table_one({snakemake.params.title: cohort}), snakemake.output.table1)
     record.metrics({"ecgs": len(cohort), "patients": cohort["patient_id"].nunique()})

@@ -13,6 +13,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.evaluation.normality import clinically_normal
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.files import read_json
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
     settings, seed = Evaluation.of(snakemake.params.evaluation), snakemake.params.seed
@@ -28,7 +29,7 @@ with recorded_job(snakemake) as record:
     results["thresholds"] = threshold_table(of_normal, chosen, settings, seed)
     results["strata"] = stratum_table(of_normal, chosen, settings, seed)
     for name, table in results.items():
-        tables.write_csv(table, snakemake.output[name])
+        write_csv(table, snakemake.output[name])
     figures.save(roc_figure(results["discrimination"], results["roc"]), snakemake.output.normal_ecg_roc_svg)
     panel = (results[name] for name in ("calibration", "calibration_curve", "calibration_summary"))
     figures.save(calibration_figure(of_normal, *panel), snakemake.output.normal_ecg_calibration_svg)

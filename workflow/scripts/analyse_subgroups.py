@@ -8,6 +8,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.evaluation.analyse_subgroups import subgroup_auc
     from ecg_ccta.evaluation.forest import forest_figure
     from ecg_ccta.evaluation.scored import scored_ecgs
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.vessels import VESSELS
 
     scored = scored_ecgs(
@@ -15,7 +16,7 @@ with recorded_job(snakemake) as record:
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
     )
     table = subgroup_auc(scored, Evaluation.of(snakemake.params.evaluation), snakemake.params.seed)
-    tables.write_csv(table, snakemake.output.subgroups)
+    write_csv(table, snakemake.output.subgroups)
     for vessel in VESSELS:
         figures.save(forest_figure(table, vessel), snakemake.output[f"subgroups_{vessel}_svg"])
     q_values = table.loc[table["measure"] == "interaction q", "estimate"].dropna()

@@ -5,9 +5,9 @@ from ecg_ccta.tracking.records import recorded_job
 with recorded_job(snakemake) as record:
     from pathlib import Path
 
-    from ecg_ccta import tables
     from ecg_ccta.audit.audit_leakage import audit_study
     from ecg_ccta.config import Evaluation, Site
+    from ecg_ccta.result_tables import write_csv
 
     folder = Path(snakemake.output.leakage).parents[1]
     leakage = audit_study(
@@ -19,5 +19,5 @@ with recorded_job(snakemake) as record:
         snakemake.params.seed,
         random_start=bool(snakemake.input.random_start),
     )
-    tables.write_csv(leakage, snakemake.output.leakage)
+    write_csv(leakage, snakemake.output.leakage)
     record.metrics({"checks": len(leakage), "findings": leakage["findings"].sum()})

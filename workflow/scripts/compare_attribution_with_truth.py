@@ -3,9 +3,10 @@
 from ecg_ccta.tracking.records import recorded_job
 
 with recorded_job(snakemake) as record:
-    from ecg_ccta import figures, tables
+    from ecg_ccta import figures
     from ecg_ccta.attribution.attribute_waveforms import load
     from ecg_ccta.files import read_json
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.truth.compare_attribution_with_truth import (
         attributed_regions,
         attribution_agreement,
@@ -17,8 +18,8 @@ with recorded_job(snakemake) as record:
     folds = [load(path) for path in snakemake.input.folds]
     regions = attributed_regions(planted, folds)
     agreement = attribution_agreement(regions)
-    tables.write_csv(regions, snakemake.output.regions)
-    tables.write_csv(agreement, snakemake.output.agreement)
+    write_csv(regions, snakemake.output.regions)
+    write_csv(agreement, snakemake.output.agreement)
     for vessel in VESSELS:
         figures.save(
             draw_planted_attribution(planted, folds, vessel), snakemake.output[f"planted_attribution_{vessel}_svg"]

@@ -16,6 +16,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.files import write_json
     from ecg_ccta.model.fold_models import load_fold
     from ecg_ccta.prediction.predicting import predict_out_of_fold
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.signals.store import SignalStore
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
@@ -31,7 +32,7 @@ with recorded_job(snakemake) as record:
         Evaluation.of(snakemake.params.evaluation),
     )
     tables.write(predictions, tables.PREDICTIONS, snakemake.output.predictions)
-    tables.write_csv(starts, snakemake.output.initialisations)
+    write_csv(starts, snakemake.output.initialisations)
     figures.save(initialisations_figure(starts), snakemake.output.initialisations_svg)
     write_json(snakemake.output.metrics, mean_difference(starts))
     record.metrics(mean_difference(starts))

@@ -9,6 +9,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.config import Evaluation
     from ecg_ccta.evaluation.compare_sites import compare_sites
     from ecg_ccta.evaluation.scored import scored_ecgs
+    from ecg_ccta.result_tables import write_csv
 
     def scored(cohort, predictions):
         return scored_ecgs(tables.read(tables.COHORT, cohort), tables.read(tables.PREDICTIONS, predictions))
@@ -20,4 +21,4 @@ with recorded_job(snakemake) as record:
         Evaluation.of(snakemake.params.evaluation),
         snakemake.params.seed,
     )
-    tables.write_csv(comparison, snakemake.output.comparison)
+    write_csv(comparison, snakemake.output.comparison)

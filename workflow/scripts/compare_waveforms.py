@@ -8,6 +8,7 @@ with recorded_job(snakemake) as record:
     import pandas as pd
 
     from ecg_ccta import figures, tables
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.signals.beats import stored_median_beats
     from ecg_ccta.signals.quality_sheet import beat_table, draw_quality_sheet
     from ecg_ccta.signals.segments import beat_times
@@ -32,12 +33,12 @@ with recorded_job(snakemake) as record:
     )
     measured = pd.concat([tables.read(tables.MEASUREMENTS, path) for path in snakemake.input.measurements])
     shown = store.batch(range(min(len(cohort), snakemake.params.shown))) / 1000
-    tables.write_csv(comparisons.segment_table(compared), out.waveforms)
-    tables.write_csv(comparisons.cluster_table(compared), out.waveform_clusters)
-    tables.write_csv(comparisons.all_curves(compared), out.waveform_curves)
-    tables.write_csv(comparisons.compare_all_measurements(measured, risk, level), out.measurements_comparison)
-    tables.write_csv(balance, out.matching)
-    tables.write_csv(beat_table(shown), out.beats)
+    write_csv(comparisons.segment_table(compared), out.waveforms)
+    write_csv(comparisons.cluster_table(compared), out.waveform_clusters)
+    write_csv(comparisons.all_curves(compared), out.waveform_curves)
+    write_csv(comparisons.compare_all_measurements(measured, risk, level), out.measurements_comparison)
+    write_csv(balance, out.matching)
+    write_csv(beat_table(shown), out.beats)
     figures.save(draw_quality_sheet(shown), out.beats_svg)
     for vessel in VESSELS:
         figures.save(draw_waveforms(compared, vessel), out[f"waveforms_{vessel}_svg"])

@@ -8,6 +8,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.evaluation.compare_with_guidelines import compare_with_guidelines, headline_aucs
     from ecg_ccta.evaluation.guideline_figures import added_value_roc_figure, reclassification_figure
     from ecg_ccta.evaluation.patients import patient_level
+    from ecg_ccta.result_tables import write_csv
 
     development = patient_level(
         tables.read(tables.COHORT, snakemake.input.development_cohort),
@@ -23,7 +24,7 @@ with recorded_job(snakemake) as record:
     sites = (development, None) if snakemake.params.is_development else (patients, development)
     results = compare_with_guidelines(*sites, Evaluation.of(snakemake.params.evaluation), snakemake.params.seed)
     for name, table in results.items():
-        tables.write_csv(table, snakemake.output[name])
+        write_csv(table, snakemake.output[name])
     figures.save(reclassification_figure(results["reclassification"]), snakemake.output.reclassification_svg)
     figures.save(
         added_value_roc_figure(results["added_value"], results["added_value_roc"]), snakemake.output.added_value_roc_svg

@@ -10,6 +10,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.config import Evaluation, Export, FollowUp
     from ecg_ccta.evaluation.normality import clinically_normal
     from ecg_ccta.files import read_json
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.truth.compare_with_truth import compare_with_truth, draw_planted, planted_regions, region_agreement
     from ecg_ccta.truth.planted_hazards import draw_planted_hazards, recovered_hazards, separation
     from ecg_ccta.waveforms import compare_waveforms as comparisons
@@ -43,11 +44,11 @@ with recorded_job(snakemake) as record:
     )
     hazards = recovered_hazards(cohort, follow_up, record_of_truth["follow_up"], observed, settings)
     separated = separation(cohort, predictions, follow_up, truth, key, observed, settings)
-    tables.write_csv(recovery, snakemake.output.recovery)
-    tables.write_csv(regions, snakemake.output.planted_regions)
-    tables.write_csv(agreement, snakemake.output.planted)
-    tables.write_csv(hazards, snakemake.output.hazards)
-    tables.write_csv(separated, snakemake.output.separation)
+    write_csv(recovery, snakemake.output.recovery)
+    write_csv(regions, snakemake.output.planted_regions)
+    write_csv(agreement, snakemake.output.planted)
+    write_csv(hazards, snakemake.output.hazards)
+    write_csv(separated, snakemake.output.separation)
     figures.save(draw_planted(regions, planted), snakemake.output.planted_svg)
     figures.save(draw_planted_hazards(hazards), snakemake.output.planted_hazards_svg)
     of_all = recovery[recovery["stratum"] == "all"].set_index("vessel")

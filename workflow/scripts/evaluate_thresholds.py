@@ -8,6 +8,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.evaluation.evaluate_thresholds import stratum_figure, stratum_table, threshold_table
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.files import read_json
+    from ecg_ccta.result_tables import write_csv
 
     scored = scored_ecgs(
         tables.read(tables.COHORT, snakemake.input.cohort),
@@ -16,6 +17,6 @@ with recorded_job(snakemake) as record:
     chosen = read_json(snakemake.input.thresholds)
     settings, seed = Evaluation.of(snakemake.params.evaluation), snakemake.params.seed
     strata = stratum_table(scored, chosen, settings, seed)
-    tables.write_csv(threshold_table(scored, chosen, settings, seed), snakemake.output.thresholds)
-    tables.write_csv(strata, snakemake.output.strata)
+    write_csv(threshold_table(scored, chosen, settings, seed), snakemake.output.thresholds)
+    write_csv(strata, snakemake.output.strata)
     figures.save(stratum_figure(strata), snakemake.output.strata_svg)

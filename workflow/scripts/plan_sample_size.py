@@ -7,10 +7,11 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.config import Evaluation
     from ecg_ccta.evaluation.plan_sample_size import plan_sample_size
     from ecg_ccta.evaluation.scored import scored_ecgs
+    from ecg_ccta.result_tables import write_csv
 
     scored = scored_ecgs(
         tables.read(tables.COHORT, snakemake.input.cohort),
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
     )
     plan = plan_sample_size(scored, Evaluation.of(snakemake.params.evaluation))
-    tables.write_csv(plan, snakemake.output.sample_size)
+    write_csv(plan, snakemake.output.sample_size)

@@ -8,6 +8,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.evaluation.figures import recalibration_figure
     from ecg_ccta.evaluation.recalibrate import recalibrate
     from ecg_ccta.evaluation.scored import scored_ecgs
+    from ecg_ccta.result_tables import write_csv
 
     scored = scored_ecgs(
         tables.read(tables.COHORT, snakemake.input.cohort),
@@ -16,5 +17,5 @@ with recorded_job(snakemake) as record:
     results = recalibrate(scored, Evaluation.of(snakemake.params.evaluation), snakemake.params.seed)
     tables.write(results["assignment"], tables.RECALIBRATION, snakemake.output.assignment)
     for name in ("parameters", "summary", "curve"):
-        tables.write_csv(results[name], snakemake.output[name])
+        write_csv(results[name], snakemake.output[name])
     figures.save(recalibration_figure(results["curve"], results["summary"]), snakemake.output.recalibrated_svg)

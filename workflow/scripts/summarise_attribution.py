@@ -7,6 +7,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.attribution import figures as draw
     from ecg_ccta.attribution import summarise_attribution as tabulate
     from ecg_ccta.attribution.attribute_waveforms import load
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.vessels import VESSELS
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
@@ -14,11 +15,11 @@ with recorded_job(snakemake) as record:
     events = {vessel: int(cohort[f"target_{vessel}"].sum()) for vessel in VESSELS}
     faithfulness = tabulate.faithfulness_table(folds, events)
     randomisation = tabulate.randomisation_table(folds)
-    tables.write_csv(tabulate.region_table(folds), snakemake.output.attribution)
-    tables.write_csv(tabulate.map_table(folds), snakemake.output.attribution_map)
-    tables.write_csv(faithfulness, snakemake.output.faithfulness)
-    tables.write_csv(tabulate.curve_table(folds), snakemake.output.faithfulness_curves)
-    tables.write_csv(randomisation, snakemake.output.randomisation)
+    write_csv(tabulate.region_table(folds), snakemake.output.attribution)
+    write_csv(tabulate.map_table(folds), snakemake.output.attribution_map)
+    write_csv(faithfulness, snakemake.output.faithfulness)
+    write_csv(tabulate.curve_table(folds), snakemake.output.faithfulness_curves)
+    write_csv(randomisation, snakemake.output.randomisation)
     figures.save(draw.draw_attribution(folds), snakemake.output.attribution_svg)
     figures.save(draw.draw_regions(folds), snakemake.output.attribution_regions_svg)
     figures.save(draw.draw_faithfulness(folds), snakemake.output.faithfulness_svg)

@@ -9,6 +9,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.evaluation.validate import validate
     from ecg_ccta.files import write_json
+    from ecg_ccta.result_tables import write_csv
     from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
     scored = scored_ecgs(
@@ -17,7 +18,7 @@ with recorded_job(snakemake) as record:
     )
     results = validate(scored, Evaluation.of(snakemake.params.evaluation), snakemake.params.seed)
     for name, table in results.items():
-        tables.write_csv(table, snakemake.output[name])
+        write_csv(table, snakemake.output[name])
     figures.save(roc_figure(results["discrimination"], results["roc"]), snakemake.output.roc_svg)
     figures.save(
         calibration_figure(

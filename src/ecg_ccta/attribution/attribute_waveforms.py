@@ -125,9 +125,9 @@ def attribute_fold(
         if chosen:
             inputs = standardise(torch.from_numpy(read(np.array([row for row, _ in chosen]))).to(device_of(network)))
             peaks = [of_ecg for _, of_ecg in chosen]
-            cells = divided(inputs, peaks, mean_beat, times)
+            regions = divided(inputs, peaks, mean_beat, times)
             found.ecgs[v], found.beat[v] = len(chosen), np.mean([beats.median(row) for row, _ in chosen], axis=0)
-            _attribute(found, v, network, cells, peaks, randomised, rng, batch_size)
+            _attribute(found, v, network, regions, peaks, randomised, rng, batch_size)
         progress(v + 1, len(VESSELS))
     return found
 
@@ -136,24 +136,24 @@ def _attribute(
     found: FoldAttribution,
     v: int,
     network: nn.Module,
-    cells: BeatRegions,
+    regions: BeatRegions,
     peaks: list[np.ndarray],
     randomised: list[tuple[str, nn.Module]],
     rng: np.random.Generator,
     batch_size: int,
 ) -> None:
     """Fill in what is found of one vessel."""
-    maps = _maps(network, cells, peaks, v, found.times, batch_size)
-    rises = (logits_of(network, cells.inputs, batch_size) - logits_of(network, cells.baselines, batch_size))[:, v]
+    maps = _maps(network, regions, peaks, v, found.times, batch_size)
+    rises = (logits_of(network, regions.inputs, batch_size) - logits_of(network, regions.baselines, batch_size))[:, v]
     found.rise[v] = rises.mean()
     found.completeness_error[v] = np.median(completeness_error(maps.samples, rises))
     found.gradients[v], found.activation[v] = maps.gradients.mean(axis=0), maps.activation.mean(axis=0)
     for m, of_method in enumerate(maps.regions):
         found.regions[m, v], found.absolute[m, v] = of_method.mean(axis=0), np.abs(of_method).mean(axis=0)
         order = descending(of_method, rng)
-        found.curves[m, v] = removal_curves(network, cells, order, VESSELS[v], batch_size).mean(axis=0)
-    found.curves[-1, v] = random_curves(network, cells, VESSELS[v], rng, batch_size).mean(axis=0)
-    few, few_peaks = cells[:RANDOMISED_ECGS], peaks[:RANDOMISED_ECGS]
+        found.curves[m, v] = removal_curves(network, regions, order, VESSELS[v], batch_size).mean(axis=0)
+    found.curves[-1, v] = random_curves(network, regions, VESSELS[v], rng, batch_size).mean(axis=0)
+    few, few_peaks = regions[:RANDOMISED_ECGS], peaks[:RANDOMISED_ECGS]
     for layer, (_, other) in enumerate(randomised):
         after = _maps(other, few, few_peaks, v, found.times, batch_size)
         for m, (old, new) in enumerate(zip(maps.compared, after.compared, strict=True)):
@@ -184,16 +184,16 @@ class _Maps:
 
 
 def _maps(
-    network: nn.Module, cells: BeatRegions, peaks: list[np.ndarray], v: int, times: np.ndarray, batch_size: int
+    network: nn.Module, regions: BeatRegions, peaks: list[np.ndarray], v: int, times: np.ndarray, batch_size: int
 ) -> _Maps:
-    samples = attribute_ecgs(network, cells.inputs, VESSELS[v], cells.baselines, batch_size=batch_size)
-    shares = cells.shares.cpu().numpy()
+    samples = attribute_ecgs(network, regions.inputs, VESSELS[v], regions.baselines, batch_size=batch_size)
+    shares = regions.shares.cpu().numpy()
     before = -round(float(times[0]) * SAMPLING_RATE)
     window = before, len(times) - before
     # What lies beyond this beat's segments belongs to its neighbours.
     own = segment_shares(times).sum(axis=0) > 0
     gradients = np.stack([windows(a, p, *window).sum(axis=0) * own for a, p in zip(samples, peaks, strict=True)])
-    seen = grad_cam(network, cells.inputs, VESSELS[v], batch_size=batch_size)
+    seen = grad_cam(network, regions.inputs, VESSELS[v], batch_size=batch_size)
     lengths = shares.sum(axis=2)
     typical = np.einsum("nt,nst->n", seen, shares) / lengths.sum(axis=1)
     seen = seen / np.where(typical > 0, typical, 1)[:, None]
@@ -201,7 +201,7 @@ def _maps(
     by_segment = np.einsum("nt,nst->ns", seen, shares) / np.maximum(lengths, 1)
     regions = (
         np.einsum("nlt,nst->nls", samples, shares),
-        occlusion(network, cells, batch_size)[:, v],
+        occlusion(network, regions, batch_size)[:, v],
         np.repeat(by_segment[:, None], len(LEADS), axis=1),
     )
     return _Maps(samples, gradients, activation, regions)

@@ -1,4 +1,4 @@
-"""An ECG divided into cells, a lead by a segment of all its beats, each of which can be put to the mean beat.
+"""An ECG divided into regions, a lead by a segment of all its beats, each of which can be put to the mean beat.
 
 Explanations need something to compare an ECG with. A flat line in place of a wave is itself an abnormal ECG, of which
 a network may say anything (Sturmfels et al., Distill 2020; Hooker et al., NeurIPS 2019). The comparison here is the
@@ -22,7 +22,7 @@ RAMP_S = 0.02
 
 @dataclass(frozen=True)
 class BeatRegions:
-    """ECGs, what they are compared with, and the cells that tell the two apart."""
+    """ECGs, what they are compared with, and the regions that tell the two apart."""
 
     inputs: Tensor
     """(n, 12, samples) float32, as `model.inputs.standardise` gives them."""
@@ -32,11 +32,11 @@ class BeatRegions:
     """(n, 5, samples): how much of each sample belongs to each segment; sums to 1 within beats, to 0 between them."""
 
     def with_replaced(self, replaced: Tensor) -> Tensor:
-        """The ECGs with cells put to the mean beat.
+        """The ECGs with regions put to the mean beat.
 
         Parameters
         ----------
-        replaced : (n, k, 12, 5), for each ECG k sets of cells, 1 where a lead's segment is replaced, else 0.
+        replaced : (n, k, 12, 5), for each ECG k sets of regions, 1 where a lead's segment is replaced, else 0.
 
         Returns
         -------
@@ -71,7 +71,7 @@ def segment_shares(times: np.ndarray) -> np.ndarray:
 
 
 def divided(inputs: Tensor, peaks: Sequence[np.ndarray], mean_beat: np.ndarray, times: np.ndarray) -> BeatRegions:
-    """Divide ECGs into cells.
+    """Divide ECGs into regions.
 
     Parameters
     ----------

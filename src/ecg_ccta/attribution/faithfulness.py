@@ -15,49 +15,49 @@ from ecg_ccta.attribution.occlusion import replaced_losses
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.vessels import LEADS, VESSELS
 
-CELLS = len(LEADS) * len(SEGMENTS)
+REGIONS = len(LEADS) * len(SEGMENTS)
 
-COUNTS = np.arange(0, CELLS + 1, 3)
-"""Numbers of cells deleted, or inserted, at which the curves are read."""
+COUNTS = np.arange(0, REGIONS + 1, 3)
+"""Numbers of regions deleted, or inserted, at which the curves are read."""
 
 RANDOM_ORDERS = 4
 """Random orders per ECG."""
 
 
 def removal_curves(
-    network: nn.Module, cells: BeatRegions, orders: np.ndarray, vessel: str, batch_size: int = BATCH_SIZE
+    network: nn.Module, regions: BeatRegions, orders: np.ndarray, vessel: str, batch_size: int = BATCH_SIZE
 ) -> np.ndarray:
     """Deletion and insertion curves of ECGs.
 
     Parameters
     ----------
     network : output (n, 4) logits in the order of VESSELS; in eval mode.
-    cells : n divided ECGs.
-    orders : (n, 60) numbers of the cells (12 x 5, row by row) in the order of removal.
+    regions : n divided ECGs.
+    orders : (n, 60) numbers of the regions (12 x 5, row by row) in the order of removal.
     vessel : one of VESSELS.
 
     Returns
     -------
-    (n, 2, len(COUNTS)), deletion and insertion: rise of the vessel's logit over that of the mean beat, at COUNTS cells
-    deleted from the ECG, or inserted into the mean beat.
+    (n, 2, len(COUNTS)), deletion and insertion: rise of the vessel's logit over that of the mean beat, at COUNTS
+    regions deleted from the ECG, or inserted into the mean beat.
     """
     place = np.argsort(orders, axis=1)
     first = torch.from_numpy(place[:, None] < COUNTS[:, None])
-    sets = torch.cat([first, ~first], dim=1).reshape(len(cells), -1, len(LEADS), len(SEGMENTS))
-    losses = replaced_losses(network, cells, sets, batch_size)[:, :, VESSELS.index(vessel)]
+    sets = torch.cat([first, ~first], dim=1).reshape(len(regions), -1, len(LEADS), len(SEGMENTS))
+    losses = replaced_losses(network, regions, sets, batch_size)[:, :, VESSELS.index(vessel)]
     deletion, insertion = np.split(losses, 2, axis=1)
     rise = deletion[:, -1:]
     return np.stack([rise - deletion, rise - insertion], axis=1)
 
 
 def random_curves(
-    network: nn.Module, cells: BeatRegions, vessel: str, rng: np.random.Generator, batch_size: int = BATCH_SIZE
+    network: nn.Module, regions: BeatRegions, vessel: str, rng: np.random.Generator, batch_size: int = BATCH_SIZE
 ) -> np.ndarray:
     """The same for RANDOM_ORDERS random orders per ECG, their mean."""
     curves = []
     for _ in range(RANDOM_ORDERS):
-        orders = rng.permuted(np.tile(np.arange(CELLS), (len(cells), 1)), axis=1)
-        curves.append(removal_curves(network, cells, orders, vessel, batch_size))
+        orders = rng.permuted(np.tile(np.arange(REGIONS), (len(regions), 1)), axis=1)
+        curves.append(removal_curves(network, regions, orders, vessel, batch_size))
     return np.mean(curves, axis=0)
 
 
@@ -77,5 +77,5 @@ def descending(attributions: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def area(curves: np.ndarray) -> np.ndarray:
-    """Area under curves (..., len(COUNTS)) over the share of cells, by trapezoids: their mean height, in logits."""
-    return np.trapezoid(curves, COUNTS / CELLS, axis=-1)
+    """Area under curves (..., len(COUNTS)) over the proportion of regions, by trapezoids: mean height, logits."""
+    return np.trapezoid(curves, COUNTS / REGIONS, axis=-1)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ecg_ccta.attribution.attribute_waveforms import METHODS, FoldAttribution
-from ecg_ccta.attribution.faithfulness import CELLS, COUNTS
+from ecg_ccta.attribution.faithfulness import COUNTS, REGIONS
 from ecg_ccta.attribution.summarise_attribution import CURVES, NO_ECG, over_folds
 from ecg_ccta.figures import GREY, PAGE, STYLE
 from ecg_ccta.signals.segments import SEGMENTS
@@ -116,7 +116,7 @@ def draw_regions(folds: Sequence[FoldAttribution]) -> Figure:
 def draw_faithfulness(folds: Sequence[FoldAttribution]) -> Figure:
     """Deletion above, insertion below, a column per vessel; lines are means over folds, bands their range."""
     curves = np.stack([fold.curves for fold in folds])
-    share = 100 * COUNTS / CELLS
+    percent = 100 * COUNTS / REGIONS
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 4.4))
         axes = figure.subplots(2, len(VESSELS), sharex=True, sharey=True)
@@ -130,9 +130,9 @@ def draw_faithfulness(folds: Sequence[FoldAttribution]) -> Figure:
                     continue
                 for o, order in enumerate([*METHODS, "random"]):
                     low, high = np.nanmin(of_vessel[:, o], axis=0), np.nanmax(of_vessel[:, o], axis=0)
-                    axis.fill_between(share, low, high, color=COLOURS[order], alpha=0.15, lw=0)
-                    axis.plot(share, over_folds(of_vessel[:, o])[0], LINES[order], color=COLOURS[order], label=order)
-                axes[1, v].set_xlabel("cells (%)")
+                    axis.fill_between(percent, low, high, color=COLOURS[order], alpha=0.15, lw=0)
+                    axis.plot(percent, over_folds(of_vessel[:, o])[0], LINES[order], color=COLOURS[order], label=order)
+                axes[1, v].set_xlabel("regions (%)")
                 axes[c, 0].set_ylabel(f"{curve}: rise (logits)")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         if handles:

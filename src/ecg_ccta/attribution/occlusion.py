@@ -1,7 +1,7 @@
-"""Occlusion by lead and beat segment: what a logit loses when a cell of the ECG is put to the mean beat.
+"""Occlusion by lead and beat segment: what a logit loses when a region of the ECG is put to the mean beat.
 
-After Zeiler and Fergus, ECCV 2014, with cells that mean something to a reader of ECGs and a replacement that is itself
-an ECG (`beat_regions`).
+After Zeiler and Fergus, ECCV 2014, with regions that mean something to a reader of ECGs and a replacement that is
+itself an ECG (`beat_regions`).
 """
 
 import numpy as np
@@ -14,44 +14,44 @@ from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.vessels import LEADS, VESSELS
 
 
-def occlusion(network: nn.Module, cells: BeatRegions, batch_size: int = BATCH_SIZE) -> np.ndarray:
-    """Loss of every vessel's logit by every cell.
+def occlusion(network: nn.Module, regions: BeatRegions, batch_size: int = BATCH_SIZE) -> np.ndarray:
+    """Loss of every vessel's logit by every region.
 
     Parameters
     ----------
     network : input (n, 12, samples), output (n, 4) logits; in eval mode.
-    cells : n divided ECGs.
+    regions : n divided ECGs.
     batch_size : ECGs, occluded ones included, on the device at once.
 
     Returns
     -------
     (n, 4, 12, 5) logit of the ECG minus the logit with that lead's segment replaced in every beat; positive where the
-    cell raises the prediction.
+    region raises the prediction.
     """
     count = len(LEADS) * len(SEGMENTS)
     each = torch.eye(count).reshape(count, len(LEADS), len(SEGMENTS))
-    losses = replaced_losses(network, cells, each.expand(len(cells), -1, -1, -1), batch_size)
-    return np.moveaxis(losses.reshape(len(cells), len(LEADS), len(SEGMENTS), len(VESSELS)), 3, 1)
+    losses = replaced_losses(network, regions, each.expand(len(regions), -1, -1, -1), batch_size)
+    return np.moveaxis(losses.reshape(len(regions), len(LEADS), len(SEGMENTS), len(VESSELS)), 3, 1)
 
 
 def replaced_losses(
-    network: nn.Module, cells: BeatRegions, replaced: torch.Tensor, batch_size: int = BATCH_SIZE
+    network: nn.Module, regions: BeatRegions, replaced: torch.Tensor, batch_size: int = BATCH_SIZE
 ) -> np.ndarray:
-    """What the logits lose by replacing sets of cells.
+    """What the logits lose by replacing sets of regions.
 
     Parameters
     ----------
-    replaced : (n, k, 12, 5), for each ECG k sets of cells, 1 where a cell is replaced.
+    replaced : (n, k, 12, 5), for each ECG k sets of regions, 1 where a region is replaced.
 
     Returns
     -------
     (n, k, 4) logit of the ECG minus that with the set replaced.
     """
-    whole = logits_of(network, cells.inputs, batch_size)
+    whole = logits_of(network, regions.inputs, batch_size)
     losses = []
-    for i in range(len(cells)):
+    for i in range(len(regions)):
         parts = [
-            logits_of(network, cells[i : i + 1].with_replaced(sets[None])[0], batch_size)
+            logits_of(network, regions[i : i + 1].with_replaced(sets[None])[0], batch_size)
             for sets in replaced[i].split(batch_size)
         ]
         losses.append(whole[i] - np.concatenate(parts))

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from ecg_ccta.attribution.attribute_waveforms import METHODS, FoldAttribution
-from ecg_ccta.attribution.faithfulness import CELLS, COUNTS, area
+from ecg_ccta.attribution.faithfulness import COUNTS, REGIONS, area
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSELS
 
@@ -111,12 +111,12 @@ def curve_table(folds: Sequence[FoldAttribution]) -> pd.DataFrame:
 
     Returns
     -------
-    A row per fold, order (METHODS and "random"), vessel, curve and number of cells: order, vessel, curve, fold, cells,
-    share (of all 60), rise (logits over the mean beat, mean over the fold's ECGs).
+    A row per fold, order (METHODS and "random"), vessel, curve and number of regions: order, vessel, curve, fold,
+    regions, proportion (of all 60), rise (logits over the mean beat, mean over the fold's ECGs).
     """
     rows = [
-        {"order": order, "vessel": vessel, "curve": curve, "fold": fold.fold, "cells": count, "share": count / CELLS,
-         "rise": fold.curves[o, v, c, p]}
+        {"order": order, "vessel": vessel, "curve": curve, "fold": fold.fold, "regions": count,
+         "proportion": count / REGIONS, "rise": fold.curves[o, v, c, p]}
         for o, order in enumerate([*METHODS, "random"])
         for v, vessel in enumerate(VESSELS)
         for c, curve in enumerate(CURVES)

@@ -42,7 +42,7 @@ COLUMNS = ("check", "compared", "n", "unit", "findings", "method", "note")
 class AuditedSite:
     """A site as it was analysed.
 
-    `cohort` is `tables.COHORT`; `predictions` `tables.PREDICTIONS`, or None where nobody is scored; `waves` the
+    `cohort` is `tables.COHORT`; `predictions` `tables.PREDICTIONS`, or None where nobody is predicted; `waves` the
     signals in the cohort's order, from `near_duplicates.condensed`; `key` the secret of its pseudonyms.
     """
 
@@ -300,10 +300,10 @@ def out_of_fold_check(cohort: pd.DataFrame, splits: pd.DataFrame, predictions: p
 
 
 def ensemble_check(site: AuditedSite) -> Check:
-    """An external site is scored by the ensemble alone."""
+    """An external site is predicted by the ensemble alone."""
     wrong = site.predictions[site.predictions["fold"] != ENSEMBLE].drop_duplicates("ecg_id")
     return Check(
-        "external site not scored by the ensemble",
+        "external site not predicted by the ensemble",
         f"predictions of {site.name}",
         site.predictions["ecg_id"].nunique(),
         "ECGs",

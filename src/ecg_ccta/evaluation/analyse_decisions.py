@@ -47,8 +47,8 @@ def decision_curves(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         counts = {"vessel": vessel, "strategy": "model", "level": settings.level, **findings.counts}
-        if findings.shortage:
-            rows.append(counts | {"measure": NET_BENEFIT, "note": findings.shortage})
+        if findings.insufficient:
+            rows.append(counts | {"measure": NET_BENEFIT, "note": findings.insufficient})
         else:
             rows += [counts | row for row in _curves(findings, GRID[vessel])]
     table = estimate_table(rows, ["vessel", "strategy", "threshold"])

@@ -77,8 +77,8 @@ def _compared(sides: dict[str, Findings]) -> list[dict[str, Any]]:
     one, other = sides.values()
     both = replace(one, rows=pd.concat([one.rows, other.rows]))
     counts = {"ecgs": " - ".join(SIDES), **both.counts}
-    if one.shortage or other.shortage:
-        note = "; ".join(f"{side} ECGs: {of.shortage}" for side, of in sides.items() if of.shortage)
+    if one.insufficient or other.insufficient:
+        note = "; ".join(f"{side} ECGs: {of.insufficient}" for side, of in sides.items() if of.insufficient)
         return rows + [counts | {"measure": measure, "method": method, "note": note} for measure, method in _DIFFERENCE]
     bootstrap = one.bootstrap
     test = compare_auc_delong_unpaired(one.y, one.logit, other.y, other.logit, bootstrap.level)

@@ -59,7 +59,7 @@ def _subgroup(findings: Findings, categories: pd.Series) -> list[dict[str, Any]]
     ]
     if len(members) == 1:
         return rows
-    enough = {category: part for category, part in members.items() if not part.shortage}
+    enough = {category: part for category, part in members.items() if not part.insufficient}
     counts = findings.where(categories.isin(list(enough)).to_numpy(dtype=bool)).counts
     rows += [counts | row for row in _interaction(list(members), enough)]
     without = findings.where(categories.isna().to_numpy()).counts

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
-from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.evaluation.scored import insufficient_events, with_finding
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import VESSELS
 
@@ -39,7 +39,7 @@ def rule_out_threshold(y_true: np.ndarray, probability: np.ndarray, sensitivity:
     0.4
     """
     events = np.sort(probability[y_true == 1])
-    reached = np.arange(events.size, 0, -1) / events.size  # share of events at or above each, ties at their first
+    reached = np.arange(events.size, 0, -1) / events.size  # proportion of events at or above each, ties at their first
     reached = reached[np.searchsorted(events, events, side="left")]
     return float(events[reached >= sensitivity][-1])
 
@@ -184,7 +184,7 @@ def _choice(findings: pd.DataFrame, vessel: str, settings: Evaluation) -> dict[s
     probability = findings["probability"].to_numpy(dtype=float)
     guideline = getattr(settings.high_risk_thresholds, vessel)
     screening = getattr(settings.screening_specificity, vessel)
-    too_few = shortage(findings, settings.minimum_events)
+    too_few = insufficient_events(findings, settings.minimum_events)
     low = high = first = None
     raised = ""
     if not too_few:

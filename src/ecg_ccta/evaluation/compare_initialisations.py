@@ -9,9 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
-from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.evaluation.findings import findings_by_vessel
 from ecg_ccta.figures import COLUMN, GREY, STYLE
-from ecg_ccta.vessels import VESSELS
 
 COLUMNS = [
     "fold", "vessels", "macro_auc_foundation", "macro_auc_random", "difference", "lower", "upper", "p_value", "note",
@@ -49,9 +48,9 @@ def compare_initialisations(foundation: pd.DataFrame, random: pd.DataFrame, sett
     )
     if not len(both) == len(foundation) == len(random):
         raise StudyError(
-            "the two starts were not scored on the same ECGs in the same folds; run both predictions again"
+            "the two starts were not evaluated on the same ECGs in the same folds; run both predictions again"
         )
-    rows = [_fold_row(fold, ecgs, settings.minimum_events) for fold, ecgs in both.groupby("fold")]
+    rows = [_fold_row(fold, ecgs, settings) for fold, ecgs in both.groupby("fold")]
     table = pd.DataFrame(rows, columns=COLUMNS)
     mean = pd.DataFrame([_mean_row(table, settings.level)], columns=COLUMNS)
     numbers = COLUMNS[2:-1]
@@ -64,13 +63,12 @@ def mean_difference(table: pd.DataFrame) -> dict[str, float | None]:
     return {name: None if pd.isna(row[name]) else float(row[name]) for name in COLUMNS[2:-1]}
 
 
-def _fold_row(fold: int, ecgs: pd.DataFrame, minimum_events: int) -> dict:
-    aucs = {}
-    for vessel in VESSELS:
-        findings = with_finding(ecgs, vessel)
-        if not shortage(findings, minimum_events):
-            y_true = findings["y_true"].to_numpy(dtype=np.int64)
-            aucs[vessel] = [roc_auc_score(y_true, findings[score]) for score in ("logit", "logit_random")]
+def _fold_row(fold: int, ecgs: pd.DataFrame, settings: Evaluation) -> dict:
+    aucs = {
+        vessel: [roc_auc_score(findings.y, findings.rows[score]) for score in ("logit", "logit_random")]
+        for vessel, findings in findings_by_vessel(ecgs, settings).items()
+        if not findings.insufficient
+    }
     if not aucs:
         return {"fold": str(fold), "vessels": "", "note": "no vessel with enough events"}
     by_foundation, by_random = np.mean(list(aucs.values()), axis=0)

@@ -44,7 +44,7 @@ def compare_sites(
             one, other = here[vessel], there[vessel]
             counts = {count: one.counts[count] + other.counts[count] for count in one.counts}
             rows += [{"site": name, "vessel": vessel, **counts} | row for row in _compared(one, other, name)]
-        shared = [vessel for vessel in VESSELS if not here[vessel].shortage and not there[vessel].shortage]
+        shared = [vessel for vessel in VESSELS if not here[vessel].insufficient and not there[vessel].insufficient]
         rows += [{"site": name, "vessel": "macro"} | row for row in _macro(here, there, shared)]
     return estimate_table(rows, ["site", "vessel"])
 
@@ -59,8 +59,10 @@ _EMPTY = [
 
 def _compared(here: Findings, there: Findings, name: str) -> list[dict[str, Any]]:
     """Rows of a vessel's differences, there minus here."""
-    if here.shortage or there.shortage:
-        note = "; ".join(f"{side}: {of.shortage}" for side, of in (("internal", here), (name, there)) if of.shortage)
+    if here.insufficient or there.insufficient:
+        note = "; ".join(
+            f"{side}: {of.insufficient}" for side, of in (("internal", here), (name, there)) if of.insufficient
+        )
         return [row | {"note": note} for row in _EMPTY]
     level = here.bootstrap.level
     test = compare_auc_delong_unpaired(there.y, there.logit, here.y, here.logit, level)

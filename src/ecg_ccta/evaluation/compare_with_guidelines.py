@@ -5,8 +5,8 @@ roles. As a predictor its log-odds enter logistic regressions beside a basis (ag
 the log-odds of a guideline's pre-test probability), which are compared by AUC, NRI and IDI. As a modifier its risk
 stratum moves the guideline's category one step.
 
-No regression is scored on the patients it was fitted to: at the development site every fold by a fit on the others, at
-other sites by a fit on the whole development site.
+No regression is evaluated on the patients it was fitted to: at the development site every fold by a fit on the others,
+at other sites by a fit on the whole development site.
 """
 
 from typing import Any, Final, NamedTuple
@@ -24,10 +24,10 @@ from ecg_ccta.evaluation.pretest_probability import (
     guideline_probabilities,
     pretest_category,
 )
-from ecg_ccta.evaluation.scored import shortage
+from ecg_ccta.evaluation.scored import insufficient_events
 from ecg_ccta.statistics.auc import auc_delong, auc_replicates, compare_auc_delong
-from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients, percentile_interval
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, WILSON, estimate_table, rows_of
+from ecg_ccta.statistics.bootstrap import Bootstrap
+from ecg_ccta.statistics.estimates import DELONG, WILSON, estimate_table, rows_of
 from ecg_ccta.statistics.logistic import fit_logistic, likelihood_ratio, out_of_fold_logit, predict_logit
 from ecg_ccta.statistics.proportions import wilson
 from ecg_ccta.statistics.reclassification import (
@@ -148,7 +148,7 @@ def with_predictors(patients: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit_models(patients: pd.DataFrame, development: pd.DataFrame | None, basis: str, settings: Evaluation) -> Models:
-    """The models of a basis, scored on patients that none of them was fitted to.
+    """The models of a basis, evaluated on patients that none of them was fitted to.
 
     Parameters
     ----------
@@ -163,7 +163,10 @@ def fit_models(patients: pd.DataFrame, development: pd.DataFrame | None, basis: 
     note = _lack(usable, settings.minimum_events)
     if not note:
         parts = [training[training["fold"] != number] for number in training["fold"].unique()]
-        lacking = [shortage(part, settings.minimum_events) for part in (parts if development is None else [training])]
+        lacking = [
+            insufficient_events(part, settings.minimum_events)
+            for part in (parts if development is None else [training])
+        ]
         note = next((f"{lack} to fit the models" for lack in lacking if lack), "")
     logits = {}
     if not note:
@@ -197,7 +200,7 @@ def _usable(patients: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 def _lack(usable: pd.DataFrame, minimum_events: int) -> str:
     if usable.empty:
         return "no patient has all that is needed"
-    return shortage(usable, minimum_events)
+    return insufficient_events(usable, minimum_events)
 
 
 def _counts(patients: pd.DataFrame, basis: str) -> list[dict[str, Any]]:
@@ -217,6 +220,7 @@ def _model_rows(
     models: Models, basis: str, is_development: bool, settings: Evaluation, seed: int
 ) -> list[dict[str, Any]]:
     n = len(models.patients)
+    bootstrap = Bootstrap(n, settings.bootstrap_replicates, settings.level, seed)
     y_true = models.patients["y_true"].to_numpy(dtype=np.int64)
     base = {"basis": basis, "level": settings.level, "n": n, "patients": n, "events": int(y_true.sum())}
     if models.note:
@@ -232,59 +236,36 @@ def _model_rows(
         for model, logit in models.logits.items()
     }
     people = np.arange(n)
-    bootstrap = Bootstrap(n, settings.bootstrap_replicates, settings.level, seed)
     drawn = {model: auc_replicates(y_true, score, people, bootstrap) for model, score in scores.items()}
     rows = []
     for model, score in scores.items():
-        found = auc_delong(y_true, score, settings.level)
+        found = auc_delong(y_true, score, bootstrap.level)
         own = {**base, "comparison": model, "measure": "AUC", "estimate": found.auc}
-        rows.append({**own, "lower": found.lower, "upper": found.upper, "method": DELONG})
-        rows.append({**own, **_interval(drawn[model], settings.level), "method": CLUSTERED})
+        rows += [
+            own | {"lower": found.lower, "upper": found.upper, "method": DELONG},
+            own | bootstrap.estimate("AUC", found.auc, drawn[model]),
+        ]
     for contrast, (old, new) in CONTRASTS.items():
         own = {**base, "comparison": contrast}
-        rows += _auc_difference(own, y_true, scores, drawn, old, new, settings)
-        rows += _improvements(own, y_true, risks[old], risks[new], settings, seed)
+        found = compare_auc_delong(y_true, scores[new], scores[old], bootstrap.level)
+        by_delong = own | {"method": f"{DELONG}, paired"}
+        rows += [
+            by_delong
+            | {"measure": "AUC difference", "estimate": found.difference, "lower": found.lower, "upper": found.upper},
+            by_delong | {"measure": "AUC difference p value", "estimate": found.p_value},
+            own | bootstrap.estimate("AUC difference", found.difference, drawn[new] - drawn[old]),
+        ]
+        before, after = risks[old], risks[new]
+        rows += _improvement_rows(own, "NRI without categories", net_reclassification, y_true, before, after, bootstrap)
+        categories = np.digitize(before, CUTS), np.digitize(after, CUTS)
+        rows += _improvement_rows(own, "NRI by categories", net_reclassification, y_true, *categories, bootstrap)
+        rows += _improvement_rows(own, "IDI", integrated_discrimination, y_true, before, after, bootstrap)
         if is_development and contrast in NESTED:
             test = likelihood_ratio(models.designs[old], models.designs[new], y_true)
             own = {**own, "method": f"{LIKELIHOOD_RATIO}, {test.degrees} df"}
             rows.append({**own, "measure": "likelihood ratio chi-squared", "estimate": test.statistic})
             rows.append({**own, "measure": "likelihood ratio p value", "estimate": test.p_value})
     return rows
-
-
-def _auc_difference(
-    own: dict[str, Any],
-    y_true: np.ndarray,
-    scores: dict[str, np.ndarray],
-    drawn: dict[str, np.ndarray],
-    old: str,
-    new: str,
-    settings: Evaluation,
-) -> list[dict[str, Any]]:
-    found = compare_auc_delong(y_true, scores[new], scores[old], settings.level)
-    row = {**own, "measure": "AUC difference", "estimate": found.difference}
-    return [
-        {**row, "lower": found.lower, "upper": found.upper, "method": f"{DELONG}, paired"},
-        {**own, "measure": "AUC difference p value", "estimate": found.p_value, "method": f"{DELONG}, paired"},
-        {**row, **_interval(drawn[new] - drawn[old], settings.level), "method": CLUSTERED},
-    ]
-
-
-def _improvements(
-    own: dict[str, Any], y_true: np.ndarray, old: np.ndarray, new: np.ndarray, settings: Evaluation, seed: int
-) -> list[dict[str, Any]]:
-    rows = _improvement_rows(own, "NRI without categories", net_reclassification, y_true, old, new, settings, seed)
-    rows += _improvement_rows(
-        own,
-        "NRI by categories",
-        net_reclassification,
-        y_true,
-        np.digitize(old, CUTS),
-        np.digitize(new, CUTS),
-        settings,
-        seed,
-    )
-    return rows + _improvement_rows(own, "IDI", integrated_discrimination, y_true, old, new, settings, seed)
 
 
 def _improvement_rows(
@@ -294,20 +275,13 @@ def _improvement_rows(
     y_true: np.ndarray,
     old: np.ndarray,
     new: np.ndarray,
-    settings: Evaluation,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> list[dict[str, Any]]:
     """The index and its parts, with percentile intervals over patients."""
     found: Improvement = measure(y_true, old, new)
-    drawn = improvement_replicates(measure, y_true, old, new, settings.bootstrap_replicates, seed)
+    drawn = improvement_replicates(measure, y_true, old, new, bootstrap)
     return [
-        {
-            **own,
-            "measure": f"{name}{part}",
-            "estimate": float(estimate[0]),
-            **_interval(replicates, settings.level),
-            "method": CLUSTERED,
-        }
+        own | bootstrap.estimate(f"{name}{part}", float(estimate[0]), replicates)
         for part, estimate, replicates in zip(("", ", events", ", non-events"), found, drawn, strict=True)
     ]
 
@@ -359,7 +333,7 @@ def _one(category: str) -> pd.Series:
 def _strategy_rows(
     classified: pd.DataFrame, guideline: str, column: str, settings: Evaluation, seed: int
 ) -> list[dict[str, Any]]:
-    """Shares ruled out, left in the gray zone and ruled in, before and after the ECG, and what that misses."""
+    """Proportions ruled out, left in the gray zone and ruled in, before and after the ECG, and what that misses."""
     modified = f"with {MODIFIERS[column]}"
     n, y_true = len(classified), classified["y_true"].to_numpy(dtype=np.int64)
     base = {"basis": guideline, "level": settings.level, "n": n, "patients": n, "events": int(y_true.sum())}
@@ -367,46 +341,37 @@ def _strategy_rows(
     if note:
         return [{**base, "comparison": f"{modified} against guideline", "measure": "NRI by categories", "note": note}]
     before, after = classified["before"].cat.codes.to_numpy(), classified["after"].cat.codes.to_numpy()
-    shares = {
-        "share ruled out": (0, np.ones(n, dtype=bool)),
-        "share in the gray zone": (1, np.ones(n, dtype=bool)),
-        "share ruled in": (2, np.ones(n, dtype=bool)),
-        "share of non-events ruled out": (0, y_true == 0),
-        "share of events ruled out (missed)": (0, y_true == 1),
+    parts = {
+        "proportion ruled out": (0, np.ones(n, dtype=bool)),
+        "proportion in the gray zone": (1, np.ones(n, dtype=bool)),
+        "proportion ruled in": (2, np.ones(n, dtype=bool)),
+        "proportion of non-events ruled out": (0, y_true == 0),
+        "proportion of events ruled out (missed)": (0, y_true == 1),
     }
     rows = []
     alone = f"guideline, patients with {MODIFIERS[column]}"
     for comparison, codes in ((alone, before), (modified, after)):
-        measured = {measure: ((codes == code) & among, among) for measure, (code, among) in shares.items()}
+        measured = {measure: ((codes == code) & among, among) for measure, (code, among) in parts.items()}
         for word, code in (("out", 0), ("in", 2)):
             measured[f"event rate of the ruled {word}"] = ((codes == code) & (y_true == 1), codes == code)
         for measure, (hit, of) in measured.items():
-            rows.append(base | {"comparison": comparison} | _share(measure, hit, of, settings))
+            rows.append(base | {"comparison": comparison} | _proportion(measure, hit, of, settings.level))
     own = base | {"comparison": f"{modified} against guideline"}
-    counts = list(draw_patients(n, settings.bootstrap_replicates, seed))
-    for measure, (code, among) in shares.items():
+    bootstrap = Bootstrap(n, settings.bootstrap_replicates, settings.level, seed)
+    counts = list(bootstrap.draws())
+    for measure, (code, among) in parts.items():
         change = ((after == code).astype(float) - (before == code)) * among
         with np.errstate(invalid="ignore"):
             drawn = np.concatenate([weights @ change / (weights @ among) for weights in counts])
-        rows.append(
-            own
-            | {
-                "measure": f"{measure}, change",
-                "estimate": float(change.sum() / among.sum()),
-                "method": CLUSTERED,
-                **_interval(drawn, settings.level),
-            }
-        )
-    return rows + _improvement_rows(
-        own, "NRI by categories", net_reclassification, y_true, before, after, settings, seed
-    )
+        rows.append(own | bootstrap.estimate(f"{measure}, change", float(change.sum() / among.sum()), drawn))
+    return rows + _improvement_rows(own, "NRI by categories", net_reclassification, y_true, before, after, bootstrap)
 
 
-def _share(measure: str, hit: np.ndarray, of: np.ndarray, settings: Evaluation) -> dict[str, Any]:
+def _proportion(measure: str, hit: np.ndarray, of: np.ndarray, level: float) -> dict[str, Any]:
     count, total = int(hit.sum()), int(of.sum())
     if not total:
         return {"measure": measure, "note": "nobody is in the group"}
-    lower, upper = wilson(count, total, settings.level)
+    lower, upper = wilson(count, total, level)
     return {
         "measure": measure,
         "estimate": count / total,
@@ -414,11 +379,6 @@ def _share(measure: str, hit: np.ndarray, of: np.ndarray, settings: Evaluation) 
         "upper": upper,
         "method": f"{WILSON}, {count} of {total}",
     }
-
-
-def _interval(drawn: np.ndarray, level: float) -> dict[str, float]:
-    lower, upper, _ = percentile_interval(drawn, level)
-    return {"lower": lower, "upper": upper}
 
 
 def _roc(models: Models, basis: str) -> list[dict[str, Any]]:

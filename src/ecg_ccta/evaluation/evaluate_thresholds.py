@@ -31,7 +31,7 @@ PROPORTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "specificity": (("tn",), ("tn", "fp"), "no non-events"),
     "PPV": (("tp",), ("tp", "fp"), "no ECG at or above the threshold"),
     "NPV": (("tn",), ("tn", "fn"), "no ECG below the threshold"),
-    "share positive": (("tp", "fp"), ("tp", "fp", "fn", "tn"), "no ECGs"),
+    "proportion positive": (("tp", "fp"), ("tp", "fp", "fn", "tn"), "no ECGs"),
 }
 """measure -> (counts of the numerator, counts of the denominator, why there may be none)."""
 
@@ -71,7 +71,7 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
         for kind in KINDS:
             threshold = thresholds_of(findings.rows, chosen, kind)
             row = counts | {"kind": kind}
-            note = findings.shortage or lack_of(findings.rows, chosen, kind)
+            note = findings.insufficient or lack_of(findings.rows, chosen, kind)
             if findings.rows.size and not np.isnan(threshold).any():
                 row |= {"lowest_threshold": threshold.min(), "highest_threshold": threshold.max()}
             if note:
@@ -100,14 +100,14 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
 
     Returns
     -------
-    vessel, stratum, then `estimates.COLUMNS`: "event rate" (events among the stratum's ECGs), "share of ECGs" and
-    "share of events", each with a patient-clustered percentile interval and with Wilson's; n and events are the
-    stratum's. The lowest stratum's share of events is what ruling out would miss.
+    vessel, stratum, then `estimates.COLUMNS`: "event rate" (events among the stratum's ECGs), "proportion of ECGs" and
+    "proportion of events", each with a patient-clustered percentile interval and with Wilson's; n and events are the
+    stratum's. The lowest stratum's proportion of events is what ruling out would miss.
     """
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         named = {"vessel": vessel, "level": settings.level}
-        note = findings.shortage or next(filter(None, (lack_of(findings.rows, chosen, kind) for kind in _CUTS)), "")
+        note = findings.insufficient or next(filter(None, (lack_of(findings.rows, chosen, kind) for kind in _CUTS)), "")
         if note:
             rows += [
                 named | findings.counts | {"stratum": stratum, "measure": measure, "note": note}
@@ -125,8 +125,8 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
             found, size = int(masks[2 * place].sum()), members["n"]
             for measure, count, of, above, below in (
                 ("event rate", found, size, events[:, place], ecgs[:, place]),
-                ("share of ECGs", size, len(y), ecgs[:, place], ecgs.sum(axis=1)),
-                ("share of events", found, int(y.sum()), events[:, place], events.sum(axis=1)),
+                ("proportion of ECGs", size, len(y), ecgs[:, place], ecgs.sum(axis=1)),
+                ("proportion of events", found, int(y.sum()), events[:, place], events.sum(axis=1)),
             ):
                 with np.errstate(invalid="ignore"):
                     replicates = above / below
@@ -136,7 +136,7 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
 
 
 def stratum_figure(table: pd.DataFrame) -> Figure:
-    """Event rate in each stratum with its interval over patients, the stratum's share of the ECGs below.
+    """Event rate in each stratum with its interval over patients, the stratum's proportion of the ECGs below.
 
     Where all draws of patients agree, as where a stratum has no event, Wilson's interval stands in.
 
@@ -155,7 +155,7 @@ def stratum_figure(table: pd.DataFrame) -> Figure:
         for axes, vessel in zip(grid, VESSELS, strict=True):
             axes.set_title(vessel, fontweight="bold", color=VESSEL_COLOURS[vessel])
             cells = shown[shown["vessel"] == vessel].set_index(["measure", "stratum"])
-            rates, shares = cells.loc["event rate"], cells.loc["share of ECGs"]
+            rates, shares = cells.loc["event rate"], cells.loc["proportion of ECGs"]
             labels = []
             for place, stratum in enumerate(STRATA):
                 rate = rates.loc[stratum]
@@ -188,7 +188,7 @@ def stratum_figure(table: pd.DataFrame) -> Figure:
         grid[0].set_ylim(*((0, 1) if np.isnan(highest) else (-3 * highest, 114 * highest)))
         grid[0].set_ylabel("Event rate (%)")
         figure.supxlabel(
-            "Stratum and its share of the ECGs (above each point: events/ECGs; dashed: all ECGs)", fontsize=7
+            "Stratum and its proportion of the ECGs (above each point: events/ECGs; dashed: all ECGs)", fontsize=7
         )
     return figure
 
@@ -197,7 +197,7 @@ _CELLS = ((1, True), (0, True), (1, False), (0, False))
 _NAMES = ("tp", "fp", "fn", "tn")
 _CUTS = ("rule-out", "rule-in")
 """Kinds of threshold between the strata."""
-_STRATUM_MEASURES = ("event rate", "share of ECGs", "share of events")
+_STRATUM_MEASURES = ("event rate", "proportion of ECGs", "proportion of events")
 
 
 def _drawn_counts(masks: np.ndarray, findings: Findings) -> np.ndarray:

@@ -62,7 +62,7 @@ def roc_figure(discrimination: pd.DataFrame, roc: pd.DataFrame) -> Figure:
 def calibration_figure(
     scored: pd.DataFrame, groups: pd.DataFrame, curve: pd.DataFrame, summary: pd.DataFrame
 ) -> Figure:
-    """Observed against predicted share of events: smoothed with its bands, in groups, over the predictions' histogram.
+    """Observed against predicted proportion of events: smoothed with bands, in groups, over a histogram.
 
     Groups are coloured by their risk group. Both axes end where the groups and their intervals end, each panel on its
     own, because most predictions are small; the few predictions above the mean of the highest group may lie beyond.

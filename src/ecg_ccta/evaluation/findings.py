@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.scored import shortage, with_finding
+from ecg_ccta.evaluation.scored import insufficient_events, with_finding
 from ecg_ccta.statistics.auc import AucResult, auc_and_pr_auc, auc_and_pr_auc_replicates, auc_delong
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG
@@ -63,9 +63,9 @@ class Findings:
         return {"n": len(self.rows), "events": int(self.y.sum()), "patients": self.rows["patient_id"].nunique()}
 
     @cached_property
-    def shortage(self) -> str:
+    def insufficient(self) -> str:
         """Say why there are too few findings for an estimate, or nothing."""
-        return shortage(self.rows, self.minimum_events)
+        return insufficient_events(self.rows, self.minimum_events)
 
     @cached_property
     def delong(self) -> AucResult:
@@ -83,8 +83,8 @@ class Findings:
 
     def auc_rows(self, *methods: str) -> list[dict[str, Any]]:
         """Make a row of the AUC by each method, DELONG or CLUSTERED; with a note where there are too few events."""
-        if self.shortage:
-            return [self.counts | {"measure": "AUC", "method": method, "note": self.shortage} for method in methods]
+        if self.insufficient:
+            return [self.counts | {"measure": "AUC", "method": method, "note": self.insufficient} for method in methods]
         by_delong = {
             "measure": "AUC", "estimate": self.delong.auc, "lower": self.delong.lower, "upper": self.delong.upper,
             "level": self.bootstrap.level, "method": DELONG,
@@ -96,14 +96,14 @@ class Findings:
         return [self.counts | made[method]() for method in methods]
 
 
-def findings_by_vessel(scored: pd.DataFrame, settings: Evaluation, seed: int) -> Mapping[str, Findings]:
+def findings_by_vessel(scored: pd.DataFrame, settings: Evaluation, seed: int = 0) -> Mapping[str, Findings]:
     """Take each vessel's findings; all share the draws of the cohort's patients.
 
     Parameters
     ----------
     scored : from `scored_ecgs`; may lack findings altogether
     settings : level, bootstrap_replicates and minimum_events
-    seed : of the bootstrap
+    seed : of the bootstrap, where one is drawn
 
     Returns
     -------

@@ -27,7 +27,7 @@ def shown_modifier(reclassification: pd.DataFrame) -> str:
 
 
 def reclassification_figure(reclassification: pd.DataFrame) -> Figure:
-    """Share of events and of non-events in each category, by the guideline alone and after the ECG, and who moved.
+    """Proportion of events and of non-events in each category, by the guideline alone and after the ECG, and who moved.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ def patient_level(
     Raises
     ------
     StudyError
-        Where an ECG lacks a prediction or a risk group, or was not scored in its patient's fold.
+        Where an ECG lacks a prediction or a risk group, or was not predicted in its patient's fold.
     """
     scored = scored_ecgs(cohort, predictions)
     nearest = nearest_to_ccta(cohort).set_index("ecg_id")
@@ -104,8 +104,8 @@ def patient_level(
         wrong = (expected.isna() | (expected != fold)).to_numpy(dtype=bool)
         if wrong.any():
             raise StudyError(
-                f"predictions: {int(wrong.sum())} patients were not scored in the fold that the splits give them; the "
-                "two tables are of different runs: run predict again"
+                f"predictions: {int(wrong.sum())} patients were not predicted in the fold that the splits give them; "
+                "the two tables are of different runs: run predict again"
             )
     patients = nearest.reset_index()[["patient_id", "ecg_id", *COVARIATES]]
     return patients.assign(

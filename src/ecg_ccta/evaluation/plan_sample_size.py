@@ -16,13 +16,10 @@ import pandas as pd
 from scipy import stats
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.scored import shortage, with_finding
-from ecg_ccta.statistics.auc import auc_delong
+from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.statistics.estimates import estimate_table
-from ecg_ccta.vessels import VESSELS
 
 STRATA = ("vessel", "width", "target_width", "patients_needed", "events_needed")
-MEASURES = ("AUC", "observed/expected", "calibration slope")
 
 OBSERVED_EXPECTED_WIDTH = 0.2
 """Width of the interval of observed over expected events that is planned for (Riley et al.)."""
@@ -97,7 +94,7 @@ def slope_patients(information: float, width: float, level: float = 0.95) -> int
 def plan_sample_size(scored: pd.DataFrame, settings: Evaluation) -> pd.DataFrame:
     """The interval widths that this many patients give, and the patients that the target widths need.
 
-    What is expected is what the development site showed: the AUC, the share of patients with an event, and the
+    What is expected is what the development site showed: the AUC, the proportion of patients with an event, and the
     distribution of predicted logits, each patient counting once however many ECGs there are.
 
     Parameters
@@ -117,35 +114,24 @@ def plan_sample_size(scored: pd.DataFrame, settings: Evaluation) -> pd.DataFrame
         "calibration slope": settings.target_width.slope,
     }
     rows = []
-    for vessel in VESSELS:
-        findings = with_finding(scored, vessel)
-        counts = {
-            "vessel": vessel,
-            "level": settings.level,
-            "n": len(findings),
-            "events": int(findings["y_true"].sum()),
-            "patients": int(findings["patient_id"].nunique()),
-        }
-        note = shortage(findings, settings.minimum_events)
-        for measure in MEASURES:
-            row = counts | {"measure": measure, "target_width": targets[measure]}
-            if note:
-                rows.append(row | {"note": note})
-            else:
-                rows.append(row | _plan(findings, measure, targets[measure], settings.level))
+    for vessel, findings in findings_by_vessel(scored, settings).items():
+        for measure, target in targets.items():
+            lacking = {"note": findings.insufficient} if findings.insufficient else None
+            row = {"vessel": vessel, "level": settings.level, **findings.counts, "measure": measure}
+            rows.append(row | {"target_width": target} | (lacking or _plan(findings, measure, target)))
     table = estimate_table(rows, STRATA)
     for column in ("patients_needed", "events_needed"):
         table[column] = table[column].astype("Int64")
     return table.astype({"width": float})
 
 
-def _plan(findings: pd.DataFrame, measure: str, width: float, level: float) -> dict[str, Any]:
-    patients = findings["patient_id"].nunique()
+def _plan(findings: Findings, measure: str, width: float) -> dict[str, Any]:
+    rows, patients, level = findings.rows, findings.counts["patients"], findings.bootstrap.level
     # A patient whose ECGs belong to different CCTAs may have both findings; one event makes an event patient.
-    prevalence = float(findings.groupby("patient_id")["y_true"].max().mean())
+    prevalence = float(rows.groupby("patient_id")["y_true"].max().mean())
     z = _z(level)
     if measure == "AUC":
-        auc = auc_delong(findings["y_true"], findings["logit"], level).auc
+        auc = findings.delong.auc
         if auc in (0, 1):
             return {"estimate": auc, "method": _METHODS[measure], "note": "perfect separation: nothing to plan with"}
         half = z * auc_variance(auc, patients, prevalence) ** 0.5
@@ -156,8 +142,8 @@ def _plan(findings: pd.DataFrame, measure: str, width: float, level: float) -> d
         needed = observed_expected_patients(prevalence, width, level)
         expected, lower, upper = 1.0, math.exp(-half), math.exp(half)
     else:
-        once = 1 / findings.groupby("patient_id")["patient_id"].transform("size").to_numpy(dtype=float)
-        information = slope_information(findings["logit"].to_numpy(dtype=float), once)
+        once = 1 / rows.groupby("patient_id")["patient_id"].transform("size").to_numpy(dtype=float)
+        information = slope_information(findings.logit, once)
         if information <= 0:
             return {"method": _METHODS[measure], "note": "no slope: all predictions are equal"}
         half = z / math.sqrt(patients * information)

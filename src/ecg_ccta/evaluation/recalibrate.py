@@ -47,8 +47,8 @@ def recalibrate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[s
     curves, assigned = [], []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         logit = findings.logit
-        fitted = [] if findings.shortage else _cross_fit(findings, seed)
-        note = findings.shortage or next((row["note"] for row in fitted if row["note"]), "")
+        fitted = [] if findings.insufficient else _cross_fit(findings, seed)
+        note = findings.insufficient or next((row["note"] for row in fitted if row["note"]), "")
         parameters += [{"vessel": vessel} | row for row in _parameter_rows(fitted)]
         logits = {AS_PREDICTED: logit}
         if fitted and not note:
@@ -62,13 +62,13 @@ def recalibrate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[s
             assigned.append(findings.rows[["ecg_id", "patient_id", "vessel"]].assign(fold=fold))
         for kind in KINDS:
             strata = {"vessel": vessel, **findings.counts, "predictions": kind}
-            if kind not in logits or findings.shortage:
+            if kind not in logits or findings.insufficient:
                 summary += [strata | {"measure": measure, "note": note} for measure in MEASURES]
                 continue
             probability = findings.probability if kind == AS_PREDICTED else expit(logits[kind])
             rows, curve = calibration_summary(findings.y, probability, logits[kind], findings.codes, findings.bootstrap)
             summary += [strata | row for row in rows]
-            curve = curve.assign(measure="observed share, smoothed", method=CLUSTERED, **strata)
+            curve = curve.assign(measure="observed proportion, smoothed", method=CLUSTERED, **strata)
             curves += curve.to_dict("records")
     columns = ["ecg_id", "patient_id", "vessel", "fold"]
     return {
@@ -91,7 +91,7 @@ def _cross_fit(findings: Findings, seed: int) -> list[dict[str, Any]]:
             "fold": fold,
             "held_out": held_out,
             **training.counts,
-            "note": training.shortage or without_slope(training.y, training.logit),
+            "note": training.insufficient or without_slope(training.y, training.logit),
         }
         if not row["note"]:
             ones = np.ones((len(others), 1))

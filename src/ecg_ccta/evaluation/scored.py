@@ -75,7 +75,7 @@ def with_finding(scored: pd.DataFrame, vessel: str) -> pd.DataFrame:
     return scored[(scored["vessel"] == vessel) & scored["y_true"].notna()]
 
 
-def shortage(findings: pd.DataFrame, minimum_events: int) -> str:
+def insufficient_events(findings: pd.DataFrame, minimum_events: int) -> str:
     """Why rows with findings are too few for an estimate, or an empty string.
 
     Counted are patients, because several ECGs of one patient carry little more than one.

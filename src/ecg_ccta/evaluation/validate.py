@@ -42,21 +42,21 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
     has empty numbers and a note.
     """
     found = findings_by_vessel(scored, settings, seed)
-    enough = {vessel: findings for vessel, findings in found.items() if not findings.shortage}
+    enough = {vessel: findings for vessel, findings in found.items() if not findings.insufficient}
     discrimination: list[dict[str, Any]] = []
     roc, groups, curves, summary = [], [], [], []
     for vessel, findings in found.items():
         counts = {"vessel": vessel, **findings.counts}
         discrimination += [counts | row for row in _discriminate(findings)]
-        if findings.shortage:
-            summary += [counts | {"measure": measure, "note": findings.shortage} for measure in MEASURES]
+        if findings.insufficient:
+            summary += [counts | {"measure": measure, "note": findings.insufficient} for measure in MEASURES]
             continue
         roc.append(_roc(findings).assign(**counts))
         rows, curve = calibration_summary(
             findings.y, findings.probability, findings.logit, findings.codes, findings.bootstrap
         )
         summary += [counts | row for row in rows]
-        curves.append(curve.assign(measure="observed share, smoothed", method=CLUSTERED, **counts))
+        curves.append(curve.assign(measure="observed proportion, smoothed", method=CLUSTERED, **counts))
         threshold = getattr(settings.high_risk_thresholds, vessel)
         parts = calibration_groups(
             findings.y, findings.probability, findings.codes, threshold, settings.calibration_groups, settings.level
@@ -74,8 +74,8 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
 
 def _discriminate(findings: Findings) -> list[dict[str, Any]]:
     """Rows of AUC and PR-AUC of a vessel."""
-    if findings.shortage:
-        missing = {"measure": "PR-AUC", "method": CLUSTERED, "note": findings.shortage}
+    if findings.insufficient:
+        missing = {"measure": "PR-AUC", "method": CLUSTERED, "note": findings.insufficient}
         return [*findings.auc_rows(DELONG, CLUSTERED), missing]
     flat = "" if findings.delong.variance > 0 else "perfect separation: the interval has no width"
     by_delong = findings.auc_rows(DELONG)[0] | {"note": flat}

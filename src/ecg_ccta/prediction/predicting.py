@@ -19,7 +19,7 @@ from ecg_ccta.vessels import VESSELS
 def predict_out_of_fold(
     models: Sequence[FoldModel], store: Store, cohort: pd.DataFrame, splits: pd.DataFrame
 ) -> pd.DataFrame:
-    """Each ECG scored once, by the model whose training and inner validation never saw its patient.
+    """Each ECG predicted once, by the model whose training and inner validation never saw its patient.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecg_ccta.config import FollowUp
+from ecg_ccta.config import Evaluation, FollowUp
 from ecg_ccta.prognosis.comparison import compare_groups
 from ecg_ccta.prognosis.patients import (
     GROUPINGS,
@@ -20,6 +20,7 @@ from ecg_ccta.prognosis.patients import (
     follow,
     patient_risk,
 )
+from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.estimates import estimate_table
 from ecg_ccta.statistics.incidence import (
     AALEN_JOHANSEN,
@@ -38,14 +39,12 @@ HARRELL, DYNAMIC = "Harrell, bootstrap", "cumulative/dynamic with IPCW, bootstra
 _CURVES = ["vessel", "grouping", "group", "method", "day", "cumulative", "lower", "upper"]
 
 
-def accumulate(
+def accumulate_events(
     cohort: pd.DataFrame,
     risk_groups: pd.DataFrame,
     follow_up: pd.DataFrame,
     settings: FollowUp,
-    level: float = 0.95,
-    minimum_events: int = 10,
-    replicates: int = 1000,
+    evaluation: Evaluation,
     seed: int = 0,
 ) -> dict[str, pd.DataFrame]:
     """Cumulative events by risk group, per vessel and for any vessel.
@@ -60,10 +59,9 @@ def accumulate(
     risk_groups : `tables.RISK_GROUPS` of the same ECGs
     follow_up : `tables.FOLLOW_UP`; may be empty
     settings : landmark, horizon and the days to read the curves at
-    level : level of the intervals
-    minimum_events : with fewer events in both groups together a vessel has counts and a note, but no estimates; with
-        fewer by a day, that day has no AUC
-    replicates, seed : of the bootstrap over patients
+    evaluation : level, draws and least events: with fewer in both groups together a vessel has counts and a note, but
+        no estimates; with fewer by a day, that day has no AUC
+    seed : of the bootstrap over patients
 
     Returns
     -------
@@ -78,6 +76,8 @@ def accumulate(
         events are those by that day
     """
     patients, flow = follow(patient_risk(cohort, risk_groups), follow_up, settings)
+    level, minimum_events = evaluation.level, evaluation.minimum_events
+    bootstrap = Bootstrap(len(patients), evaluation.bootstrap_replicates, level, seed)
     curves, readings, at_risk, comparison = [], [], [], []
     for stratum in STRATA:
         for grouping, groups in GROUPINGS.items():
@@ -104,7 +104,7 @@ def accumulate(
         row["note"] = _lack(patients, patients, minimum_events)
         if not row["note"]:
             score = patients[f"probability_{stratum}"]
-            found = concordance(patients["time"], patients["is_event"], score, level, replicates, seed)
+            found = concordance(patients["time"], patients["is_event"], score, bootstrap)
             row |= dict(zip(("estimate", "lower", "upper"), found, strict=True)) | {"method": HARRELL}
         comparison.append(row)
     table = pd.DataFrame(readings)
@@ -115,7 +115,7 @@ def accumulate(
         "rates": event_rates(table),
         "at_risk": pd.DataFrame(at_risk),
         "comparison": estimate_table(comparison, ["vessel", "grouping"]),
-        "auc": _auc_by_day(patients, settings, level, minimum_events, replicates, seed),
+        "auc": _auc_by_day(patients, settings, minimum_events, bootstrap),
     }
 
 
@@ -129,9 +129,7 @@ def event_rates(readings: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["method"] == np.where(competing, AALEN_JOHANSEN, KAPLAN_MEIER)].reset_index(drop=True)
 
 
-def _auc_by_day(
-    patients: pd.DataFrame, settings: FollowUp, level: float, minimum_events: int, replicates: int, seed: int
-) -> pd.DataFrame:
+def _auc_by_day(patients: pd.DataFrame, settings: FollowUp, minimum_events: int, bootstrap: Bootstrap) -> pd.DataFrame:
     # An AUC needs patients seen beyond its day, so time is not cut at the horizon.
     days = sorted({day for day in settings.reading_days if day > settings.landmark_days} | {settings.horizon_days})
     outcome = patients["event"].map({"censored": CENSORED, "event": EVENT, "death": DEATH}).to_numpy()
@@ -140,12 +138,12 @@ def _auc_by_day(
     if max(events) >= minimum_events:
         scores = patients[[f"probability_{stratum}" for stratum in STRATA]].to_numpy(dtype=float)
         estimate, lower, upper = time_dependent_auc(
-            patients["days"].to_numpy(dtype=float), outcome, scores, days, level, replicates, seed
+            patients["days"].to_numpy(dtype=float), outcome, scores, days, bootstrap
         )
     rows = []
     for place, stratum in enumerate(STRATA):
         for number, (day, count) in enumerate(zip(days, events, strict=True)):
-            row = {"vessel": stratum, "day": day, "measure": "AUC", "level": level, "method": DYNAMIC}
+            row = {"vessel": stratum, "day": day, "measure": "AUC", "level": bootstrap.level, "method": DYNAMIC}
             row |= {"n": len(patients), "patients": len(patients), "events": count}
             if patients.empty:
                 row["note"] = "no follow-up"

@@ -49,13 +49,14 @@ def p_value(value: Any, note: str = "") -> str:
 
 
 def percent(value: Any, digits: int = 0, note: str = "") -> str:
-    """A share between 0 and 1 as per cent."""
+    """A proportion between 0 and 1 as per cent."""
     if is_missing(value):
         return note or MISSING
     return f"{100 * float(value):.{digits}f} %".replace("-", MINUS)
 
 
 def percent_interval(value: Any, lower: Any, upper: Any, digits: int = 0, note: str = "") -> str:
+    """A proportion between 0 and 1 with its interval, as per cent."""
     if is_missing(value):
         return note or MISSING
     if is_missing(lower) or is_missing(upper):

@@ -2,36 +2,19 @@
 
 import base64
 import hashlib
+import importlib
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecg_ccta.config import Study
+from ecg_ccta.report import sections
+from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sections.abstract import abstract, with_sources
-from ecg_ccta.report.sections.added_value import added_value
-from ecg_ccta.report.sections.attribution import attribution, planted
 from ecg_ccta.report.sections.checklist import checklist
-from ecg_ccta.report.sections.decisions import decisions
-from ecg_ccta.report.sections.events import cumulative_events
-from ecg_ccta.report.sections.headline import first_results
-from ecg_ccta.report.sections.inclusion import inclusion
-from ecg_ccta.report.sections.individual import individual
-from ecg_ccta.report.sections.initialisations import initialisations
-from ecg_ccta.report.sections.leakage import leakage
-from ecg_ccta.report.sections.limits import limits
-from ecg_ccta.report.sections.logits import logits
-from ecg_ccta.report.sections.methods import methods
-from ecg_ccta.report.sections.normal_ecg import normal_ecg
-from ecg_ccta.report.sections.planted_hazards import planted_hazards
-from ecg_ccta.report.sections.provenance import provenance
-from ecg_ccta.report.sections.sample_size import sample_size
-from ecg_ccta.report.sections.severity import severity
-from ecg_ccta.report.sections.subgroups import subgroups
-from ecg_ccta.report.sections.thresholds import thresholds
-from ecg_ccta.report.sections.validation import validation
-from ecg_ccta.report.sections.waveforms import waveforms
 
 
 def build_report(
@@ -54,37 +37,12 @@ def build_report(
     StudyError
         Where a file that the study must have is missing, or lacks a column.
     """
-    results = ResultsFolder(study, Path(folder))
     controlled = ResultsFolder(control, Path(control_folder)) if control and control_folder else None
-    sections = [
-        abstract(results, controlled),
-        inclusion(results),
-        first_results(results, controlled),
-        validation(results),
-        severity(results),
-        normal_ecg(results),
-        subgroups(results),
-        thresholds(results),
-        decisions(results),
-        added_value(results),
-        cumulative_events(results),
-        waveforms(results),
-        attribution(results),
-        individual(results),
-        logits(results),
-        planted(results),
-        planted_hazards(results),
-        sample_size(results),
-        initialisations(results),
-        methods(study),
-        leakage(results),
-        limits(results),
-        provenance(results),
-    ]
-    found = [section for section in sections if section is not None]
-    titles = {section.anchor: section.title for section in found}
-    found[0] = with_sources(found[0], titles)
-    found.append(checklist(results, titles))
+    results = ResultsFolder(study, Path(folder), controlled)
+    found = [section for write in section_writers() if (section := write(results)) is not None]
+    first = abstract(results)
+    titles = {section.anchor: section.title for section in (first, *found)}
+    found = [with_sources(first, titles), *found, checklist(results, titles)]
     environment = Environment(
         loader=PackageLoader("ecg_ccta.report"),
         autoescape=True,
@@ -104,6 +62,17 @@ def build_report(
         script_hash=content_hash(script),
         first_time=first_time(),
     )
+
+
+def section_writers() -> list[Callable[[ResultsFolder], Section | None]]:
+    """The functions that write the page's sections, in the page's order.
+
+    Each module of `report/sections` that has an `ORDER` has one, of the module's own name. Abstract and checklist,
+    which refer to the others, have none.
+    """
+    names = [name for _, name, _ in pkgutil.iter_modules(sections.__path__, f"{sections.__name__}.")]
+    modules = [module for name in names if hasattr(module := importlib.import_module(name), "ORDER")]
+    return [getattr(module, module.__name__.rpartition(".")[2]) for module in sorted(modules, key=lambda m: m.ORDER)]
 
 
 def lead(study: Study) -> str:

@@ -1,5 +1,6 @@
 """Reading a study's results: which files the report needs, and which are there."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,17 +11,19 @@ import pandas as pd
 from ecg_ccta.config import Study
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json, sha256_json
-from ecg_ccta.report.blocks import Figure
+from ecg_ccta.report.blocks import Figure, Table
+from ecg_ccta.report.columns import Cell, grouped_rows
 from ecg_ccta.report.embedding import Download, Source, download, image_uri
+from ecg_ccta.result_tables import read_csv
 from ecg_ccta.tracking.sent import read_tracking
 from ecg_ccta.tracking.store import page_of_run
 
 
 class ResultsFolder:
-    """The files under results/<study>/ of one study."""
+    """The files under results/<study>/ of one study, and those of its negative control."""
 
-    def __init__(self, study: Study, folder: Path):
-        self.study, self.folder = study, Path(folder)
+    def __init__(self, study: Study, folder: Path, control: "ResultsFolder | None" = None):
+        self.study, self.folder, self.control = study, Path(folder), control
 
     def title(self, site: str) -> str:
         return self.study.sites[site].title or site
@@ -44,28 +47,19 @@ class ResultsFolder:
         """Those of them whose patients are followed up."""
         return [pair for pair in self.sites_with(table) if self.study.sites[pair[0]].tables.follow_up is not None]
 
-    def table(
-        self, table: str, site: str | None = None, columns: tuple[str, ...] = (), words: bool = False
-    ) -> pd.DataFrame:
-        """A result table; `words` reads every cell as written.
+    def table(self, table: str, site: str | None = None) -> pd.DataFrame:
+        """A result table, checked by its contract.
 
         Raises
         ------
         StudyError
-            Where the file or one of `columns` is missing.
+            Where the file is missing, or lacks a column or a value that it must have.
         """
-        path = self.path(table, site)
-        if not path.exists():
-            raise StudyError(f"{path}: the report needs this table; run the rule that makes it")
-        try:
-            found = pd.read_csv(path, dtype=str, keep_default_na=False) if words else pd.read_csv(path)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise StudyError(f"{path}: not a CSV table ({error}); make it again") from None
-        lacking = [column for column in columns if column not in found]
-        if lacking:
-            raise StudyError(f"{path}: no column {', '.join(lacking)}; make the table again")
-        # A note is a word or nothing, also where the whole column is empty.
-        return found.assign(note=found["note"].fillna("").astype(str)) if "note" in found and not words else found
+        return read_csv(self.path(table, site))
+
+    def words(self, table: str, site: str) -> pd.DataFrame:
+        """A result table with every cell as it is written."""
+        return pd.read_csv(self.path(table, site), dtype=str, keep_default_na=False)
 
     def download(self, table: str, site: str | None = None) -> Download:
         """A table for the reader to keep, or where it lies if it is too large."""
@@ -95,10 +89,6 @@ class ResultsFolder:
             found |= {name.removeprefix(prefix): source for name in record.get("outputs") or {}}
         return found
 
-    def first_download(self, site: str, *names: str) -> list[Download]:
-        """The first of the tables that exists: a figure's own numbers, or else the summary they are part of."""
-        return [self.download(name, site) for name in names if self.has(name, site)][:1]
-
     def has_figure(self, name: str) -> bool:
         return (self.folder / "figures" / f"{name}.svg").exists()
 
@@ -106,12 +96,40 @@ class ResultsFolder:
         """A figure as data URI."""
         return image_uri(self.folder / "figures" / f"{name}.svg")
 
-    def drawn(self, name: str, caption: str, alt: str, says: str, downloads: list[Download]) -> list[Figure]:
-        """A figure as a block with its words and numbers, or nothing where it was not drawn."""
-        if not self.has_figure(name):
+    def drawn(self, name: str, site: str | None, caption: str, alt: str, says: str, *numbers: str) -> list[Figure]:
+        """A figure as a block with its words and the tables of its `numbers`, or nothing where it was not drawn."""
+        file = f"{name}_{site}" if site else name
+        if not self.has_figure(file):
             return []
-        source = self.sources.get(f"figures/{name}.svg")
-        return [Figure(caption, alt, self.figure(name), says, downloads, file=name, source=source)]
+        downloads = [self.download(table, site) for table in numbers if self.has(table, site)]
+        source = self.sources.get(f"figures/{file}.svg")
+        caption = self.captioned(caption, site)
+        return [Figure(caption, alt, self.figure(file), says, downloads, file=file, source=source)]
+
+    def tabulated(
+        self,
+        name: str,
+        site: str | None,
+        caption: str,
+        found: pd.DataFrame,
+        columns: Mapping[str, Cell],
+        *also: str,
+        says: str = "",
+        notes: Sequence[str] = (),
+        **rows: Any,
+    ) -> Table:
+        """A result table as a table of the page; `rows` as in `grouped_rows`, `also` are further downloads."""
+        return Table(
+            self.captioned(caption, site),
+            list(columns),
+            grouped_rows(found, columns, **rows),
+            says,
+            [self.download(table, site) for table in (name, *also) if self.has(table, site)],
+            list(notes),
+        )
+
+    def captioned(self, caption: str, site: str | None) -> str:
+        return f"{caption}, {self.title(site)}" if site else caption
 
     def flow(self, site: str) -> list[dict[str, Any]]:
         """Steps of the inclusion flow: {"label", "ecgs", "patients"} or {"excluded", "ecgs"}."""

@@ -39,7 +39,7 @@ RR_TOLERANCE = 0.2
 10:1060, 1989)."""
 
 REGULAR_SHARE = 2 / 3
-"""Share of the intervals that must be usual for the others to mean anything."""
+"""Proportion of the intervals that must be usual for the others to mean anything."""
 
 NOISE_RATIO = 3.0
 """A beat is noisy where it differs from the median beat by more than this many times as much as its fellows do (root
@@ -160,7 +160,7 @@ def windows(signal: np.ndarray, peaks: np.ndarray, before: int, after: int) -> n
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """Share of two leads' beats that both have at their usual distance, of all beats of either, 0 to 1."""
+    """Proportion of two leads' beats that both have at their usual distance, of all beats of either, 0 to 1."""
     if not len(one) or not len(other):
         return 0.0
     distance = other[None, :] - one[:, None]

@@ -38,15 +38,15 @@ PR_SEGMENT_S = (-0.072, -0.056)
 QUIET_S = 0.010
 """QRS begins and ends where the spatial velocity stays low this long."""
 QRS_SHARE = 0.06
-"""Share of the greatest spatial velocity that is high."""
+"""Proportion of the greatest spatial velocity that is high."""
 SEARCH_QRS_S = 0.15
 """The QRS complex lies within this many seconds of the detected peak."""
 P_MILLIVOLTS = 0.025
 """Least height of a P wave: root mean square over the leads at its peak."""
 P_LIKENESS = 0.7
 """Correlation of single beats with the median beat around P that their median must reach for P to be there."""
-P_ONSET_SHARE = 0.1
-"""P begins where it last was below this share of its height over the lowest point before it, and ends likewise."""
+P_ONSET_PROPORTION = 0.1
+"""P begins where it last was below this proportion of its height over the lowest point before it, and ends likewise."""
 P_RISE_S = 0.10
 """Seconds from the onset of P to its peak, and from there to its end, at most."""
 LONGEST_P_ONSET_S = 0.34
@@ -279,9 +279,9 @@ def _p_wave(beats: np.ndarray, qrs: _Qrs, last_t_end: float) -> _P | None:
 
 
 def _below_share(flank: np.ndarray, height: float) -> np.ndarray:
-    """Places in one flank of P that are below P_ONSET_SHARE of its height over the flank's lowest point."""
+    """Places in one flank of P that are below P_ONSET_PROPORTION of its height over the flank's lowest point."""
     lowest = flank.min()
-    return np.flatnonzero(flank <= lowest + P_ONSET_SHARE * (height - lowest))
+    return np.flatnonzero(flank <= lowest + P_ONSET_PROPORTION * (height - lowest))
 
 
 def _principal(smooth: np.ndarray, start: int, stop: int) -> tuple[int, np.ndarray]:

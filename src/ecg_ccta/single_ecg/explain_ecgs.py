@@ -13,10 +13,11 @@ from ecg_ccta.evaluation.choose_thresholds import thresholds_of
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.files import replacing
 from ecg_ccta.model.fold_models import FoldModel
+from ecg_ccta.result_tables import write_csv
 from ecg_ccta.single_ecg.choosing import CHOSEN_BY_HAND, choose_ecgs, named_ecgs
 from ecg_ccta.single_ecg.ecg_page import KINDS, ExplainedEcg, draw_page
 from ecg_ccta.single_ecg.individual import explained
-from ecg_ccta.tables import ENSEMBLE, write_csv
+from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import VESSELS
 
 INDEX = [

@@ -96,9 +96,10 @@ def attribution_of(
     parts = [logits_of(model.network, inputs)[0] / model.temperature for model in models]
     if len(peaks) < MINIMUM_BEATS:
         return np.zeros((len(LEADS), microvolts.shape[1])), np.mean(parts, axis=0)
-    cells = divided(inputs, [peaks], mean_beat, times)
+    regions = divided(inputs, [peaks], mean_beat, times)
     maps = [
-        attribute_ecgs(model.network, cells.inputs, vessel, cells.baselines)[0] / model.temperature for model in models
+        attribute_ecgs(model.network, regions.inputs, vessel, regions.baselines)[0] / model.temperature
+        for model in models
     ]
     return np.mean(maps, axis=0), np.mean(parts, axis=0)
 

@@ -32,7 +32,7 @@ FIXES = {
     "missing lead": f"the header must name the 12 standard leads {', '.join(LEADS)}, in any order",
     "duplicate lead": "the header names one of the 12 standard leads twice",
     "unknown unit": "the header's units must be mV or uV",
-    "too short": "the network reads 10 s; a shorter recording cannot be scored",
+    "too short": "the network reads 10 s; a shorter recording cannot be predicted",
 }
 """What to do about a recording that cannot be used."""
 

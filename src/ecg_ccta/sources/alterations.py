@@ -27,7 +27,7 @@ for _vessel, _segments in PLANTED.items():
 
 
 NEGLIGIBLE = 0.25
-"""Share of a vessel's largest alteration below which a lead's segment does not count as altered."""
+"""Proportion of a vessel's largest alteration below which a lead's segment does not count as altered."""
 
 
 def altered_by(expression: np.ndarray) -> np.ndarray:

@@ -38,10 +38,10 @@ RISKS = {
     "typical chest pain": (-1.6, 0.15, 0.20, 0.80),
 }
 OTHER_CHEST_PAIN = (0.20, 0.35, 0.45)
-"""Shares of none, nonanginal and atypical among patients without typical chest pain."""
+"""Proportions of none, nonanginal and atypical among patients without typical chest pain."""
 
 GRADE_SHARES = {"none": 0.55, "mild": 0.28, "moderate": 0.17, "severe": 0.75, "complete": 0.25}
-"""Shares of the grades among patients without an event (first three) and with one (last two)."""
+"""Proportions of the grades among patients without an event (first three) and with one (last two)."""
 
 _COMBINATIONS = np.array(list(itertools.product((0, 1), repeat=len(RISKS))), dtype=float)
 _POPULATION = 2**12

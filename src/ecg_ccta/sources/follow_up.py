@@ -14,7 +14,7 @@ INFARCTION_HAZARD = 0.012
 DEATH_HAZARD = 0.007
 """Per year at the age of 60; grows by 9 % per year of age (Gompertz)."""
 LOST_EARLY = 0.10
-"""Share of patients whose follow-up ends at a random day."""
+"""Proportion of patients whose follow-up ends at a random day."""
 LONGEST_DAYS = 3 * 365
 LAST_DAY = np.datetime64("2024-06-30")
 """Administrative end of follow-up."""

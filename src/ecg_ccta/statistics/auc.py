@@ -167,9 +167,9 @@ def auc_and_pr_auc_replicates(
     """Compute AUC and average precision in every bootstrap draw of patients.
 
     Scores are sorted once. In a draw an ECG weighs as often as its patient was drawn. The AUC is then the weighted
-    share of event/non-event pairs in the right order: for each event the cumulative weight of the non-events below
-    it, half of those that tie. Average precision is the weighted mean, over events, of the share of events among all
-    ECGs that score as high or higher. Weights are counts, so both equal those of the physically repeated rows.
+    proportion of event/non-event pairs in the right order: for each event the cumulative weight of the non-events below
+    it, half of those that tie. Average precision is the weighted mean, over events, of the proportion of events among
+    all ECGs that score as high or higher. Weights are counts, so both equal those of the physically repeated rows.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def _comparison(auc_a: float, auc_b: float, variance: float, distribution: Any, 
 
 
 def _placements(y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each event's share of non-events below it, and each non-event's share of events above it; ties one half."""
+    """Proportion of non-events below each event, and of events above each non-event; ties one half."""
     events, others = score[y], score[~y]
     sorted_events, sorted_others = np.sort(events), np.sort(others)
     below = np.searchsorted(sorted_others, events, "left") + np.searchsorted(sorted_others, events, "right")

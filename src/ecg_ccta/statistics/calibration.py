@@ -16,7 +16,7 @@ from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table
 from ecg_ccta.statistics.proportions import wilson
 
 SPAN = 2 / 3
-"""Share of the ECGs in each neighbourhood of the lowess curve: the default of lowess, and so of val.prob."""
+"""Proportion of the ECGs in each neighbourhood of the lowess curve: the default of lowess, and so of val.prob."""
 
 BAND_LEVELS = (0.95, 0.99)
 """Levels of the curve's pointwise bands."""
@@ -27,7 +27,7 @@ EVENTS_PER_GROUP = 5
 WALD = "Wald, clustered by patient"
 
 MEASURES = (
-    "mean predicted", "observed share", "intercept", "slope", "Brier", "scaled Brier", "ICI", "E50", "E90",
+    "mean predicted", "observed proportion", "intercept", "slope", "Brier", "scaled Brier", "ICI", "E50", "E90",
 )  # fmt: skip
 
 _POINTS = 51
@@ -80,7 +80,7 @@ def calibration_summary(
     point |= {name: float(values[0]) for name, values in _brier(*by_patient.sum(axis=0)[:, None]).items()}
     rows: list[dict[str, Any]] = [
         {"measure": "mean predicted", "estimate": float(probability.mean())},
-        {"measure": "observed share", "estimate": float(np.mean(y_true))},
+        {"measure": "observed proportion", "estimate": float(np.mean(y_true))},
         *_line_rows(calibration_line(y_true, logit, codes, level), level),
     ]
     for name, values in drawn.items():
@@ -131,7 +131,7 @@ class Lowess:
                 self._sums[row, :, number] = np.bincount(codes, moment, patients)
 
     def curves(self, counts: np.ndarray) -> np.ndarray:
-        """(draws, m) smoothed shares of events, given how often each patient was drawn, (draws, patients)."""
+        """(draws, m) smoothed proportions of events, given how often each patient was drawn, (draws, patients)."""
         s0, s1, s2, t0, t1 = (counts @ sums for sums in self._sums)
         spread = s0 * s2 - s1**2
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -188,7 +188,7 @@ def without_slope(y_true: np.ndarray, logit: np.ndarray) -> str:
 def calibration_groups(
     y_true: np.ndarray, probability: np.ndarray, codes: np.ndarray, threshold: float, groups: int, level: float
 ) -> pd.DataFrame:
-    """Observed against mean predicted share of events in groups of equal size by predicted probability.
+    """Observed against mean predicted proportion of events in groups of equal size by predicted probability.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def calibration_groups(
                 "group": number + 1,
                 "risk_group": "high" if predicted >= threshold else "low",
                 "predicted": predicted,
-                "measure": "observed share",
+                "measure": "observed proportion",
                 "estimate": events / members.size,
                 "lower": lower,
                 "upper": upper,
@@ -235,7 +235,7 @@ def _line_rows(line: dict[str, Any], level: float) -> list[dict[str, Any]]:
 
 
 def _weights_between(points: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each value lies between the points: index of the point below, and share of the way to the next."""
+    """Where each value lies between the points: index of the point below, and proportion of the way to the next."""
     if points.size == 1:
         return np.zeros(values.size, dtype=np.intp), np.zeros(values.size)
     below = np.clip(np.searchsorted(points, values, side="right") - 1, 0, points.size - 2)
@@ -271,7 +271,7 @@ def _distances(fitted: np.ndarray, probability: np.ndarray, weights: np.ndarray)
 
 
 def _brier(n: np.ndarray, events: np.ndarray, errors: np.ndarray) -> dict[str, np.ndarray]:
-    """Brier score, and its improvement over predicting the observed share for everybody; sums over each draw."""
+    """Brier score, and its improvement over predicting the observed proportion for everybody; sums over each draw."""
     with np.errstate(invalid="ignore", divide="ignore"):
         score, share = errors / n, events / n
         reference = share * (1 - share)

@@ -1,8 +1,8 @@
 """Where in the beat two groups of patients differ: permutation test over leads and time, corrected by clusters.
 
 Neighbouring samples beyond a threshold, of the same sign and in the same lead, form a cluster; its mass is the sum of
-their absolute t. A cluster's p-value is the share of relabelled data sets whose largest cluster mass in any lead is at
-least as heavy, so that the chance of any false cluster in a vessel is held at the level (Maris and Oostenveld,
+their absolute t. A cluster's p-value is the proportion of relabelled data sets whose largest cluster mass in any lead
+is at least as large, so that the chance of any false cluster in a vessel is held at the level (Maris and Oostenveld,
 J Neurosci Methods 164:177, 2007). The p-value is the cluster's: its borders have none.
 
 Relabelled are patients: those with ECGs in one group only exchange their labels among each other, those with ECGs in

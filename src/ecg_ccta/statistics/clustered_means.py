@@ -42,7 +42,7 @@ def patient_averages(values: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray
     return sums / np.bincount(codes).reshape(-1, *np.ones(values.ndim - 1, dtype=int)), np.asarray(patients)
 
 
-def shortage(patients: dict[str, int], minimum: int) -> str:
+def too_few_patients(patients: dict[str, int], minimum: int) -> str:
     """Note where a group, low or high, has fewer patients than the minimum; empty where both have enough."""
     short = [f"{count} {group}-risk" for group, count in patients.items() if count < minimum]
     return f"too few patients ({', '.join(short)})" if short else ""

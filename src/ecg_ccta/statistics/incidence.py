@@ -12,7 +12,7 @@ from scipy import stats
 KAPLAN_MEIER = "1 − Kaplan-Meier"
 """Death censors: the risk were nobody to die."""
 AALEN_JOHANSEN = "Aalen-Johansen"
-"""Death competes: the share of all patients who will have had the event."""
+"""Death competes: the proportion of all patients who will have had the event."""
 METHODS = (KAPLAN_MEIER, AALEN_JOHANSEN)
 
 CENSORED, EVENT, DEATH = 0, 1, 2

@@ -1,4 +1,4 @@
-"""Unpenalised logistic regression that is never scored on its training patients, and the likelihood-ratio test.
+"""Unpenalised logistic regression that is never evaluated on its training patients, and the likelihood-ratio test.
 
 The regression is statsmodels' generalised linear model. Sources: the likelihood-ratio test of nested models, Wilks, Ann
 Math Stat 1938;9:60-62.

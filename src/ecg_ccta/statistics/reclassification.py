@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ecg_ccta.statistics.bootstrap import draw_patients
+from ecg_ccta.statistics.bootstrap import Bootstrap
 
 
 class Improvement(NamedTuple):
@@ -24,7 +24,7 @@ class Improvement(NamedTuple):
 def net_reclassification(
     y_true: np.ndarray, old: np.ndarray, new: np.ndarray, weights: np.ndarray | None = None
 ) -> Improvement:
-    """NRI: the net share of events that move up plus the net share of non-events that move down.
+    """NRI: the net proportion of events that move up plus the net proportion of non-events that move down.
 
     Parameters
     ----------
@@ -58,10 +58,10 @@ def integrated_discrimination(
 
 
 def improvement_replicates(
-    measure, y_true: np.ndarray, old: np.ndarray, new: np.ndarray, replicates: int, seed: int
+    measure, y_true: np.ndarray, old: np.ndarray, new: np.ndarray, bootstrap: Bootstrap
 ) -> Improvement:
-    """`measure`, one of the two above, in every bootstrap draw of patients (one row per patient)."""
-    parts = [measure(y_true, old, new, counts) for counts in draw_patients(len(y_true), replicates, seed)]
+    """`measure`, one of the two above, in every draw of the patients, who have one row each."""
+    parts = [measure(y_true, old, new, counts) for counts in bootstrap.draws()]
     return Improvement(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ecg_ccta.statistics.bootstrap import draw_patients, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, percentile_interval
 
 
 def trend_test(time: np.ndarray, is_event: np.ndarray, score: np.ndarray) -> tuple[float, float]:
@@ -175,12 +175,12 @@ def restricted_mean(time: np.ndarray, is_event: np.ndarray, until: float) -> tup
 
 
 def concordance(
-    time: np.ndarray, is_event: np.ndarray, score: np.ndarray, level: float, replicates: int, seed: int
+    time: np.ndarray, is_event: np.ndarray, score: np.ndarray, bootstrap: Bootstrap
 ) -> tuple[float, float, float]:
-    """Harrell's C: of pairs in which one had the event first, the share in which that one's score is higher.
+    """Harrell's C: of pairs in which one had the event first, the proportion in which that one's score is higher.
 
-    Tied scores count one half. The interval is the bootstrap's percentile interval over patients. NaN where no pair
-    can be compared.
+    Tied scores count one half. The interval is the percentile interval over draws of the patients. NaN where no
+    pair can be compared.
     """
     time, is_event, score = np.asarray(time, float), np.asarray(is_event, bool), np.asarray(score, float)
     first = np.flatnonzero(is_event)
@@ -189,10 +189,10 @@ def concordance(
     if not later.any():
         return np.nan, np.nan, np.nan
     found = []
-    for block in draw_patients(len(time), replicates, seed):
+    for block in bootstrap.draws():
         weights = block.astype(float)
         pairs = ((weights[:, first] @ later) * weights).sum(axis=1)
         concordant = ((weights[:, first] @ higher) * weights).sum(axis=1)
         found.append(np.divide(concordant, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
-    lower, upper, _ = percentile_interval(np.concatenate(found), level)
+    lower, upper, _ = percentile_interval(np.concatenate(found), bootstrap.level)
     return float(higher.sum() / later.sum()), lower, upper

@@ -9,7 +9,7 @@ it and is a control, as in the Aalen-Johansen estimate (Blanche, Dartigues and J
 
 import numpy as np
 
-from ecg_ccta.statistics.bootstrap import draw_patients, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, percentile_interval
 from ecg_ccta.statistics.incidence import CENSORED, DEATH, EVENT
 
 
@@ -18,9 +18,7 @@ def time_dependent_auc(
     outcome: np.ndarray,
     scores: np.ndarray,
     days: list[float],
-    level: float = 0.95,
-    replicates: int = 1000,
-    seed: int = 0,
+    bootstrap: Bootstrap,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cumulative/dynamic AUC of several scores at several days.
 
@@ -30,7 +28,7 @@ def time_dependent_auc(
     outcome : (n,) `CENSORED`, `EVENT` or `DEATH`
     scores : (n, k) the higher, the more likely the event; tied scores count one half
     days : days at which cases and controls part; an event on the day is a case
-    level, replicates, seed : of the bootstrap over patients, which re-estimates the weights in each draw
+    bootstrap : of these patients; re-estimates the weights in each draw
 
     Returns
     -------
@@ -38,15 +36,13 @@ def time_dependent_auc(
     """
     time, outcome, scores = np.asarray(time, float), np.asarray(outcome), np.asarray(scores, float)
     own = _aucs(np.ones((1, len(time))), time, outcome, scores, days)[0]
-    drawn = [
-        _aucs(block.astype(float), time, outcome, scores, days) for block in draw_patients(len(time), replicates, seed)
-    ]
+    drawn = [_aucs(block.astype(float), time, outcome, scores, days) for block in bootstrap.draws()]
     bounds = np.full((2, *own.shape), np.nan)
     for place in np.argwhere(np.isfinite(own)):
         column, row = place
         values = np.concatenate([block[:, column, row] for block in drawn])
         if np.isfinite(values).any():
-            bounds[:, column, row] = percentile_interval(values, level)[:2]
+            bounds[:, column, row] = percentile_interval(values, bootstrap.level)[:2]
     return own, bounds[0], bounds[1]
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 PACKAGE = "ecg_ccta"
 
+WHOLE = ".*"
+"""Ends the name of what is imported itself, unlike the packages that it lies in."""
+
 LEFT_OUT = ("config", "tracking")
 """Modules that compute no result: settings reach a job as parameters, and a record only tells of it."""
 
@@ -33,8 +36,9 @@ def library_hash(script: Path, source: Path) -> str:
 def library_modules(script: Path, source: Path) -> dict[str, str]:
     """Hash each module that a script imports, directly or through others, in the order of their names.
 
-    Imports inside functions and for type checking count. Files of a package that are not Python, such as templates,
-    belong to the package's modules.
+    Imports inside functions and for type checking count. A package that is imported by its own name counts with all
+    its modules, because it may look them up. Files of a package that are not Python, such as templates, belong to the
+    package's modules.
 
     Returns
     -------
@@ -43,7 +47,9 @@ def library_modules(script: Path, source: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = [script]
     while waiting:
-        for name in _imports(waiting.pop()):
+        names = _imports(waiting.pop())
+        inside = [module for package in names for module in _modules_of(package, source)]
+        for name in (*names, *inside):
             path = _file_of(name, source)
             if path is None or name in found:
                 continue
@@ -63,6 +69,13 @@ def _file_of(name: str, source: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
+def _modules_of(name: str, source: Path) -> list[str]:
+    """Names of a package's modules; none of what is no package, or is only passed through on the way to a module."""
+    package, marked = name.removesuffix(WHOLE), name.endswith(WHOLE)
+    folder = source.joinpath(*package.split("."))
+    return [f"{package}.{path.stem}" for path in sorted(folder.glob("*.py"))] if marked else []
+
+
 @cache
 def _imports(path: Path) -> frozenset[str]:
     """Dotted names that may be modules which a file imports, and the packages they lie in."""
@@ -80,6 +93,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
         for name in names:
             parts = name.split(".")
             yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+            yield f"{name}{WHOLE}"
 
 
 @cache

@@ -54,7 +54,7 @@ def benchmark_of(record: Path, rule: str) -> Path:
 def time_by_rule(jobs: pd.DataFrame) -> pd.DataFrame:
     """`job_times` summed by rule, in the order of their first job, and a last row `all`.
 
-    `overhead` is the share of the wall time that was no work.
+    `overhead` is the proportion of the wall time that was no work.
     """
     parts = COLUMNS[2:-1]
     table = jobs.groupby("rule", sort=False)[parts].sum()

@@ -33,7 +33,7 @@ from ecg_ccta.vessels import GRADES, VESSELS
 log = logging.getLogger(__name__)
 
 INNER_FRACTION = 0.1
-"""Share of the patients of a labelled table by which the best epoch is chosen."""
+"""Proportion of the patients of a labelled table by which the best epoch is chosen."""
 
 
 def targets(cohort: pd.DataFrame) -> np.ndarray:

@@ -19,9 +19,9 @@ def training_ecgs(
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
     """Select the ECGs that the intermediate task may be trained on, with their labels.
 
-    A network that learnt from a patient would be scored on that patient's other ECGs as if it had never seen them. So
-    patients leave who are in an analysed site: under the same pseudonym, which only sites with the same pseudonym key
-    share, or with one and the same recording. Between sites with different keys no other overlap can be seen.
+    A network that learnt from a patient would be evaluated on that patient's other ECGs as if it had never seen them.
+    So patients leave who are in an analysed site: under the same pseudonym, which only sites with the same key share,
+    or with one and the same recording. Between sites with different keys no other overlap can be seen.
 
     Parameters
     ----------

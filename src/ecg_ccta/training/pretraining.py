@@ -22,7 +22,7 @@ from ecg_ccta.vessels import SAMPLING_RATE
 log = logging.getLogger(__name__)
 
 INNER_FRACTION = 0.1
-"""Share of the corpus by which the best epoch is chosen."""
+"""Proportion of the corpus by which the best epoch is chosen."""
 
 
 class MemoryStore:

@@ -21,7 +21,7 @@ def label_pattern(cohort: pd.DataFrame) -> np.ndarray:
 def split_patients(cohort: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
     """Patients over `folds` folds, stratified by the four-vessel pattern; half of each fold is marked `inner`.
 
-    Fold k is scored by model k. Model k stops early and is calibrated on the inner patients of fold k + 1 (cyclic),
+    Fold k is predicted by model k. Model k stops early and is calibrated on the inner patients of fold k + 1 (cyclic),
     and learns from every other patient outside fold k: so scoring, choosing and learning never share a patient, and
     most of the models are trained on every patient.
 

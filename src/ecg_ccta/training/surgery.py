@@ -25,7 +25,7 @@ def backward(
     surgery: str,
     seed: int,
 ) -> None:
-    """Fill `.grad` of all parameters, of this process's share of the batch.
+    """Fill `.grad` of all parameters, of this process's proportion of the batch.
 
     Parameters
     ----------

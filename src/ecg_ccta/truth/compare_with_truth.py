@@ -103,8 +103,8 @@ def _stratum(found: Mapping[str, Findings]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     fractions: dict[str, np.ndarray] = {}
     for vessel, findings in found.items():
-        row = {"vessel": vessel, **findings.counts, "note": findings.shortage}
-        if not findings.shortage:
+        row = {"vessel": vessel, **findings.counts, "note": findings.insufficient}
+        if not findings.insufficient:
             row |= _recovered(findings, fractions)
         rows.append(row)
     return [*rows, _mean(rows, fractions, found[VESSELS[0]].bootstrap.level)]

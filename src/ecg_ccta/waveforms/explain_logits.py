@@ -7,6 +7,7 @@ neither in the fit nor in the choice of its penalty (nested cross-validation: Va
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ import pandas as pd
 from sklearn.linear_model import enet_path
 from sklearn.model_selection import GroupKFold
 
+from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.scored import scored_ecgs
-from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, percentile_interval
 from ecg_ccta.vessels import VESSELS
 from ecg_ccta.waveforms.logit_design import DEMOGRAPHY, Design, design_of, group_of, label_of, preparation
 
@@ -51,15 +53,14 @@ class LogitExplanation(NamedTuple):
     """GROUP_COLUMNS, a row per vessel and group of columns: by how much R2 falls without it."""
     coefficients: pd.DataFrame
     """COEFFICIENT_COLUMNS, a row per vessel and column: standard deviations of the logit per standard deviation of the
-    measurement, and the share of bootstrap fits that selected it."""
+    measurement, and the proportion of bootstrap fits that selected it."""
 
 
 def explain_logits(
     cohort: pd.DataFrame,
     predictions: pd.DataFrame,
     measurements: pd.DataFrame,
-    level: float = 0.95,
-    replicates: int = 1000,
+    evaluation: Evaluation,
     refits: int = REFITS,
     seed: int = 0,
 ) -> LogitExplanation:
@@ -68,8 +69,8 @@ def explain_logits(
     Parameters
     ----------
     cohort, predictions, measurements : `tables.COHORT`, `tables.PREDICTIONS`, `tables.MEASUREMENTS` of the same ECGs
-    level : of the intervals, which are percentiles over patients drawn with all their ECGs
-    replicates : draws behind the intervals of R2, of the predictions made once
+    evaluation : level of the intervals, and draws of patients, with all their ECGs, behind those of R2, of the
+        predictions made once
     refits : draws behind the intervals of the coefficients, each refitted at the penalty of all patients
 
     Returns
@@ -86,6 +87,8 @@ def explain_logits(
     wide = scored_ecgs(cohort, predictions).pivot_table(index="ecg_id", columns="vessel", values="logit")
     logits = wide.loc[cohort["ecg_id"], list(VESSELS)].to_numpy(dtype=float)
     codes, patients = patient_codes(cohort["patient_id"])
+    level = evaluation.level
+    bootstrap = Bootstrap(patients, evaluation.bootstrap_replicates, level, seed)
     counts = {"ecgs": len(cohort), "patients": patients, "level": level}
     varies = logits.std(axis=0) > 1e-9
     if patients < MINIMUM_PATIENTS:
@@ -96,9 +99,9 @@ def explain_logits(
         return still
     target = logits[:, varies]
     predicted = nested_predictions(design, target, codes, seed)
-    bootstrapped = {name: r2_replicates(target, found, codes, replicates, seed) for name, found in predicted.items()}
+    bootstrapped = {name: r2_replicates(target, found, codes, bootstrap) for name, found in predicted.items()}
     r2 = {name: r2_replicates(target, found, codes)[0] for name, found in predicted.items()}
-    coefficients = _coefficient_table(design, target, codes, known, level, refits, seed)
+    coefficients = _coefficient_table(design, target, codes, known, replace(bootstrap, replicates=refits))
     rows, losses = [], []
     for v, vessel in enumerate(known):
         for block in BLOCKS:
@@ -157,16 +160,16 @@ def fit(columns: np.ndarray, y: np.ndarray, penalties: float | np.ndarray) -> np
 
 
 def r2_replicates(
-    y_true: np.ndarray, y_predicted: np.ndarray, patients: np.ndarray, replicates: int = 0, seed: int = 0
+    y_true: np.ndarray, y_predicted: np.ndarray, patients: np.ndarray, bootstrap: Bootstrap | None = None
 ) -> np.ndarray:
-    """R2 of (n, outputs) predictions in bootstrap draws of patients, (replicates, outputs); without draws, of all."""
+    """R2 of (n, outputs) predictions in draws of the patients, (replicates, outputs); without a bootstrap, of all."""
     size = patients.max() + 1
     sums = [
         np.stack([np.bincount(patients, column, size) for column in values.T], axis=1)
         for values in ((y_true - y_predicted) ** 2, y_true, y_true**2)
     ]
     ecgs = np.bincount(patients, minlength=size)
-    draws = draw_patients(size, replicates, seed) if replicates else [np.ones((1, size))]
+    draws = bootstrap.draws() if bootstrap else [np.ones((1, size))]
     parts = []
     for drawn in draws:
         error, total, squares = (drawn @ one for one in sums)
@@ -180,23 +183,23 @@ def groups_of(names: list[str]) -> list[str]:
 
 
 def _coefficient_table(
-    design: Design, target: np.ndarray, patients: np.ndarray, vessels: list[str], level: float, refits: int, seed: int
+    design: Design, target: np.ndarray, patients: np.ndarray, vessels: list[str], refits: Bootstrap
 ) -> pd.DataFrame:
     everyone = np.arange(len(target))
     prepare, columns = preparation(design, everyone)
     values = prepare.transform(design.matrix)
     y = target / target.std(axis=0)
-    inner = _prepared(design, patients, seed, everyone)
+    inner = _prepared(design, patients, refits.seed, everyone)
     penalties = [_penalty(inner, one, values, one, BOTH) for one in y.T]
     found = np.stack([fit(values, one, penalty) for one, penalty in zip(y.T, penalties, strict=True)])
     again = []
-    for drawn in draw_patients(patients.max() + 1, refits, seed):
+    for drawn in refits.draws():
         for counts in drawn:
             rows = np.repeat(everyone, counts[patients])
             sample = values[rows] - values[rows].mean(axis=0)
             again.append([fit(sample, one[rows], penalty) for one, penalty in zip(y.T, penalties, strict=True)])
     replicated = np.array(again)
-    lower, upper = np.quantile(replicated, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    lower, upper = np.quantile(replicated, [(1 - refits.level) / 2, (1 + refits.level) / 2], axis=0)
     missing = dict(zip(design.names, np.isnan(design.matrix).mean(axis=0), strict=True))
     return pd.DataFrame(
         {"vessel": vessel, "measurement": name, "group": group_of(name), "label": label_of(name),

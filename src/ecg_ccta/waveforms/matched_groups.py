@@ -26,7 +26,7 @@ def match_risk_groups(risk: pd.DataFrame, people: pd.DataFrame, seed: int) -> tu
     matched : the rows of `risk` of the patients that have a partner, per vessel.
     balance : DataFrame with BALANCE, a row per vessel: patients of each group; those with ECGs in both groups, who
         cannot be matched, nor can those without age or sex; pairs; mean ages; standardised mean differences of age
-        and share of men, high minus low, before (patients of one group alone) and after (missing without two pairs).
+        and proportion of men, high minus low, before (patients of one group) and after (missing without two pairs).
     """
     known = people.groupby("patient_id").agg(age=("age", "mean"), sex=("sex", "first"))
     parts, rows = [], []

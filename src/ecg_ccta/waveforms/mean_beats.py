@@ -13,7 +13,7 @@ from ecg_ccta.statistics.clustered_means import (
     MINIMUM_PATIENTS,
     patient_averages,
     pooled_deviation,
-    shortage,
+    too_few_patients,
     with_rows,
 )
 from ecg_ccta.statistics.clustered_means import difference as group_difference
@@ -99,7 +99,7 @@ def compare_waveforms(
         averages = {
             group: patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")
         }
-        note = shortage({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
+        note = too_few_patients({group: len(patients) for group, (_, patients) in averages.items()}, minimum_patients)
         curves[vessel] = _curves(averages, of_vessel["group"].value_counts(), note, level)
         rows += _segment_rows(vessel, averages, curves[vessel], times, level)
         clusters += _cluster_rows(vessel, averages, curves[vessel], times, seed, permutations)

@@ -15,7 +15,7 @@ from ecg_ccta.statistics.clustered_means import (
     difference,
     patient_averages,
     pooled_deviation,
-    shortage,
+    too_few_patients,
     with_rows,
 )
 from ecg_ccta.statistics.heterogeneity import adjusted
@@ -98,7 +98,7 @@ def _compared(values: np.ndarray, ecgs: pd.DataFrame, circular: bool, level: flo
     patients = {"low": len(low[1]), "high": len(high[1])}
     row = {f"patients_{group}": count for group, count in patients.items()}
     row |= {f"ecgs_{group}": int((known["group"] == group).sum()) for group in patients}
-    row |= {"note": shortage(patients, minimum)}
+    row |= {"note": too_few_patients(patients, minimum)}
     if row["note"]:
         return row
     if circular:

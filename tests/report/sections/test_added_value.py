@@ -39,8 +39,9 @@ def rows(note=""):
                          "measure": f"NRI by categories, {part}", "estimate": value, **counts})  # fmt: skip
         for comparison, ruled_out in ((f"guideline, patients with {STRATA}", 0.4), (f"with {STRATA}", 0.3)):
             for measure, value in (
-                ("share ruled out", ruled_out), ("share in the gray zone", 0.35), ("share ruled in", 0.2),
-                ("share of events ruled out (missed)", ruled_out / 2), ("event rate of the ruled out", 0.1),
+                ("proportion ruled out", ruled_out), ("proportion in the gray zone", 0.35),
+                ("proportion ruled in", 0.2),
+                ("proportion of events ruled out (missed)", ruled_out / 2), ("event rate of the ruled out", 0.1),
             ):  # fmt: skip
                 made.append(
                     {"basis": guideline, "comparison": comparison, "measure": measure, "estimate": value, **counts}

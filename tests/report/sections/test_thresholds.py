@@ -12,6 +12,7 @@ from ecg_ccta.evaluation.analyse_decisions import decision_curves
 from ecg_ccta.evaluation.choose_thresholds import choose_thresholds
 from ecg_ccta.evaluation.evaluate_thresholds import stratum_table, threshold_table
 from ecg_ccta.evaluation.plan_sample_size import plan_sample_size
+from ecg_ccta.report.columns import grouped_rows
 from ecg_ccta.report.page import build_report
 from ecg_ccta.report.sections import decisions, sample_size, thresholds
 from ecg_ccta.vessels import VESSELS
@@ -153,6 +154,7 @@ def test_an_interval_without_width_gives_way_to_wilsons():
     )
     rows = [row | {"measure": name, "method": "patient-clustered bootstrap"} for name in names]
     rows += [row | {"measure": name, "method": "Wilson", "lower": 0.83} for name in names[:4]]
-    shown = thresholds._row("guideline", pd.DataFrame(rows))
+    found = pd.DataFrame(rows).assign(kind="guideline")
+    ((_, (shown,)),) = grouped_rows(found, thresholds.COLUMNS, row="kind")
     assert shown[:3] == ["Guideline", "1.0 %", "100 % (83 to 100)"]
     assert shown[6:8] == ["1.00", "1.00"]

@@ -6,18 +6,18 @@ from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.formatting import count, interval, listed, percent
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.report.sections.events import READINGS, group_sentence
+from ecg_ccta.report.sections.events import group_sentence
 from ecg_ccta.report.sections.headline import clustered_aucs, cohorts, control_sentence, recovered_sentences
-from ecg_ccta.statistics.estimates import COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.vessels import VESSELS
 
 
-def abstract(results: ResultsFolder, control: ResultsFolder | None) -> Section:
+def abstract(results: ResultsFolder) -> Section:
     """Background, methods, results and conclusion. Sentences whose numbers the study does not have are left out."""
     parts = {
         "Background": [_background(results)],
         "Methods": [_methods(results)],
-        "Results": [_discrimination(results), _further(results), _truth(results, control)],
+        "Results": [_discrimination(results), _further(results), _truth(results)],
         "Conclusion": [_conclusion(results)],
     }
     blocks = []
@@ -78,7 +78,7 @@ def _methods(results: ResultsFolder) -> list[str]:
         f"{'; '.join(sources)}.",
         f"A network, pre-trained as a foundation model{between} and fine-tuned in {study.training.folds} folds of "
         f"patients, gives a probability for each vessel ({', '.join(VESSELS)}). Every ECG of the development site is "
-        "scored once, by a model that never saw its patient; other sites by the mean of all folds. Intervals are "
+        "predicted once, by a model that never saw its patient; other sites by the mean of all folds. Intervals are "
         f"{percent(study.evaluation.level)} bootstrap intervals over patients.",
     ]
     effects = sorted({study.sites[site].simulation.effect for site in simulated(results)})
@@ -109,18 +109,19 @@ def _further(results: ResultsFolder) -> list[str]:
     said = []
     for site, settings in results.study.sites.items():
         if settings.tables.ccta is not None:
-            slopes = rows_of(results.table("calibration_summary", site, ("vessel", *COLUMNS)), "slope")
+            slopes = rows_of(results.table("calibration_summary", site), "slope")
             said.append(f"{results.title(site)}: {_lower_first(sentences.calibration(slopes))}")
     own = results.study.development_site
     if results.study.sites[own].tables.follow_up is not None and results.has("cumulative_events", own):
-        followed = group_sentence(results.table("cumulative_events", own, READINGS))
+        followed = group_sentence(results.table("cumulative_events", own))
         said.append(f"{results.title(own)}: {_lower_first(followed)}")
     return said
 
 
-def _truth(results: ResultsFolder, control: ResultsFolder | None) -> list[str]:
+def _truth(results: ResultsFolder) -> list[str]:
     """What was found of what is there, where that is known."""
-    return recovered_sentences(results) + ([control_sentence(control)] if control is not None else [])
+    control = [control_sentence(results.control)] if results.control is not None else []
+    return recovered_sentences(results) + control
 
 
 def _conclusion(results: ResultsFolder) -> list[str]:

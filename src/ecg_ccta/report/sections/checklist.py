@@ -169,7 +169,7 @@ def _analysis(results: ResultsFolder) -> list[Item]:
     return [
         Item(
             "12a", "Use of the data",
-            f"{training.folds} folds of patients, each scored once by a model that never saw them; audited.",
+            f"{training.folds} folds of patients, each predicted once by a model that never saw them; audited.",
             ("methods", "leakage"),
         ),
         Item("12b", "Handling of predictors", "Filtered and standardised, not categorised.", ("methods",)),
@@ -266,7 +266,7 @@ def _beside(results: ResultsFolder) -> tuple[str, tuple[str, ...], str]:
     if not _externals(results):
         return "", (), "no other site was validated."
     left = _real(results, "differences of setting and of reading the CCTA.")
-    return "Table 1 and share of events of each site.", ("inclusion", "results"), left
+    return "Table 1 and proportion of events of each site.", ("inclusion", "results"), left
 
 
 def _updating(results: ResultsFolder, says: str) -> tuple[str, tuple[str, ...], str]:

@@ -4,44 +4,50 @@ import pandas as pd
 
 from ecg_ccta.config import PerVessel
 from ecg_ccta.evaluation.analyse_decisions import AVOIDED, useful_range
-from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import measured, value, where
 from ecg_ccta.report.formatting import interval, number, percent
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import COLUMNS
 from ecg_ccta.vessels import VESSELS
+
+ORDER = 90
 
 SHOWN = {"LM": (0.005, 0.01, 0.02, 0.05)}
 """Threshold probabilities that the page's table shows; the download has all."""
 _COMMON = (0.05, 0.15, 0.3, 0.5)
 
+COLUMNS = {
+    "Threshold": value("threshold", percent, 1),
+    "Model": where("strategy", "model", measured("net benefit", 4)),
+    "CCTA for all": where("strategy", "all", measured("net benefit", 4)),
+    "Model above the better of all and none": where("strategy", "model", measured("advantage", 4)),
+    "CCTAs avoided per 100": where("strategy", "model", measured("net interventions avoided", 1)),
+}
+
 
 def decisions(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, title in results.sites_with("decision_curves"):
-        found = results.table("decision_curves", site, ("vessel", "strategy", "threshold", *COLUMNS))
+        found = results.table("decision_curves", site)
         blocks += results.drawn(
-            f"decision_curves_{site}",
-            f"Decision curves, {title}",
+            "decision_curves",
+            site,
+            "Decision curves",
             f"For each vessel net benefit, and net CCTAs avoided, against threshold probability, {title}.",
             sentence(found, results.study.evaluation.level),
-            [results.download("decision_curves", site)],
+            "decision_curves",
         )
-        groups = []
-        for vessel, rows in found.groupby("vessel", sort=False):
-            groups.append((vessel, _rows(rows, SHOWN.get(vessel, _COMMON))))
         blocks.append(
-            Table(
-                f"Net benefit at some threshold probabilities, {title}",
-                [
-                    "Threshold",
-                    "Model",
-                    "CCTA for all",
-                    "Model above the better of all and none",
-                    "CCTAs avoided per 100",
-                ],
-                groups,
+            results.tabulated(
+                "decision_curves",
+                site,
+                "Net benefit at some threshold probabilities",
+                found[[_is_shown(*pair) for pair in zip(found["vessel"], found["threshold"], strict=True)]],
+                COLUMNS,
+                row="threshold",
+                group="vessel",
+                needs="estimate",
                 says=avoided_sentence(found, results.study.evaluation.high_risk_thresholds),
-                downloads=[results.download("decision_curves", site)],
                 notes=[
                     "Net benefit: true positives less false positives at the odds of the threshold probability, per "
                     "ECG; CCTA for none has 0. CCTAs avoided: against CCTA for all, at the same number of events "
@@ -50,6 +56,11 @@ def decisions(results: ResultsFolder) -> Section | None:
             )
         )
     return Section("decisions", "Decision curves", blocks) if blocks else None
+
+
+def _is_shown(vessel: str, threshold: float) -> bool:
+    # A vessel without a curve has one row, without a threshold, that says why.
+    return pd.isna(threshold) or any(abs(threshold - shown) < 1e-9 for shown in SHOWN.get(vessel, _COMMON))
 
 
 def sentence(found: pd.DataFrame, level: float) -> str:
@@ -93,22 +104,3 @@ def _longest(stretches: list[tuple[float, float]]) -> str:
     if low == high:
         return f"at {percent(low, 1)}{others}"
     return f"{number(100 * low, 1)} to {percent(high, 1)}{others}"
-
-
-def _rows(rows: pd.DataFrame, thresholds: tuple[float, ...]) -> list[list[str]]:
-    if rows["estimate"].isna().all():
-        return [["", *[rows["note"].iloc[0]] * 4]]
-    shown = []
-    for threshold in thresholds:
-        cells = rows[(rows["threshold"] - threshold).abs() < 1e-9].set_index(["strategy", "measure"])
-        row = [percent(threshold, 1)]
-        for key, digits in (
-            (("model", "net benefit"), 4),
-            (("all", "net benefit"), 4),
-            (("model", "advantage"), 4),
-            (("model", "net interventions avoided"), 1),
-        ):
-            cell = cells.loc[key]
-            row.append(interval(cell["estimate"], cell["lower"], cell["upper"], digits))
-        shown.append(row)
-    return shown

@@ -5,30 +5,86 @@ import pandas as pd
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, estimate, interval, is_missing, number, p_value
+from ecg_ccta.report.columns import Cell, any_vessel, bounded, equal_p, measured, p_of, part_of, value, where, words
+from ecg_ccta.report.formatting import count, estimate, interval, is_missing, number
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
 
-READINGS = (
-    "vessel", "grouping", "group", "method", "day", "at_risk", "events", "percent", "lower", "upper", "note",
-)  # fmt: skip
-RATES = ("vessel", "group", "method", "day", "percent", "lower", "upper", "note")
-AUC = ("vessel", "day", "estimate", "lower", "upper", "events", "note")
-COMPARISON = ("vessel", "grouping", "measure", "estimate", "lower", "upper", "method", "note")
+ORDER = 110
 
 
-def cumulative_events(results: ResultsFolder) -> Section | None:
+def _of_group(group: str, cell: Cell) -> Cell:
+    return where("method", KAPLAN_MEIER, where("group", group, cell))
+
+
+def _competing(rows: pd.DataFrame) -> str:
+    percents = rows.loc[rows["method"] == AALEN_JOHANSEN, "percent"]
+    return ", ".join(number(percent, 1) for percent in percents) or "no deaths"
+
+
+READINGS = {
+    "Day": value("day", count),
+    "Low: events / at risk": _of_group("low", part_of("events", "at_risk")),
+    "Low: cumulative (%)": _of_group("low", bounded("percent", 1)),
+    "High: events / at risk": _of_group("high", part_of("events", "at_risk")),
+    "High: cumulative (%)": _of_group("high", bounded("percent", 1)),
+    "Low, high: death competing (%)": _competing,
+}
+
+COMPARED = {
+    "": words("vessel", any_vessel),
+    "Log-rank p": where("grouping", RISK_GROUP, p_of("p", RANK)),
+    "Hazard ratio": where("grouping", RISK_GROUP, measured("hazard ratio", 2, CRUDE)),
+    "Adjusted for age and sex": where("grouping", RISK_GROUP, measured("hazard ratio", 2, ADJUSTED)),
+    "Proportional hazards p": where("grouping", RISK_GROUP, p_of("proportional hazards p", CRUDE)),
+    "C-index": where("grouping", PROBABILITY, measured("C-index", 2)),
+}
+
+
+def events(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, title in results.followed_sites_with("cumulative_events"):
-        blocks += _site(results, site, title)
+    for site, _ in results.followed_sites_with("cumulative_events"):
+        readings = results.table("cumulative_events", site)
+        comparison = results.table("cumulative_events_comparison", site)
+        blocks += _curves(results, site, readings, comparison)
+        by_group = readings[readings["grouping"] == RISK_GROUP]
+        blocks += [
+            results.tabulated(
+                "cumulative_events",
+                site,
+                "Cumulative events at the reading days",
+                by_group,
+                READINGS,
+                row="day",
+                group="vessel",
+                label=lambda vessel, rows: any_vessel(vessel),
+                notes=[
+                    "One minus Kaplan-Meier; the last column is Aalen and Johansen's estimate, where deaths occurred. "
+                    "The strata's readings are in the download."
+                ],
+            ),
+            results.tabulated(
+                "cumulative_events_comparison",
+                site,
+                "Events of high against low risk",
+                comparison,
+                COMPARED,
+                row="vessel",
+                says=comparison_sentence(comparison),
+                notes=[
+                    "Cox regression; the C-index is that of the predicted probability. A small p of proportional "
+                    "hazards says that the ratio changes with time. The strata's tests and the differences of the "
+                    "restricted mean event-free time are in the download."
+                ],
+            ),
+            *_auc_by_day(results, site),
+        ]
     return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
 
 
-def _site(results: ResultsFolder, site: str, title: str) -> list:
-    readings = results.table("cumulative_events", site, READINGS)
-    comparison = results.table("cumulative_events_comparison", site, COMPARISON)
-    curves = results.first_download(site, "cumulative_events_curves", "cumulative_events")
+def _curves(results: ResultsFolder, site: str, readings: pd.DataFrame, comparison: pd.DataFrame) -> list:
+    title = results.title(site)
     blocks: list = []
     for name, grouping, groups, says in (
         ("cumulative_events", RISK_GROUP, "the low and high risk group", group_sentence(readings)),
@@ -40,85 +96,48 @@ def _site(results: ResultsFolder, site: str, title: str) -> list:
         ),
     ):
         blocks += results.drawn(
-            f"{name}_{site}",
-            f"Cumulative events by {grouping}, {title}",
-            f"Cumulative share of patients with an event over time in {groups}, {title}.",
+            name,
+            site,
+            f"Cumulative events by {grouping}",
+            f"Cumulative proportion of patients with an event over time in {groups}, {title}.",
             says,
-            curves,
+            "cumulative_events_curves",
         )
     if results.has("event_rates", site):
         blocks += results.drawn(
-            f"event_rates_{site}",
-            f"Event rates at the reading days, {title}",
-            f"Bars of the cumulative share of patients with an event in the low and high risk group, {title}.",
-            rate_sentence(results.table("event_rates", site, RATES)),
-            [results.download("event_rates", site)],
+            "event_rates",
+            site,
+            "Event rates at the reading days",
+            f"Bars of the cumulative proportion of patients with an event in the low and high risk group, {title}.",
+            rate_sentence(results.table("event_rates", site)),
+            "event_rates",
         )
-    shown = readings[readings["grouping"] == RISK_GROUP]
-    blocks.append(
-        Table(
-            f"Cumulative events at the reading days, {title}",
-            [
-                "Day",
-                "Low: events / at risk",
-                "Low: cumulative (%)",
-                "High: events / at risk",
-                "High: cumulative (%)",
-                "Low, high: death competing (%)",
-            ],
-            [
-                (_label(vessel), [_reading(day, cells) for day, cells in rows.groupby("day")])
-                for vessel, rows in shown.groupby("vessel", sort=False)
-            ],
-            downloads=[results.download("cumulative_events", site)],
-            notes=[
-                "One minus Kaplan-Meier; the last column is Aalen and Johansen's estimate, where deaths occurred. The "
-                "strata's readings are in the download."
-            ],
-        )
-    )
-    blocks.append(
-        Table(
-            f"Events of high against low risk, {title}",
-            ["", "Log-rank p", "Hazard ratio", "Adjusted for age and sex", "Proportional hazards p", "C-index"],
-            [("", [_compared(vessel, rows) for vessel, rows in comparison.groupby("vessel", sort=False)])],
-            comparison_sentence(comparison),
-            downloads=[results.download("cumulative_events_comparison", site)],
-            notes=[
-                "Cox regression; the C-index is that of the predicted probability. A small p of proportional hazards "
-                "says that the ratio changes with time. The strata's tests and the differences of the restricted mean "
-                "event-free time are in the download."
-            ],
-        )
-    )
-    if results.has("time_dependent_auc", site):
-        blocks.append(_auc_by_day(results, site))
     return blocks
 
 
-def _auc_by_day(results: ResultsFolder, site: str) -> Table:
-    found = results.table("time_dependent_auc", site, AUC)
-    days = sorted(found["day"].unique())
-    events = found.drop_duplicates("day").set_index("day")["events"]
-    return Table(
-        f"Area under the ROC curve by day, {results.title(site)}",
-        ["", *(f"Day {count(day)} ({count(events[day])} events)" for day in days)],
-        [
-            (
-                "",
-                [
-                    [_label(vessel), *(_ratio(rows.set_index("day").loc[day]) for day in days)]
-                    for vessel, rows in found.groupby("vessel", sort=False)
-                ],
-            )
-        ],
-        auc_sentence(found),
-        downloads=[results.download("time_dependent_auc", site)],
+def _auc_by_day(results: ResultsFolder, site: str) -> list[Table]:
+    if not results.has("time_dependent_auc", site):
+        return []
+    found = results.table("time_dependent_auc", site)
+    days = found.drop_duplicates("day").sort_values("day")
+    by_day = {
+        f"Day {count(day['day'])} ({count(day['events'])} events)": where("day", day["day"], bounded("estimate", 2))
+        for _, day in days.iterrows()
+    }
+    table = results.tabulated(
+        "time_dependent_auc",
+        site,
+        "Area under the ROC curve by day",
+        found,
+        {"": words("vessel", any_vessel), **by_day},
+        row="vessel",
+        says=auc_sentence(found),
         notes=[
             "How the predicted probability ranks patients with an event by that day above all others, those who died "
             "without one included; patients lost earlier are made up for by inverse probability weights."
         ],
     )
+    return [table]
 
 
 def rate_sentence(rates: pd.DataFrame) -> str:
@@ -127,7 +146,7 @@ def rate_sentence(rates: pd.DataFrame) -> str:
     last = rates[(rates["vessel"] == "any") & (rates["day"] == rates["day"].max())].set_index("group")
     if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
         return says
-    parts = (f"{group} {_ratio(last.loc[group].rename({'percent': 'estimate'}), 1)}" for group in ("high", "low"))
+    parts = (f"{group} {interval(*last.loc[group, ['percent', 'lower', 'upper']], 1)}" for group in ("high", "low"))
     return f"{says} Any vessel, per cent by day {count(last.loc['high', 'day'])}: {', '.join(parts)}."
 
 
@@ -135,7 +154,7 @@ def auc_sentence(found: pd.DataFrame) -> str:
     row = found[found["vessel"] == "any"].iloc[-1]
     if is_missing(row["estimate"]):
         return f"Any vessel: {row['note'] or 'no estimate'}."
-    return f"Any vessel, by day {count(row['day'])}: {_ratio(row)}."
+    return f"Any vessel, by day {count(row['day'])}: {estimate(row, 2)}."
 
 
 def group_sentence(readings: pd.DataFrame) -> str:
@@ -153,13 +172,12 @@ def group_sentence(readings: pd.DataFrame) -> str:
 
 def trend_sentence(comparison: pd.DataFrame) -> str:
     rows = comparison[(comparison["vessel"] == "any") & (comparison["grouping"] == RISK_STRATUM)]
-    tested, ratio = _one(rows, "p", TREND), _one(rows, "hazard ratio", CRUDE)
-    if is_missing(tested["estimate"]) or is_missing(ratio["estimate"]):
-        return f"Any vessel: {tested['note'] or ratio['note'] or 'no estimate'}."
-    p = p_value(tested["estimate"])
+    trend, ratio = _one(rows, "p", TREND), _one(rows, "hazard ratio", CRUDE)
+    if is_missing(trend["estimate"]) or is_missing(ratio["estimate"]):
+        return f"Any vessel: {trend['note'] or ratio['note'] or 'no estimate'}."
     return (
-        f"From stratum to stratum of any vessel the hazard is {_ratio(ratio)} times as high (log-rank test for trend: "
-        f"p {p if p[0] == '<' else f'= {p}'})."
+        f"From stratum to stratum of any vessel the hazard is {estimate(ratio, 2)} times as high (log-rank test for "
+        f"trend: p {equal_p(trend['estimate'])})."
     )
 
 
@@ -169,41 +187,10 @@ def comparison_sentence(comparison: pd.DataFrame) -> str:
     if is_missing(crude["estimate"]) or is_missing(adjusted["estimate"]):
         return f"Any vessel: {crude['note'] or adjusted['note'] or 'no estimate'}."
     return (
-        f"At high risk in any vessel the hazard of an event is {_ratio(crude)} times that at low risk, "
+        f"At high risk in any vessel the hazard of an event is {estimate(crude, 2)} times that at low risk, "
         f"{number(adjusted['estimate'], 2)} times at equal age and sex."
     )
 
 
-def _label(vessel: str) -> str:
-    return "Any vessel" if vessel == "any" else vessel
-
-
 def _one(rows: pd.DataFrame, measure: str, method: str | None = None) -> pd.Series:
     return rows_of(rows, measure, method).iloc[0]
-
-
-def _ratio(row: pd.Series, digits: int = 2) -> str:
-    return estimate(row, digits)
-
-
-def _reading(day: float, cells: pd.DataFrame) -> list[str]:
-    row = [count(day)]
-    for _, cell in cells[cells["method"] == KAPLAN_MEIER].iterrows():
-        row.append(f"{count(cell['events'])} / {count(cell['at_risk'])}")
-        row.append(interval(cell["percent"], cell["lower"], cell["upper"], 1, cell["note"]))
-    competing = cells[cells["method"] == AALEN_JOHANSEN]
-    row.append(", ".join(number(percent, 1) for percent in competing["percent"]) or "no deaths")
-    return row
-
-
-def _compared(vessel: str, rows: pd.DataFrame) -> list[str]:
-    two = rows[rows["grouping"] == RISK_GROUP]
-    tested, proportional = _one(two, "p", RANK), _one(two, "proportional hazards p", CRUDE)
-    return [
-        _label(vessel),
-        p_value(tested["estimate"], tested["note"]),
-        _ratio(_one(two, "hazard ratio", CRUDE)),
-        _ratio(_one(two, "hazard ratio", ADJUSTED)),
-        p_value(proportional["estimate"], proportional["note"]),
-        _ratio(_one(rows[rows["grouping"] == PROBABILITY], "C-index")),
-    ]

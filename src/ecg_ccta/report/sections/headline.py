@@ -5,56 +5,68 @@ from dataclasses import replace
 import pandas as pd
 
 from ecg_ccta.report.blocks import Section, Table, Text
-from ecg_ccta.report.formatting import count, estimate, interval, is_missing, listed, number, percent_interval
+from ecg_ccta.report.columns import ABSENT, Cell, bounded, grouped_rows, value, words
+from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import CLUSTERED, COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 from ecg_ccta.vessels import PAPER_AUC, PAPER_AUC_LATER, VESSELS
 
-NOT_PLANTED = "–"
+ORDER = 30
 
 
-def first_results(results: ResultsFolder, control: ResultsFolder | None) -> Section:
+def _unless_mean(cell: Cell) -> Cell:
+    return lambda rows: "" if rows["vessel"].iloc[0] == "mean" else cell(rows)
+
+
+RECOVERY = {
+    "Vessel": words("vessel", lambda vessel: "Mean" if vessel == "mean" else vessel),
+    "ECGs": _unless_mean(value("n", count)),
+    "Events": _unless_mean(value("events", count)),
+    "Oracle's AUC": _unless_mean(value("oracle_auc", number)),
+    "Model's AUC": _unless_mean(bounded("model_auc", 3, "model_lower", "model_upper")),
+    "Recovered": bounded("recovered", 0, "recovered_lower", "recovered_upper", percent_interval),
+}
+
+
+def headline(results: ResultsFolder) -> Section:
     """AUC with patient-clustered interval per cohort and vessel."""
     study = results.study
     known_oracle = any(results.has("recovery", site) for site in study.sites)
-    header = [
-        "Vessel",
-        "ECGs",
-        "Events",
-        f"AUC ({100 * study.evaluation.level:g} % interval)",
-        *(["Oracle's AUC"] if known_oracle else []),
-        "Paper, first release",
-        "Paper, later release",
-    ]
-    groups, sentences = [], []
+    cohort_tables, sentences = [], []
     for label, table, site, stratum, paper in cohorts(results):
         found = clustered_aucs(results, table, site)
-        oracle = _oracle(results, site, stratum)
-        rows = []
-        for vessel in VESSELS:
-            row = _row(found, vessel)
-            auc = estimate(row)
-            cells = [vessel, count(row["n"]), count(row["events"]), auc]
-            if known_oracle:
-                cells.append(number(oracle.get(vessel), note=NOT_PLANTED))
-            rows.append([*cells, number(PAPER_AUC[paper][vessel]), number(PAPER_AUC_LATER[paper][vessel])])
-        groups.append((label, rows))
+        of_vessels = _of_vessels(found).assign(cohort=label)
+        for name, values in (
+            ("oracle", _oracle(results, site, stratum)),
+            ("paper", PAPER_AUC[paper]),
+            ("later", PAPER_AUC_LATER[paper]),
+        ):
+            of_vessels[name] = of_vessels["vessel"].map(values)
+        cohort_tables.append(of_vessels)
         sentences.append(_sentence(label, found))
+    columns = {
+        "Vessel": words("vessel"),
+        "ECGs": value("n", count),
+        "Events": value("events", count),
+        f"AUC ({100 * study.evaluation.level:g} % interval)": bounded("estimate"),
+        **({"Oracle's AUC": value("oracle", number, missing=ABSENT)} if known_oracle else {}),
+        "Paper, first release": value("paper", number),
+        "Paper, later release": value("later", number),
+    }
     blocks: list = [
         Table(
             "Discrimination of severe or complete stenosis, by cohort and vessel",
-            header,
-            groups,
+            list(columns),
+            grouped_rows(pd.concat(cohort_tables), columns, group="cohort"),
             says=" ".join(sentences),
             downloads=[results.download(table, site) for _, table, site, _, _ in cohorts(results)],
             notes=_notes(results, known_oracle),
         )
     ]
-    unscored = [results.title(site) for site in study.external_sites if study.sites[site].tables.ccta is None]
-    if unscored:
-        blocks.append(Text(f"{listed(unscored)}: scored only. The export has no CCTA findings to validate against."))
-    blocks += _recovered(results) + _control(control)
-    return Section("results", "Discrimination", blocks)
+    unjudged = [results.title(site) for site in study.external_sites if study.sites[site].tables.ccta is None]
+    if unjudged:
+        blocks.append(Text(f"{listed(unjudged)}: predicted only. The export has no CCTA findings to validate against."))
+    return Section("results", "Discrimination", [*blocks, *_recovered(results), *_control(results.control)])
 
 
 def cohorts(results: ResultsFolder) -> list[tuple[str, str, str, str, str]]:
@@ -74,26 +86,25 @@ def cohorts(results: ResultsFolder) -> list[tuple[str, str, str, str, str]]:
 
 def clustered_aucs(results: ResultsFolder, table: str, site: str) -> pd.DataFrame:
     """AUCs with their patient-clustered intervals: a row per vessel and for their mean."""
-    found = results.table(table, site, ("vessel", *COLUMNS))
-    return rows_of(found, "AUC", CLUSTERED)
+    return rows_of(results.table(table, site), "AUC", CLUSTERED)
 
 
-def _row(found: pd.DataFrame, vessel: str) -> pd.Series:
-    rows = found[found["vessel"] == vessel]
-    empty = pd.Series({"n": None, "events": None, "estimate": None, "note": "not analysed"}).reindex(found.columns)
-    return rows.iloc[0] if len(rows) else empty
+def _of_vessels(found: pd.DataFrame, names: tuple[str, ...] = VESSELS) -> pd.DataFrame:
+    """A row per vessel, also of one that was not analysed."""
+    rows = found.set_index("vessel").reindex(names).reset_index()
+    return rows.assign(note=rows["note"].fillna("not analysed"))
 
 
 def _oracle(results: ResultsFolder, site: str, stratum: str) -> dict[str, float]:
     if not results.has("recovery", site):
         return {}
-    recovery = results.table("recovery", site, ("stratum", "vessel", "oracle_auc"))
+    recovery = results.table("recovery", site)
     rows = recovery[recovery["stratum"] == stratum]
     return dict(zip(rows["vessel"], rows["oracle_auc"], strict=True))
 
 
 def _sentence(label: str, found: pd.DataFrame) -> str:
-    macro = _row(found, "macro")
+    macro = _of_vessels(found, ("macro",)).iloc[0]
     if is_missing(macro["estimate"]):
         return f"{label}: no vessel has enough events for an estimate."
     auc = interval(macro["estimate"], macro["lower"], macro["upper"])
@@ -109,44 +120,42 @@ def _notes(results: ResultsFolder, known_oracle: bool) -> list[str]:
     if known_oracle:
         notes.insert(
             1,
-            "Oracle: the true event probability given everything that the simulated ECG shows, scored on the same "
+            "Oracle: the true event probability given everything that the simulated ECG shows, evaluated on the same "
             "ECGs; no model can do better but by luck.",
         )
     return notes
 
 
-def _recoveries(results: ResultsFolder) -> list[tuple[str, pd.DataFrame]]:
-    """(label, rows of a stratum) of every site whose truth is known."""
-    return [
-        (results.title(site) + ("" if stratum == "all" else f", {stratum}s"), rows)
-        for site, _ in results.sites_with("recovery")
-        for stratum, rows in results.table(
-            "recovery", site, ("stratum", "vessel", "n", "events", "oracle_auc", "model_auc", "recovered", "note")
-        ).groupby("stratum", sort=False)
-    ]
+def _recoveries(results: ResultsFolder) -> pd.DataFrame:
+    """The recovery tables of all sites whose truth is known, with the `cohort` of each row."""
+    tables = []
+    for site, title in results.sites_with("recovery"):
+        found = results.table("recovery", site)
+        strata = found["stratum"].map(lambda stratum: "" if stratum == "all" else f", {stratum}s")
+        tables.append(found.assign(cohort=title + strata))
+    return pd.concat(tables) if tables else pd.DataFrame(columns=["cohort", "vessel", "recovered"])
 
 
 def recovered_sentences(results: ResultsFolder) -> list[str]:
     """How much of what was planted is found, for each site and stratum that has an estimate."""
+    found = _recoveries(results)
     said = []
-    for label, rows in _recoveries(results):
-        mean = rows[rows["vessel"] == "mean"]
-        if len(mean) and not is_missing(mean.iloc[0]["recovered"]):
-            row = mean.iloc[0]
-            share = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"])
-            said.append(f"{label}: {share} of the planted discrimination is recovered, {row['note'].split(' (')[0]}.")
+    for _, row in found[found["vessel"] == "mean"].dropna(subset=["recovered"]).iterrows():
+        recovered = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"])
+        vessels = row["note"].split(" (")[0]
+        said.append(f"{row['cohort']}: {recovered} of the planted discrimination is recovered, {vessels}.")
     return said
 
 
 def _recovered(results: ResultsFolder) -> list:
-    recoveries = _recoveries(results)
-    if not recoveries:
+    found = _recoveries(results)
+    if found.empty:
         return []
     return [
         Table(
             "Recovered against planted: model and oracle on the same ECGs",
-            ["Vessel", "ECGs", "Events", "Oracle's AUC", "Model's AUC", "Recovered"],
-            [(label, [_recovery_row(row) for _, row in rows.iterrows()]) for label, rows in recoveries],
+            list(RECOVERY),
+            grouped_rows(found, RECOVERY, group="cohort"),
             says=" ".join(recovered_sentences(results)),
             downloads=[results.download("recovery", site) for site, _ in results.sites_with("recovery")],
             notes=[
@@ -157,24 +166,10 @@ def _recovered(results: ResultsFolder) -> list:
     ]
 
 
-def _recovery_row(row: pd.Series) -> list[str]:
-    mean = row["vessel"] == "mean"
-    recovered = percent_interval(row["recovered"], row["recovered_lower"], row["recovered_upper"], note=row["note"])
-    if mean:
-        return ["Mean", "", "", "", "", recovered]
-    return [
-        row["vessel"],
-        count(row["n"]),
-        count(row["events"]),
-        number(row["oracle_auc"], note=row["note"]),
-        interval(row["model_auc"], row["model_lower"], row["model_upper"], note=row["note"]),
-        recovered,
-    ]
-
-
 def control_sentence(control: ResultsFolder) -> str:
     """Whether the analysis finds something where nothing is planted."""
-    macro = _row(clustered_aucs(control, "discrimination", control.study.development_site), "macro")
+    found = clustered_aucs(control, "discrimination", control.study.development_site)
+    macro = _of_vessels(found, ("macro",)).iloc[0]
     if is_missing(macro["estimate"]):
         return f"Negative control: {macro['note'] or 'no estimate'}."
     covered = macro["lower"] <= 0.5 <= macro["upper"]
@@ -188,19 +183,19 @@ def _control(control: ResultsFolder | None) -> list:
     if control is None:
         return []
     site = control.study.development_site
-    found = clustered_aucs(control, "discrimination", site)
-    rows = []
-    for vessel in (*VESSELS, "macro"):
-        row = _row(found, vessel)
-        auc = estimate(row)
-        rows.append(["Mean" if vessel == "macro" else vessel, count(row["n"]), count(row["events"], note=""), auc])
-    rows[-1][2] = ""
+    found = _of_vessels(clustered_aucs(control, "discrimination", site), (*VESSELS, "macro"))
+    columns = {
+        "Vessel": words("vessel", lambda vessel: "Mean" if vessel == "macro" else vessel),
+        "ECGs": value("n", count),
+        "Events": value("events", count, missing=ABSENT),
+        f"AUC ({100 * control.study.evaluation.level:g} % interval)": bounded("estimate"),
+    }
     numbers = control.download("discrimination", site)
     return [
         Table(
             "Negative control: planted effect zero",
-            ["Vessel", "ECGs", "Events", f"AUC ({100 * control.study.evaluation.level:g} % interval)"],
-            [("", rows)],
+            list(columns),
+            grouped_rows(found, columns),
             says=control_sentence(control),
             downloads=[replace(numbers, name=f"{control.study.study}_{numbers.name}")],
         )

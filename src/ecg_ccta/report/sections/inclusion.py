@@ -11,6 +11,8 @@ from ecg_ccta.report.flow_diagram import flow_diagram
 from ecg_ccta.report.formatting import count
 from ecg_ccta.report.results_folder import ResultsFolder
 
+ORDER = 20
+
 
 def inclusion(results: ResultsFolder) -> Section:
     study = results.study
@@ -19,7 +21,7 @@ def inclusion(results: ResultsFolder) -> Section:
         steps, title = results.flow(site), results.title(site)
         # Of the intermediate site, whose flow goes further, no prediction is made.
         judged = settings.tables.ccta is not None and site != study.intermediate_site
-        found = results.table("discrimination", site, ("vessel", "n", "events")) if judged else None
+        found = results.table("discrimination", site) if judged else None
         diagram = flow_diagram(site, title, steps, None if found is None else found.drop_duplicates("vessel"))
         source = results.flow_source(site)
         table = _flow_table(site, title, steps, source)
@@ -27,7 +29,7 @@ def inclusion(results: ResultsFolder) -> Section:
         # Nor is Table 1 a description of the network's training patients there.
         if not results.has("table1", site) or site == study.intermediate_site:
             continue
-        words = results.table("table1", site, words=True)
+        words = results.words("table1", site)
         blocks.append(
             Table(
                 f"Characteristics of the included patients, {title}",

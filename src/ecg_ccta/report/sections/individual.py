@@ -9,6 +9,8 @@ from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.single_ecg.choosing import OUTCOMES
 from ecg_ccta.vessels import VESSELS
 
+ORDER = 130
+
 
 def individual(results: ResultsFolder) -> Section | None:
     """A tracing is personal data, and the report is what leaves a hospital: pages of real patients stay in `ecgs/`."""

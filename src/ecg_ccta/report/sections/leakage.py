@@ -2,31 +2,31 @@
 
 import pandas as pd
 
-from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import capital, value, words
 from ecg_ccta.report.formatting import count
 from ecg_ccta.report.results_folder import ResultsFolder
 
-COLUMNS = ("check", "compared", "n", "unit", "findings", "method", "note")
+ORDER = 200
+
+COLUMNS = {
+    "Leak": words("check", capital),
+    "Compared": words("compared"),
+    "Of": lambda rows: f"{count(rows['n'].iloc[0])} {rows['unit'].iloc[0]}",
+    "Found": value("findings", count),
+    "How": lambda rows: " ".join([rows["method"].iloc[0], *(f"({note})" for note in rows["note"] if note)]),
+}
 
 
 def leakage(results: ResultsFolder) -> Section:
-    found = results.table("leakage", columns=COLUMNS)
-    rows = [
-        [
-            row["check"][0].upper() + row["check"][1:],
-            row["compared"],
-            f"{count(row['n'])} {row['unit']}",
-            count(row["findings"]),
-            f"{row['method']} ({row['note']})" if row["note"] else row["method"],
-        ]
-        for _, row in found.iterrows()
-    ]
-    table = Table(
+    found = results.table("leakage")
+    table = results.tabulated(
+        "leakage",
+        None,
         "Leakage audit",
-        ["Leak", "Compared", "Of", "Found", "How"],
-        [("", rows)],
+        found,
+        COLUMNS,
         says=sentence(found),
-        downloads=[results.download("leakage")],
         notes=[
             "The study stops where a check finds something. What no check can see: a patient of two sites with "
             "different pseudonym keys and different recordings, a patient who stands under two identifiers in one "

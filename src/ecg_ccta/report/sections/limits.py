@@ -5,6 +5,8 @@ from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
+ORDER = 210
+
 
 def limits(results: ResultsFolder) -> Section:
     study = results.study
@@ -18,8 +20,8 @@ def limits(results: ResultsFolder) -> Section:
                 lead="Simulation",
             )
         )
-    externals = [results.title(site) for site, _ in results.judged_sites_with("discrimination")
-                 if site in study.external_sites]  # fmt: skip
+    judged = results.judged_sites_with("discrimination")
+    externals = [title for site, title in judged if site in study.external_sites]
     validated = (
         f"Validated at {listed(externals)}; other hospitals, devices and populations may differ."
         if externals
@@ -55,7 +57,7 @@ def limits(results: ResultsFolder) -> Section:
 def _rare(results: ResultsFolder) -> str:
     """Events of the rarest vessel, and how many ECGs lack a finding."""
     site = results.study.development_site
-    found = results.table("discrimination", site, ("vessel", "n", "events"))
+    found = results.table("discrimination", site)
     by_vessel = found[found["vessel"].isin(VESSELS)].drop_duplicates("vessel").set_index("vessel")
     included = [step for step in results.flow(site) if "label" in step][-1]["ecgs"]
     lacking = 1 - by_vessel["n"] / max(included, 1)

@@ -1,33 +1,83 @@
 """The section on what a reader's measurements explain of the logits."""
 
+import numpy as np
 import pandas as pd
 
-from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, interval, percent, percent_interval
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import bounded, capital, largest, value, where, words
+from ecg_ccta.report.formatting import count, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.waveforms.explain_logits import BLOCKS, BOTH, FOLDS, MEASUREMENTS, REFITS
-from ecg_ccta.waveforms.logit_figure import strongest
+
+ORDER = 140
 
 STRONGEST = 5
 """Measurements per vessel that the page lists; all are in the download."""
 
+EXPLAINED = {
+    "Vessel": words("vessel"),
+    "Patients": value("patients", count),
+    **{capital(block): where("predictors", block, bounded("r2", 2)) for block in BLOCKS},
+}
+
+COEFFICIENTS = {
+    "Measurement": words("label"),
+    "Standardised coefficient": bounded("coefficient", 2),
+    "Selected": value("selected", percent),
+}
+
 
 def logits(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, title in results.sites_with("logit_r2"):
-        r2 = results.table("logit_r2", site, ("vessel", "predictors", "r2", "lower", "upper", "patients", "note"))
-        groups = results.table("logit_groups", site, ("vessel", "group", "r2_lost", "lower", "upper", "note"))
-        coefficients = results.table(
-            "logit_coefficients", site, ("vessel", "label", "coefficient", "lower", "upper", "selected", "note")
+    for site, _ in results.sites_with("logit_r2"):
+        r2, groups = results.table("logit_r2", site), results.table("logit_groups", site)
+        coefficients = results.table("logit_coefficients", site)
+        selected = coefficients.assign(
+            coefficient=coefficients["coefficient"].replace(0, np.nan),
+            note=coefficients["note"].replace("", "no measurement was selected"),
         )
         blocks += results.drawn(
-            f"logits_{site}",
-            f"Measurements that explain the logits, {title}",
+            "logits",
+            site,
+            "Measurements that explain the logits",
             "Bars per vessel: the largest standardised coefficients, and the R² lost without a group.",
             sentence(r2, groups, coefficients),
-            [results.download("logit_coefficients", site), results.download("logit_groups", site)],
+            "logit_coefficients",
+            "logit_groups",
         )
-        blocks += [_explained(results, site, r2), _strongest(results, site, coefficients)]
+        blocks += [
+            results.tabulated(
+                "logit_r2",
+                site,
+                "Variance of the logits explained (R²)",
+                r2,
+                EXPLAINED,
+                row="vessel",
+                notes=[
+                    "Elastic net of the logits on what measure_ecgs gives of the recordings, linear, in "
+                    f"{FOLDS} folds of patients; the penalty is chosen in {FOLDS} folds inside each, and R² is that of "
+                    "the patients left out, so that it is below 0 where nothing is explained. A missing measurement is "
+                    "the median of the fitting patients and has a flag of its own. Intervals: patients drawn with all "
+                    "their ECGs."
+                ],
+            ),
+            results.tabulated(
+                "logit_coefficients",
+                site,
+                "Measurements with the largest coefficients",
+                largest(selected, "coefficient", STRONGEST),
+                COEFFICIENTS,
+                group="vessel",
+                needs="coefficient",
+                notes=[
+                    "Standard deviations of the logit per standard deviation of the measurement, with "
+                    f"{MEASUREMENTS}, age and sex in one model; interval and proportion of selection over {REFITS} "
+                    "draws of patients, each refitted. Penalised coefficients are drawn towards 0, and measurements "
+                    "that go together share them: neighbouring ST levels and leads are to be read as one. They tell "
+                    "what the logits are associated with, not what the network computes."
+                ],
+            ),
+        ]
     return Section("logits", "What measurements explain", blocks) if blocks else None
 
 
@@ -52,51 +102,3 @@ def sentence(r2: pd.DataFrame, groups: pd.DataFrame, coefficients: pd.DataFrame)
             f"most ({percent(group['r2_lost'])} lost without), and {top['label']} has the largest coefficient."
         )
     return " ".join(parts)
-
-
-def _explained(results: ResultsFolder, site: str, r2: pd.DataFrame) -> Table:
-    rows = []
-    for vessel, cells in r2.groupby("vessel", sort=False):
-        by_block = cells.set_index("predictors").loc[list(BLOCKS)]
-        explained = [interval(row["r2"], row["lower"], row["upper"], 2, row["note"]) for _, row in by_block.iterrows()]
-        rows.append([vessel, count(cells["patients"].iloc[0]), *explained])
-    return Table(
-        f"Variance of the logits explained (R²), {results.title(site)}",
-        ["Vessel", "Patients", *(block[0].upper() + block[1:] for block in BLOCKS)],
-        [("", rows)],
-        downloads=[results.download("logit_r2", site)],
-        notes=[
-            "Elastic net of the logits on what measure_ecgs gives of the recordings, linear, in "
-            f"{FOLDS} folds of patients; the penalty is chosen in {FOLDS} folds inside each, and R² is that of the "
-            "patients left out, so that it is below 0 where nothing is explained. A missing measurement is the median "
-            "of the fitting patients and has a flag of its own. Intervals: patients drawn with all their ECGs."
-        ],
-    )
-
-
-def _strongest(results: ResultsFolder, site: str, coefficients: pd.DataFrame) -> Table:
-    groups = []
-    for vessel, rows in coefficients.groupby("vessel", sort=False):
-        top = strongest(rows, STRONGEST)
-        shown = [
-            [
-                row["label"],
-                interval(row["coefficient"], row["lower"], row["upper"], 2),
-                percent(row["selected"]),
-            ]
-            for _, row in top.iterrows()
-        ]
-        groups.append((vessel, shown or [[rows["note"].iloc[0] or "no measurement was selected", "", ""]]))
-    return Table(
-        f"Measurements with the largest coefficients, {results.title(site)}",
-        ["Measurement", "Standardised coefficient", "Selected"],
-        groups,
-        downloads=[results.download("logit_coefficients", site)],
-        notes=[
-            f"Standard deviations of the logit per standard deviation of the measurement, with {MEASUREMENTS}, age and "
-            f"sex in one model; interval and share of selection over {REFITS} draws of patients, each refitted. "
-            "Penalised coefficients are drawn towards 0, and measurements that go together share them: neighbouring ST "
-            "levels and leads are to be read as one. They tell what the logits are associated with, not what the "
-            "network computes."
-        ],
-    )

@@ -4,11 +4,15 @@ from ecg_ccta.attribution.constants import INTEGRATION_STEPS
 from ecg_ccta.config import Study
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
+from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS
 
+ORDER = 190
 
-def methods(study: Study) -> Section:
+
+def methods(results: ResultsFolder) -> Section:
     """One paragraph per stage, in the study's order, each behind its subject."""
+    study = results.study
     paragraphs = [
         _sites(study),
         _population(study),
@@ -31,7 +35,7 @@ def _sites(study: Study) -> str:
     for name, site in study.sites.items():
         role = "develops and validates the model out of fold" if site.role == "development" else "validates it"
         if site.tables.ccta is None:
-            role = "is scored; it has no CCTA findings"
+            role = "is predicted; it has no CCTA findings"
         if site.role == "intermediate":
             role = "is used for the intermediate task alone"
         source = "simulated with known truth" if site.simulation else "a raw export of the hospital"
@@ -113,13 +117,13 @@ def _training(study: Study) -> str:
     chosen = listed([option for option in options if option])
     monitor = {"loss": "smallest loss", "macro-auc": "largest macro AUC"}[training.monitor]
     return (
-        f"Training. Patients are split into {training.folds} folds; each fold is scored once, by a model that saw "
+        f"Training. Patients are split into {training.folds} folds; each fold is predicted once, by a model that saw "
         f"neither these patients nor used them to stop. The network learns {learnt}; its last layer starts as {start}. "
         f"{method} AdamW, learning rate {training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up "
         f"and cosine decay, weight decay {training.weight_decay:g}, batches of {training.batch_size}"
         f"{f', {chosen}' if chosen else ''}. The epoch with the {monitor} of inner-validation patients is kept "
         f"(patience {training.patience} of at most {training.epochs} epochs), and the temperature of the calibration "
-        "is fitted on them alone. Other sites are scored by the mean calibrated logit of all folds."
+        "is fitted on them alone. Other sites are predicted by the mean calibrated logit of all folds."
     )
 
 

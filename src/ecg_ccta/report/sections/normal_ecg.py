@@ -4,12 +4,15 @@ import pandas as pd
 
 from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
 from ecg_ccta.report import sentences
-from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, estimate, interval, listed, number, p_value
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import measured, p_of, part_of, where, words
+from ecg_ccta.report.formatting import count, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import CLUSTERED, COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 from ecg_ccta.statistics.heterogeneity import WALD
 from ecg_ccta.vessels import VESSELS
+
+ORDER = 60
 
 DEFINITIONS = {
     "statement": "Normal: the words of the reader's statement say so.",
@@ -19,62 +22,64 @@ DEFINITIONS = {
 }
 
 
+COLUMNS = {
+    "Vessel": words("vessel"),
+    "Normal: events / ECGs": where("ecgs", "normal", where("measure", "AUC", part_of("events", "n"))),
+    "Normal: AUC": where("ecgs", "normal", measured("AUC", method=CLUSTERED)),
+    "Not normal: events / ECGs": where("ecgs", "not normal", where("measure", "AUC", part_of("events", "n"))),
+    "Not normal: AUC": where("ecgs", "not normal", measured("AUC", method=CLUSTERED)),
+    "Difference": measured("AUC difference", method=CLUSTERED),
+    "p (DeLong)": p_of("AUC difference p", UNPAIRED_DELONG),
+    "p (patients)": p_of("AUC difference p", WALD),
+}
+
+
 def normal_ecg(results: ResultsFolder) -> Section | None:
     settings = results.study.evaluation
     definition = DEFINITIONS[settings.normal_ecg].format(codes=listed(settings.normal_codes))
     blocks: list = []
     for site, title in results.judged_sites_with("normal_ecg"):
-        aucs = rows_of(results.table("normal_ecg", site, ("vessel", *COLUMNS)), "AUC", CLUSTERED)
-        compared = results.table("normal_ecg_comparison", site, ("vessel", "ecgs", *COLUMNS))
-        calibration = results.table("normal_ecg_calibration_summary", site, ("vessel", *COLUMNS))
-        for name, caption, alternative, says, tables in (
-            (
-                "comparison",
-                "AUC in clinically normal and in all other ECGs",
-                "AUC of each vessel in clinically normal ECGs beside that in all others",
-                comparison_sentence(compared),
-                ("normal_ecg_comparison",),
-            ),
-            (
-                "roc",
-                "ROC curves in clinically normal ECGs",
-                "ROC curve of each vessel in clinically normal ECGs",
-                sentences.auc_range(aucs),
-                ("normal_ecg_roc",),
-            ),
-            (
-                "calibration",
-                "Calibration in clinically normal ECGs",
-                "Observed share of events against predicted probability in clinically normal ECGs",
-                sentences.calibration(rows_of(calibration, "slope")),
-                ("normal_ecg_calibration", "normal_ecg_calibration_curve"),
-            ),
-        ):
-            blocks += results.drawn(
-                f"normal_ecg_{name}_{site}",
-                f"{caption}, {title}",
-                f"{alternative}, {title}.",
-                says,
-                [results.download(table, site) for table in tables if results.has(table, site)],
-            )
-        panel = ("normal_ecg", "normal_ecg_calibration_summary", "normal_ecg_thresholds", "normal_ecg_strata")
+        aucs = rows_of(results.table("normal_ecg", site), "AUC", CLUSTERED)
+        compared = results.table("normal_ecg_comparison", site)
+        calibration = results.table("normal_ecg_calibration_summary", site)
+        blocks += results.drawn(
+            "normal_ecg_comparison",
+            site,
+            "AUC in clinically normal and in all other ECGs",
+            f"AUC of each vessel in clinically normal ECGs beside that in all others, {title}.",
+            comparison_sentence(compared),
+            "normal_ecg_comparison",
+        )
+        blocks += results.drawn(
+            "normal_ecg_roc",
+            site,
+            "ROC curves in clinically normal ECGs",
+            f"ROC curve of each vessel in clinically normal ECGs, {title}.",
+            sentences.auc_range(aucs),
+            "normal_ecg_roc",
+        )
+        blocks += results.drawn(
+            "normal_ecg_calibration",
+            site,
+            "Calibration in clinically normal ECGs",
+            f"Observed proportion of events against predicted probability in clinically normal ECGs, {title}.",
+            sentences.calibration(rows_of(calibration, "slope")),
+            "normal_ecg_calibration",
+            "normal_ecg_calibration_curve",
+        )
         blocks.append(
-            Table(
-                f"Clinically normal ECGs, {title}",
-                [
-                    "Vessel",
-                    "Normal: events / ECGs",
-                    "AUC",
-                    "Not normal: events / ECGs",
-                    "AUC",
-                    "Difference",
-                    "p (DeLong)",
-                    "p (patients)",
-                ],
-                [("", [_row(vessel, compared) for vessel in VESSELS])],
+            results.tabulated(
+                "normal_ecg_comparison",
+                site,
+                "Clinically normal ECGs",
+                compared[compared["vessel"].isin(VESSELS)],
+                COLUMNS,
+                "normal_ecg",
+                "normal_ecg_calibration_summary",
+                "normal_ecg_thresholds",
+                "normal_ecg_strata",
+                row="vessel",
                 says=counts_sentence(compared),
-                downloads=[results.download("normal_ecg_comparison", site)]
-                + [results.download(name, site) for name in panel if results.has(name, site)],
                 notes=[
                     f"{definition} ECGs of which this is not known are on neither side.",
                     "Difference: normal minus not normal, interval over patients. p (DeLong) takes the two groups for "
@@ -106,19 +111,3 @@ def counts_sentence(compared: pd.DataFrame) -> str:
     found = rows_of(compared, "ECGs").set_index("ecgs")["estimate"]
     said = f"{count(found['normal'])} ECGs are normal, {count(found['not normal'])} are not"
     return f"{said}; of {count(found['unknown'])} it is not known." if found["unknown"] else f"{said}."
-
-
-def _row(vessel: str, compared: pd.DataFrame) -> list[str]:
-    of_vessel = compared[compared["vessel"] == vessel]
-    cells = [vessel]
-    for side in ("normal", "not normal"):
-        row = rows_of(of_vessel[of_vessel["ecgs"] == side], "AUC", CLUSTERED).iloc[0]
-        cells += [
-            f"{count(row['events'])} / {count(row['n'])}",
-            estimate(row),
-        ]
-    difference = rows_of(of_vessel, "AUC difference", CLUSTERED).iloc[0]
-    cells.append(interval(difference["estimate"], difference["lower"], difference["upper"], note="none"))
-    for method in (UNPAIRED_DELONG, WALD):
-        cells.append(p_value(rows_of(of_vessel, "AUC difference p", method).iloc[0]["estimate"], "none"))
-    return cells

@@ -2,88 +2,94 @@
 
 import pandas as pd
 
-from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, estimate, interval, is_missing, number, p_value
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import any_vessel, bounded, equal_p, part_of, value, words
+from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.truth.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 
-HAZARDS = ("regression", "finding", "planted", "estimate", "lower", "upper", "inside", "p_planted", "patients",
-           "events", "note")  # fmt: skip
-SEPARATION = ("source", "vessel", "patients_high", "events_high", "patients_low", "events_low", "log_rank_p",
-              "hazard_ratio", "lower", "upper", "per_sd", "per_sd_lower", "per_sd_upper", "note")  # fmt: skip
+ORDER = 160
+
+HAZARDS = {
+    "Severe or complete stenosis": words("finding", any_vessel),
+    "Planted": value("planted", number, 1),
+    "Cox regression": bounded("estimate", 2),
+    "Planted ratio within": words(
+        "inside", lambda inside: "–" if is_missing(inside) else "yes" if str(inside) == "True" else "no"
+    ),
+}
+
+SEPARATION = {
+    "Vessel": words("vessel", any_vessel),
+    "High: events / patients": part_of("events_high", "patients_high"),
+    "Low: events / patients": part_of("events_low", "patients_low"),
+    "Log-rank p": value("log_rank_p", p_value),
+    "Hazard ratio": bounded("hazard_ratio", 2),
+    "Per SD of the log odds": bounded("per_sd", 2, "per_sd_lower", "per_sd_upper"),
+}
 
 
 def planted_hazards(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, title in results.followed_sites_with("planted_hazards"):
-        blocks += _site(results, site, title)
+    for site, _ in results.followed_sites_with("planted_hazards"):
+        hazards, separated = results.table("planted_hazards", site), results.table("oracle_separation", site)
+        blocks += results.drawn(
+            "planted_hazards",
+            site,
+            "Planted and estimated hazard ratios",
+            "Estimates with intervals and planted hazard ratios, for any vessel and for each vessel.",
+            hazard_sentence(hazards),
+            "planted_hazards",
+        )
+        blocks.append(
+            results.tabulated(
+                "planted_hazards",
+                site,
+                "Hazard ratios of true findings",
+                hazards,
+                HAZARDS,
+                group="regression",
+                label=_size,
+                says=alone_sentence(hazards),
+                notes=[
+                    "Patients with a finding in every vessel. Planted were the ratios of all findings at once; of one "
+                    "finding alone the table gives the ratio of the two groups' mean planted hazards, from which the "
+                    "estimate departs as patients at high hazard leave. One interval in twenty misses by chance."
+                ],
+            )
+        )
+        blocks.append(
+            results.tabulated(
+                "oracle_separation",
+                site,
+                "Events of high against low risk by the oracle and by the model",
+                separated,
+                SEPARATION,
+                group="source",
+                label=lambda source, rows: source.capitalize(),
+                says=separation_sentence(separated),
+                notes=[
+                    "Oracle: the true probability of stenosis given everything that the simulated ECG shows; same "
+                    "thresholds. The hazard depends on the stenoses, the groups on what the ECG shows of them, so they "
+                    "differ by less than was planted. The last column needs no threshold."
+                ],
+            )
+        )
     return Section("planted-hazards", "Planted and recovered hazards", blocks) if blocks else None
 
 
-def _site(results: ResultsFolder, site: str, title: str) -> list:
-    hazards = results.table("planted_hazards", site, HAZARDS)
-    separated = results.table("oracle_separation", site, SEPARATION)
-    blocks: list = results.drawn(
-        f"planted_hazards_{site}",
-        f"Planted and estimated hazard ratios, {title}",
-        "Estimates with intervals and planted hazard ratios, for any vessel and for each vessel.",
-        hazard_sentence(hazards),
-        [results.download("planted_hazards", site)],
-    )
-    groups = []
-    for regression, rows in hazards.groupby("regression", sort=False):
-        size = f"{count(rows['events'].iloc[0])} events, {count(rows['patients'].iloc[0])} patients"
-        groups.append((f"{regression.capitalize()} ({size})", [_hazard(row) for _, row in rows.iterrows()]))
-    blocks.append(
-        Table(
-            f"Hazard ratios of true findings, {title}",
-            ["Severe or complete stenosis", "Planted", "Cox regression", "Planted ratio within"],
-            groups,
-            alone_sentence(hazards),
-            downloads=[results.download("planted_hazards", site)],
-            notes=[
-                "Patients with a finding in every vessel. Planted were the ratios of all findings at once; of one "
-                "finding alone the table gives the ratio of the two groups' mean planted hazards, from which the "
-                "estimate departs as patients at high hazard leave. One interval in twenty misses by chance."
-            ],
-        )
-    )
-    blocks.append(
-        Table(
-            f"Events of high against low risk by the oracle and by the model, {title}",
-            [
-                "Vessel",
-                "High: events / patients",
-                "Low: events / patients",
-                "Log-rank p",
-                "Hazard ratio",
-                "Per SD of the log odds",
-            ],
-            [
-                (source.capitalize(), [_separated(row) for _, row in rows.iterrows()])
-                for source, rows in separated.groupby("source", sort=False)
-            ],
-            separation_sentence(separated),
-            downloads=[results.download("oracle_separation", site)],
-            notes=[
-                "Oracle: the true probability of stenosis given everything that the simulated ECG shows; same "
-                "thresholds. The hazard depends on the stenoses, the groups on what the ECG shows of them, so they "
-                "differ by less than was planted. The last column needs no threshold."
-            ],
-        )
-    )
-    return blocks
+def _size(regression: str, rows: pd.DataFrame) -> str:
+    size = f"{count(rows['events'].iloc[0])} events, {count(rows['patients'].iloc[0])} patients"
+    return f"{regression.capitalize()} ({size})"
 
 
 def hazard_sentence(hazards: pd.DataFrame) -> str:
     rows = hazards[hazards["regression"] == TOGETHER]
     if rows["estimate"].isna().any():
         return f"No estimate: {rows['note'].iloc[0]}."
-    inside = _inside(rows)
-    p = p_value(rows["p_planted"].iloc[0])
     return (
-        f"With all findings in one Cox regression, {inside} of {len(rows)} intervals hold the planted hazard ratio; "
-        f"test that all planted ratios are the true ones: p {p if p[0] == '<' else f'= {p}'}."
+        f"With all findings in one Cox regression, {_inside(rows)} of {len(rows)} intervals hold the planted hazard "
+        f"ratio; test that all planted ratios are the true ones: p {equal_p(rows['p_planted'].iloc[0])}."
     )
 
 
@@ -106,30 +112,6 @@ def separation_sentence(separated: pd.DataFrame) -> str:
         if is_missing(row["log_rank_p"]) or is_missing(row["hazard_ratio"]):
             parts.append(f"{source}: {row['note'] or 'no estimate'}")
             continue
-        p, ratio = p_value(row["log_rank_p"]), interval(row["hazard_ratio"], row["lower"], row["upper"], 2)
-        parts.append(f"{source}: hazard ratio {ratio}, log-rank p {p if p[0] == '<' else f'= {p}'}")
+        ratio = interval(row["hazard_ratio"], row["lower"], row["upper"], 2)
+        parts.append(f"{source}: hazard ratio {ratio}, log-rank p {equal_p(row['log_rank_p'])}")
     return f"High against low risk in any vessel, {'; '.join(parts)}."
-
-
-def _label(name: str) -> str:
-    return "Any vessel" if name == "any" else name
-
-
-def _hazard(row: pd.Series) -> list[str]:
-    return [
-        _label(row["finding"]),
-        number(row["planted"], 1),
-        estimate(row, 2),
-        "–" if is_missing(row["inside"]) else "yes" if str(row["inside"]) == "True" else "no",
-    ]
-
-
-def _separated(row: pd.Series) -> list[str]:
-    return [
-        _label(row["vessel"]),
-        f"{count(row['events_high'])} / {count(row['patients_high'])}",
-        f"{count(row['events_low'])} / {count(row['patients_low'])}",
-        p_value(row["log_rank_p"], row["note"]),
-        interval(row["hazard_ratio"], row["lower"], row["upper"], 2, row["note"]),
-        interval(row["per_sd"], row["per_sd_lower"], row["per_sd_upper"], 2, row["note"]),
-    ]

@@ -12,6 +12,8 @@ from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sections.time_used import time_used
 from ecg_ccta.tracking.store import page_of_run
 
+ORDER = 220
+
 
 def provenance(results: ResultsFolder) -> Section:
     """Facts from the jobs' records. Paths outside the project's results are a hospital's own and are left out."""

@@ -2,30 +2,39 @@
 
 import pandas as pd
 
-from ecg_ccta.evaluation.plan_sample_size import STRATA
-from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, estimate, is_missing, listed, number
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import bounded, capital, value, words
+from ecg_ccta.report.formatting import count, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import COLUMNS
+
+ORDER = 170
+
+COLUMNS = {
+    "Measure": words("measure", capital),
+    "Patients": value("patients", count),
+    "Expected (interval)": lambda rows: bounded("estimate", _digits(rows))(rows),
+    "Width": lambda rows: value("width", number, _digits(rows))(rows),
+    "Target width": value("target_width", number, 2),
+    "Patients needed": value("patients_needed", count),
+    "Events among them": value("events_needed", count),
+}
 
 
 def sample_size(results: ResultsFolder) -> Section | None:
     if not results.has("sample_size"):
         return None
-    found = results.table("sample_size", columns=(*STRATA, *COLUMNS))
-    title = results.title(results.study.development_site)
-    groups = [
-        (vessel, [_row(row) for _, row in rows.iterrows()]) for vessel, rows in found.groupby("vessel", sort=False)
-    ]
-    table = Table(
-        f"Interval widths at {title}, and patients that the target widths need",
-        ["Measure", "Patients", "Expected (interval)", "Width", "Target width", "Patients needed", "Events among them"],
-        groups,
+    found = results.table("sample_size")
+    table = results.tabulated(
+        "sample_size",
+        None,
+        f"Interval widths at {results.title(results.study.development_site)}, and patients that the target widths need",
+        found,
+        COLUMNS,
+        group="vessel",
         says=sentence(found),
-        downloads=[results.download("sample_size")],
         notes=[
             "After Riley et al., Stat Med 40:4230, 2021, for patients with one ECG each and calibrated predictions: "
-            "the AUC, share of patients with an event and spread of predictions found at the development site are "
+            "the AUC, proportion of patients with an event and spread of predictions found at the development site are "
             "taken for those of the next study. The interval is the one to expect, not the one found."
         ],
     )
@@ -53,14 +62,5 @@ def sentence(found: pd.DataFrame) -> str:
     return f"Width of the AUC's interval here: {'. '.join(parts)}.{gaps}"
 
 
-def _row(row: pd.Series) -> list[str]:
-    digits = 3 if row["measure"] == "AUC" else 2
-    return [
-        row["measure"][0].upper() + row["measure"][1:],
-        count(row["patients"]),
-        estimate(row, digits),
-        number(row["width"], digits, row["note"]),
-        number(row["target_width"], 2),
-        count(row["patients_needed"], row["note"]),
-        count(row["events_needed"], row["note"]) if not is_missing(row["patients_needed"]) else row["note"],
-    ]
+def _digits(rows: pd.DataFrame) -> int:
+    return 3 if rows["measure"].iloc[0] == "AUC" else 2

@@ -2,46 +2,45 @@
 
 import pandas as pd
 
-from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, estimate, listed, number, p_value
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import measured, p_of, value, where, words
+from ecg_ccta.report.formatting import count, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import rows_of
+
+ORDER = 50
+
+COLUMNS = {
+    "Vessel": words("vessel"),
+    "ECGs": value("n", count),
+    "Spearman's ρ": measured("Spearman correlation", 2),
+    "Patients": where("measure", "Jonckheere-Terpstra z", value("patients", count)),
+    "Jonckheere's z": where("measure", "Jonckheere-Terpstra z", value("estimate", number, 1)),
+    "p": p_of("Jonckheere-Terpstra p"),
+    "Smallest rise of the median": where("measure", "smallest rise of the median", value("estimate", number)),
+}
 
 
 def severity(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, title in results.judged_sites_with("grades"):
-        found = results.table("grades", site, ("vessel", "grade", *COLUMNS))
+        found = results.table("grades", site)
         blocks += results.drawn(
-            f"grades_{site}",
-            f"Predicted probability by stenosis grade, {title}",
+            "grades",
+            site,
+            "Predicted probability by stenosis grade",
             f"Box plots of predicted probability for each CCTA grade and vessel, {title}.",
             sentence(found),
-            [results.download("grades", site)],
+            "grades",
         )
-        rows = []
-        for vessel, cells in found[found["grade"].isna()].groupby("vessel", sort=False):
-            spearman, rise = (
-                rows_of(cells, name).iloc[0] for name in ("Spearman correlation", "smallest rise of the median")
-            )
-            z, p = (rows_of(cells, f"Jonckheere-Terpstra {name}").iloc[0] for name in ("z", "p"))
-            rows.append(
-                [
-                    vessel,
-                    count(spearman["n"]),
-                    estimate(spearman, 2),
-                    count(z["patients"]),
-                    number(z["estimate"], 1, z["note"]),
-                    p_value(p["estimate"], p["note"]),
-                    number(rise["estimate"], 3, rise["note"]),
-                ]
-            )
         blocks.append(
-            Table(
-                f"Trend of predicted probability over grades, {title}",
-                ["Vessel", "ECGs", "Spearman's ρ", "Patients", "Jonckheere's z", "p", "Smallest rise of the median"],
-                [("", rows)],
-                downloads=[results.download("grades", site)],
+            results.tabulated(
+                "grades",
+                site,
+                "Trend of predicted probability over grades",
+                found[found["grade"].isna()],
+                COLUMNS,
+                row="vessel",
                 notes=[
                     "Spearman: interval over patients with all their ECGs. Jonckheere-Terpstra: one ECG per patient, "
                     "the nearest to the CCTA, two-sided. The smallest rise of the median from one grade to the next, "

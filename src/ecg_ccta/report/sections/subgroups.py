@@ -2,37 +2,41 @@
 
 import pandas as pd
 
-from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import Cell, capital, words
 from ecg_ccta.report.formatting import count, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import CLUSTERED, COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 from ecg_ccta.vessels import VESSELS
+
+ORDER = 70
 
 
 def subgroups(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, title in results.judged_sites_with("subgroups"):
-        found = results.table("subgroups", site, ("vessel", "subgroup", "category", *COLUMNS))
+        found = results.table("subgroups", site)
         for vessel in VESSELS:
             blocks += results.drawn(
-                f"subgroups_{vessel}_{site}",
-                f"AUC in subgroups, {vessel}, {title}",
+                f"subgroups_{vessel}",
+                site,
+                f"AUC in subgroups, {vessel}",
                 f"Forest plot of the AUC of {vessel} in subgroups of {title}.",
                 range_sentence(vessel, found[found["vessel"] == vessel]),
-                [results.download("subgroups", site)],
+                "subgroups",
             )
-        tests = found[found["measure"] == "interaction p"]
-        rows = [
-            [_capital(subgroup), *(_cell(found, subgroup, vessel) for vessel in VESSELS)]
-            for subgroup in dict.fromkeys(tests["subgroup"])
-        ]
         blocks.append(
-            Table(
-                f"Tests of interaction, {title}",
-                ["Subgroup", *(f"{vessel}: p (q)" for vessel in VESSELS)],
-                [("", rows)],
+            results.tabulated(
+                "subgroups",
+                site,
+                "Tests of interaction",
+                found[found["measure"].isin(["interaction p", "interaction q"])],
+                {
+                    "Subgroup": words("subgroup", capital),
+                    **{f"{vessel}: p (q)": _interaction(vessel) for vessel in VESSELS},
+                },
+                row="subgroup",
                 says=interaction_sentence(found),
-                downloads=[results.download("subgroups", site)],
                 notes=[
                     "p: Wald test that the categories share one AUC, covariance from draws of patients. q: Benjamini-"
                     "Hochberg over all tests of the site. A category with fewer than "
@@ -70,11 +74,10 @@ def interaction_sentence(found: pd.DataFrame) -> str:
     return f"{len(left)} of {len(tests)} tests of interaction have q under 0.05: {listed(named)}."
 
 
-def _cell(found: pd.DataFrame, subgroup: str, vessel: str) -> str:
-    rows = found[(found["subgroup"] == subgroup) & (found["vessel"] == vessel)]
-    p, q = (rows_of(rows, f"interaction {letter}")["estimate"].iloc[0] for letter in "pq")
-    return "too few events" if is_missing(p) else f"{p_value(p)} ({p_value(q)})"
+def _interaction(vessel: str) -> Cell:
+    def cell(rows: pd.DataFrame) -> str:
+        of_vessel = rows[rows["vessel"] == vessel].set_index("measure")["estimate"]
+        p, q = of_vessel["interaction p"], of_vessel["interaction q"]
+        return "too few events" if is_missing(p) else f"{p_value(p)} ({p_value(q)})"
 
-
-def _capital(subgroup: str) -> str:
-    return subgroup[0].upper() + subgroup[1:]
+    return cell

@@ -3,10 +3,13 @@
 import pandas as pd
 
 from ecg_ccta.evaluation.choose_thresholds import STRATA
-from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.columns import Cell, words
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import CLUSTERED, COLUMNS, WILSON, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, rows_of
+
+ORDER = 80
 
 KIND_LABELS = {
     "guideline": "Guideline",
@@ -14,36 +17,65 @@ KIND_LABELS = {
     "rule-in": "Rule-in",
     "screening": "Screening point",
 }
-_PERCENT = ("sensitivity", "specificity", "PPV", "NPV")
-_NUMBERS = {"LR+": 2, "LR-": 2, "F1": 2, "CCTAs per event found": 1, "ECGs per event found": 1}
-_HEADER = [
-    "Threshold", "From", "Sensitivity", "Specificity", "PPV", "NPV", "LR+", "LR−", "F1", "CCTAs per event found",
-    "ECGs per event found",
-]  # fmt: skip
+
+
+def _accuracy(measure: str, digits: int, write=interval) -> Cell:
+    """Write a measure of accuracy; an interval without width would promise too much, and is Wilson's instead."""
+
+    def cell(rows: pd.DataFrame) -> str:
+        found = rows_of(rows, measure)
+        own, wilson = found[found["method"] != WILSON].iloc[0], found[found["method"] == WILSON]
+        ends = own[["lower", "upper"]]
+        if ends["lower"] == ends["upper"]:
+            ends = wilson[["lower", "upper"]].iloc[0] if len(wilson) else (None, None)
+        return write(own["estimate"], *ends, digits, own["note"])
+
+    return cell
+
+
+def _from(rows: pd.DataFrame) -> str:
+    ends = rows[["lowest_threshold", "highest_threshold"]].iloc[0]
+    return "none" if ends.isna().any() else " to ".join(dict.fromkeys(percent(end, 1) for end in ends))
+
+
+COLUMNS = {
+    "Threshold": words("kind", KIND_LABELS.__getitem__),
+    "From": _from,
+    "Sensitivity": _accuracy("sensitivity", 0, percent_interval),
+    "Specificity": _accuracy("specificity", 0, percent_interval),
+    "PPV": _accuracy("PPV", 0, percent_interval),
+    "NPV": _accuracy("NPV", 0, percent_interval),
+    "LR+": _accuracy("LR+", 2),
+    "LR−": _accuracy("LR-", 2),
+    "F1": _accuracy("F1", 2),
+    "CCTAs per event found": _accuracy("CCTAs per event found", 1),
+    "ECGs per event found": _accuracy("ECGs per event found", 1),
+}
 
 
 def thresholds(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, title in results.sites_with("thresholds"):
-        strata = results.table("strata", site, ("vessel", "stratum", *COLUMNS))
+        strata = results.table("strata", site)
         blocks += results.drawn(
-            f"strata_{site}",
-            f"Event rate in the low, intermediate and high stratum, {title}",
-            f"For each vessel three points with intervals: share of ECGs with an event by stratum, {title}.",
+            "strata",
+            site,
+            "Event rate in the low, intermediate and high stratum",
+            f"For each vessel three points with intervals: proportion of ECGs with an event by stratum, {title}.",
             stratum_sentence(strata),
-            [results.download("strata", site)],
+            "strata",
         )
-        found = results.table("thresholds", site, ("vessel", "kind", "lowest_threshold", "highest_threshold", *COLUMNS))
+        found = results.table("thresholds", site)
         blocks.append(
-            Table(
-                f"Accuracy at each threshold, {title}",
-                _HEADER,
-                [
-                    (vessel, [_row(kind, cells) for kind, cells in rows.groupby("kind", sort=False)])
-                    for vessel, rows in found.groupby("vessel", sort=False)
-                ],
+            results.tabulated(
+                "thresholds",
+                site,
+                "Accuracy at each threshold",
+                found,
+                COLUMNS,
+                row="kind",
+                group="vessel",
                 says=threshold_sentence(found, results.study.evaluation.rule_out_sensitivity),
-                downloads=[results.download("thresholds", site)],
                 notes=[_note(results, site)],
             )
         )
@@ -59,8 +91,8 @@ def stratum_sentence(strata: pd.DataFrame) -> str:
             continue
         parts.append(
             f"{vessel} {', '.join(percent(rate, 1) for rate in rates)} (low holds "
-            f"{percent(value['share of ECGs', 'low'])} of the ECGs and {percent(value['share of events', 'low'])} of "
-            "the events)"
+            f"{percent(value['proportion of ECGs', 'low'])} of the ECGs and "
+            f"{percent(value['proportion of events', 'low'])} of the events)"
         )
     if not parts:
         return "No vessel has events enough for three strata."
@@ -82,30 +114,6 @@ def threshold_sentence(found: pd.DataFrame, target: float) -> str:
     return f"Sensitivity at the rule-out threshold: {said}; {verdict}."
 
 
-def _row(kind: str, cells: pd.DataFrame) -> list[str]:
-    by_measure = cells[cells["method"] != WILSON].set_index("measure")
-    by_wilson = cells[cells["method"] == WILSON].set_index("measure")
-    row = [KIND_LABELS[kind], _threshold(by_measure.iloc[0])]
-    for measure in (*_PERCENT, *_NUMBERS):
-        cell = by_measure.loc[measure]
-        ends = cell["lower"], cell["upper"]
-        if not is_missing(cell["lower"]) and cell["lower"] == cell["upper"]:
-            # An interval without width would promise too much.
-            ends = tuple(by_wilson.loc[measure, ["lower", "upper"]]) if measure in by_wilson.index else (None, None)
-        if measure in _PERCENT:
-            row.append(percent_interval(cell["estimate"], *ends, note=cell["note"]))
-        else:
-            row.append(interval(cell["estimate"], *ends, _NUMBERS[measure], cell["note"]))
-    return row
-
-
-def _threshold(row: pd.Series) -> str:
-    if is_missing(row["lowest_threshold"]):
-        return "none"
-    ends = list(dict.fromkeys(percent(row[end], 1) for end in ("lowest_threshold", "highest_threshold")))
-    return " to ".join(ends)
-
-
 def _note(results: ResultsFolder, site: str) -> str:
     evaluation = results.study.evaluation
     development = results.study.development_site
@@ -122,5 +130,5 @@ def _note(results: ResultsFolder, site: str) -> str:
         f"specificity {percent(screening.RCA)} or more (LM {percent(screening.LM)}). CCTAs per event found is 1/PPV, "
         "the number needed to send to CCTA; ECGs per event found the number needed to screen. Intervals over patients "
         f"({count(evaluation.bootstrap_replicates)} draws), at the threshold given; where every draw gives the same, "
-        "Wilson's, which the download has for all shares."
+        "Wilson's, which the download has for all proportions."
     )

@@ -4,122 +4,118 @@ import pandas as pd
 
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
+from ecg_ccta.report.columns import Cell, bounded, largest, value, words
+from ecg_ccta.report.formatting import count, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.matching import CALIPER_YEARS
 from ecg_ccta.vessels import VESSELS
 from ecg_ccta.waveforms.compare_waveforms import ALL, MATCHED, MILLIVOLTS, NORMALISED, rows_of
 
+ORDER = 115
+
 STRONGEST = 5
 """Regions and clusters per vessel that the page shows; all are in the download."""
+
+REGIONS = {
+    "Lead": words("lead"),
+    "Segment": words("segment"),
+    "High − low (mV)": bounded("difference"),
+    "Standardised": value("standardised_difference", number, 2),
+    "q": value("q_value", p_value),
+}
+
+CLUSTERS = {
+    "Lead": words("lead"),
+    "From R (ms)": lambda rows: " to ".join(number(rows[end].iloc[0], 0) for end in ("from_ms", "to_ms")),
+    "High − low (mV)": value("difference", number),
+    "Mass (sum of t)": value("mass", number, 0),
+    "p": value("p_corrected", p_value),
+}
+
+
+def _in_unit(cell: Cell, coarse: Cell) -> Cell:
+    """Write millivolts with three digits, other units with one."""
+    return lambda rows: (cell if rows["unit"].iloc[0] == "mV" else coarse)(rows)
+
+
+MEASUREMENTS = {
+    "Measurement": lambda rows: (
+        ", ".join(rows[["measurement", "lead"]].iloc[0].dropna()) + f" ({rows['unit'].iloc[0]})"
+    ),
+    "Low": _in_unit(value("low", number), value("low", number, 1)),
+    "High": _in_unit(value("high", number), value("high", number, 1)),
+    "High − low": _in_unit(bounded("difference"), bounded("difference", 1)),
+    "Standardised": value("standardised_difference", number, 2),
+    "q": value("q_value", p_value),
+    "Standardised, matched": lambda rows: number(rows["matched"].iloc[0], 2, rows["matched_note"].iloc[0]),
+}
 
 
 def waveforms(results: ResultsFolder) -> Section | None:
     blocks: list = []
-    for site, title in results.sites_with("waveforms"):
-        found = results.table(
-            "waveforms",
-            site,
-            (
-                "comparison",
-                "scale",
-                "vessel",
-                "lead",
-                "segment",
-                "difference",
-                "lower",
-                "upper",
-                "t",
-                "q_value",
-                "note",
-            ),
-        )
-        found = rows_of(found, ALL)
-        clusters = results.table(
-            "waveform_clusters",
-            site,
-            (
-                "comparison",
-                "scale",
-                "vessel",
-                "lead",
-                "from_ms",
-                "to_ms",
-                "mass",
-                "difference",
-                "p_corrected",
-                "permutations",
-                "note",
-            ),
-        )
-        shown = rows_of(clusters, ALL)
+    for site, _ in results.sites_with("waveforms"):
+        every = results.table("waveform_clusters", site)
+        found, clusters = rows_of(results.table("waveforms", site), ALL), rows_of(every, ALL)
         blocks += results.drawn(
-            f"beats_{site}",
-            f"R peaks and median beats of the first ECGs, {title}",
+            "beats",
+            site,
+            "R peaks and median beats of the first ECGs",
             "A quality-control sheet: ten seconds of each ECG with its R peaks, and its median beat beside it.",
             "Full marks: beats that enter the median beat; empty ones: ectopic, noisy, or not whole within the "
             "recording.",
-            results.first_download(site, "beats"),
+            "beats",
         )
         for vessel in VESSELS:
             blocks += results.drawn(
-                f"waveforms_{vessel}_{site}",
-                f"Mean beats of high-risk and low-risk ECGs, {vessel}, {title}",
+                f"waveforms_{vessel}",
+                site,
+                f"Mean beats of high-risk and low-risk ECGs, {vessel}",
                 f"A panel per lead: mean beat of high-risk and low-risk ECGs for {vessel}, all patients above, matched "
                 "ones below.",
-                sentences.waveform(vessel, found[found["vessel"] == vessel], shown[shown["vessel"] == vessel]),
-                results.first_download(site, "waveforms") + results.first_download(site, "waveform_curves"),
+                sentences.waveform(vessel, found[found["vessel"] == vessel], clusters[clusters["vessel"] == vessel]),
+                "waveforms",
+                "waveform_curves",
             )
-        blocks += [_clusters(results, site, clusters), _matching(results, site, clusters)]
-        groups = []
-        for vessel, cells in found.groupby("vessel", sort=False):
-            top = cells.reindex(cells["t"].abs().sort_values(ascending=False).index).head(STRONGEST)
-            groups.append(
-                (vessel, [_waveform_row(row) for _, row in top.iterrows()][: None if top["t"].notna().any() else 1])
-            )
-        blocks.append(
-            Table(
-                f"Largest differences between high-risk and low-risk ECGs, {title}",
-                ["Lead", "Segment", "High − low (mV)", "Standardised", "q"],
-                groups,
+        blocks += [
+            _clusters(results, site, clusters),
+            _matching(results, site, every),
+            results.tabulated(
+                "waveforms",
+                site,
+                "Largest differences between high-risk and low-risk ECGs",
+                largest(found, "t", STRONGEST),
+                REGIONS,
+                group="vessel",
+                needs="t",
                 says=f"The {STRONGEST} regions with the largest t statistic of each vessel; the download has all.",
-                downloads=[results.download("waveforms", site)],
                 notes=[
                     "Voltages are relative to the beat's own PQ level. Each patient counts once per group. q: "
                     "Benjamini-Hochberg over all regions of a vessel.",
                     "These are differences between ECGs that the model calls high and low risk: they show what the "
                     "model's calls are associated with, not what disease does.",
                 ],
-            )
-        )
-        blocks.append(_measurements(results, site))
+            ),
+            _measurements(results, site),
+        ]
     return Section("waveforms", "Waveform differences", blocks) if blocks else None
 
 
-def _clusters(results: ResultsFolder, site: str, every: pd.DataFrame) -> Table:
-    groups, clusters = [], rows_of(every, ALL)
-    for vessel, rows in clusters.groupby("vessel", sort=False):
-        clear = rows[rows["p_corrected"] < 0.05]
-        shown = [
-            [
-                row["lead"],
-                f"{number(row['from_ms'], 0)} to {number(row['to_ms'], 0)}",
-                number(row["difference"]),
-                number(row["mass"], 0),
-                p_value(row["p_corrected"]),
-            ]
-            for _, row in clear.head(STRONGEST).iterrows()
-        ]
-        note = rows["note"].iloc[0] or "no cluster with p < 0.05"
-        groups.append((vessel, shown or [[note, "", "", "", ""]]))
+def _clusters(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Table:
+    clear = clusters.assign(
+        mass=clusters["mass"].where(clusters["p_corrected"] < 0.05),
+        note=clusters["note"].replace("", "no cluster with p < 0.05"),
+    )
     known = clusters["permutations"].dropna()
-    return Table(
-        f"Where in the beat high-risk and low-risk ECGs differ, {results.title(site)}",
-        ["Lead", "From R (ms)", "High − low (mV)", "Mass (sum of t)", "p"],
-        groups,
+    return results.tabulated(
+        "waveform_clusters",
+        site,
+        "Where in the beat high-risk and low-risk ECGs differ",
+        largest(clear, "mass", STRONGEST),
+        CLUSTERS,
+        group="vessel",
+        needs="mass",
         says=f"The {STRONGEST} clusters of largest mass of each vessel with p < 0.05, grey in the figures; the "
         "download has all.",
-        downloads=[results.download("waveform_clusters", site)],
         notes=[
             "Cluster permutation test over all leads and samples of a vessel"
             + (f", {count(known.iloc[0])} permutations of patients" if len(known) else "")
@@ -130,38 +126,34 @@ def _clusters(results: ResultsFolder, site: str, every: pd.DataFrame) -> Table:
 
 
 def _matching(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Table:
-    balance = results.table(
+    clear = clusters[clusters["p_corrected"] < 0.05]
+
+    def differing(comparison: str, scale: str) -> Cell:
+        chosen = rows_of(clear, comparison, scale)
+        return lambda rows: count((chosen["vessel"] == rows["vessel"].iloc[0]).sum())
+
+    columns = {
+        "Vessel": words("vessel"),
+        "Pairs": value("pairs", count),
+        "In both groups, no age or sex": lambda rows: ", ".join(
+            count(rows[name].iloc[0]) for name in ("in_both", "without_age_or_sex")
+        ),
+        "SMD of age": lambda rows: " to ".join(
+            number(rows[name].iloc[0], 2) for name in ("smd_age", "smd_age_matched")
+        ),
+        "All, mV": differing(ALL, MILLIVOLTS),
+        "All, normalised": differing(ALL, NORMALISED),
+        "Matched, mV": differing(MATCHED, MILLIVOLTS),
+        "Matched, normalised": differing(MATCHED, NORMALISED),
+    }
+    return results.tabulated(
         "matching",
         site,
-        ("vessel", "pairs", "in_both", "without_age_or_sex", "smd_age", "smd_age_matched", "smd_male_matched"),
-    )
-    rows = []
-    for _, row in balance.iterrows():
-        of_vessel = clusters[(clusters["vessel"] == row["vessel"]) & (clusters["p_corrected"] < 0.05)]
-        counts = [
-            count(len(rows_of(of_vessel, comparison, scale)))
-            for comparison in (ALL, MATCHED)
-            for scale in (MILLIVOLTS, NORMALISED)
-        ]
-        before, after = (number(row[f"smd_age{suffix}"], 2) for suffix in ("", "_matched"))
-        left_out = f"{count(row['in_both'])}, {count(row['without_age_or_sex'])}"
-        rows.append([row["vessel"], count(row["pairs"]), left_out, f"{before} to {after}", *counts])
-    return Table(
-        f"Patients matched by age and sex, and what differs still, {results.title(site)}",
-        [
-            "Vessel",
-            "Pairs",
-            "In both groups, no age or sex",
-            "SMD of age",
-            "All, mV",
-            "All, normalised",
-            "Matched, mV",
-            "Matched, normalised",
-        ],
-        [("", rows)],
+        "Patients matched by age and sex, and what differs still",
+        results.table("matching", site),
+        columns,
         says="Number of clusters with p < 0.05 among all patients and among matched pairs of the same sex and an age "
         f"within {CALIPER_YEARS:.0f} years. What stays is not a difference of age or sex.",
-        downloads=[results.download("matching", site)],
         notes=[
             "SMD: standardised mean difference, high minus low, before to after matching. Patients with ECGs in both "
             "groups and those without age or sex have no partner. Normalised: in units of the beat's own QRS size."
@@ -170,72 +162,28 @@ def _matching(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Tabl
 
 
 def _measurements(results: ResultsFolder, site: str) -> Table:
-    found = results.table(
-        "measurements_comparison",
-        site,
-        (
-            "comparison",
-            "vessel",
-            "measurement",
-            "lead",
-            "unit",
-            "low",
-            "high",
-            "difference",
-            "lower",
-            "upper",
-            "q_value",
-            "note",
-        ),
-    )
-    matched = rows_of(found, MATCHED).set_index(["vessel", "measurement", "lead"])
-    found = rows_of(found, ALL)
-    same = matched.reindex(pd.MultiIndex.from_frame(found[["vessel", "measurement", "lead"]]))
-    found = found.assign(
-        matched=same["standardised_difference"].to_numpy(), matched_note=same["note"].fillna("").to_numpy()
-    )
-    groups = []
-    for vessel, rows in found.groupby("vessel", sort=False):
+    every = results.table("measurements_comparison", site)
+    keys = ["vessel", "measurement", "lead"]
+    matched = rows_of(every, MATCHED)[[*keys, "standardised_difference", "note"]]
+    matched = matched.rename(columns={"standardised_difference": "matched", "note": "matched_note"})
+    found = rows_of(every, ALL).merge(matched, on=keys, how="left")
+    shown = []
+    for _, rows in found.groupby("vessel", sort=False):
         by_lead = rows[rows["lead"].notna()]
         strongest = by_lead.loc[by_lead["standardised_difference"].abs().nlargest(STRONGEST).index]
-        shown = pd.concat([rows[rows["lead"].isna()], strongest])
-        groups.append((vessel, [_measurement_row(row) for _, row in shown.iterrows()]))
-    return Table(
-        f"Measurements of high-risk and low-risk ECGs, {results.title(site)}",
-        ["Measurement", "Low", "High", "High − low", "Standardised", "q", "Standardised, matched"],
-        groups,
+        shown += [rows[rows["lead"].isna()], strongest]
+    return results.tabulated(
+        "measurements_comparison",
+        site,
+        "Measurements of high-risk and low-risk ECGs",
+        pd.concat(shown),
+        MEASUREMENTS,
+        group="vessel",
         says=f"Rate, intervals, axes and R transition, and the {STRONGEST} P, R, ST and T amplitudes with the largest "
         "standardised difference; the download has all leads.",
-        downloads=[results.download("measurements_comparison", site)],
         notes=[
             "Measured in the recordings as exported, because cleaning distorts ST; ST against the PR segment. Each "
             "patient counts once per group; standardised: over the standard deviation between patients. q: "
             "Benjamini-Hochberg over all measurements of a vessel. Only the last column is matched by age and sex."
         ],
     )
-
-
-def _measurement_row(row: pd.Series) -> list[str]:
-    name = row["measurement"] if is_missing(row["lead"]) else f"{row['measurement']}, {row['lead']}"
-    digits = 3 if row["unit"] == "mV" else 1
-    return [
-        f"{name} ({row['unit']})",
-        number(row["low"], digits, row["note"]),
-        number(row["high"], digits, row["note"]),
-        interval(row["difference"], row["lower"], row["upper"], digits, row["note"]),
-        number(row["standardised_difference"], 2, row["note"]),
-        p_value(row["q_value"], row["note"]),
-        number(row["matched"], 2, row["matched_note"]),
-    ]
-
-
-def _waveform_row(row: pd.Series) -> list[str]:
-    if is_missing(row["t"]):
-        return [row["note"], "", "", "", ""]
-    return [
-        row["lead"],
-        row["segment"],
-        interval(row["difference"], row["lower"], row["upper"]),
-        number(row["standardised_difference"], 2),
-        p_value(row["q_value"]),
-    ]
