@@ -17,7 +17,7 @@ def time_dependent_auc(
     time: np.ndarray,
     outcome: np.ndarray,
     scores: np.ndarray,
-    days: list[float],
+    days: list[int] | list[float],
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
@@ -51,7 +51,7 @@ def time_dependent_auc(
 
 
 def _aucs(
-    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, scores: np.ndarray, days: list[float]
+    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, scores: np.ndarray, days: list[int] | list[float]
 ) -> np.ndarray:
     """(draws, k, days) AUCs with (draws, n) weights of the patients."""
     before, on = _uncensored(weights, time, outcome, days)
@@ -78,7 +78,7 @@ def _aucs(
 
 
 def _uncensored(
-    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, days: list[float]
+    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, days: list[int] | list[float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probability of not being censored: (draws, n) just before each patient's end, (draws, days) up to each day.
 
