@@ -2,7 +2,7 @@
 # make test    install and run the tests
 # make audit   show every run of the studies made here: MLflow on 127.0.0.1, port AUDIT_PORT
 # make docs    the documentation as a website, in site/
-# make check   formatting, lint, imports between packages, spelling, and the project's words
+# make check   formatting, lint, types, imports between packages, spelling, and the project's words
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
@@ -30,6 +30,7 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
 	$(BIN)/pytest tests/test_words.py

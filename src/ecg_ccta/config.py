@@ -32,9 +32,9 @@ class Section(BaseModel):
         A workflow's rule names the settings that its results depend on, so that a change of another one redoes
         nothing; code that reads one more is found at once, instead of computing with a default.
         """
-        found = {name: TypeAdapter(cls.model_fields[name].annotation).validate_python(settings[name])
-                 for name in settings}  # fmt: skip
-        section = cls.model_construct(**found)
+        types: dict[str, Any] = {name: info.annotation for name, info in cls.model_fields.items()}
+        found = {name: TypeAdapter(types[name]).validate_python(value) for name, value in settings.items()}
+        section = super().model_construct(**found)
         for name in cls.model_fields.keys() - found.keys():
             section.__dict__.pop(name, None)
         return section

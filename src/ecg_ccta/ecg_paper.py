@@ -38,7 +38,8 @@ def draw_ecg(signal_mv: np.ndarray, fs: float, title: str) -> Figure:
     millimetre of paper is one millimetre at the figure's own size.
     """
     width = WIDTH - max(0.0, 10 - signal_mv.shape[1] / fs) * MILLIMETRES_PER_SECOND
-    figure = Figure(figsize=(width / 25.4, HEIGHT / 25.4), layout="none", facecolor=PAPER)
+    size = (width / 25.4, HEIGHT / 25.4)
+    figure = Figure(figsize=size, layout="none", facecolor=PAPER)  # type: ignore[arg-type]  # not in its types
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(0, HEIGHT))
     axes.set_axis_off()

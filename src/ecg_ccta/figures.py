@@ -7,6 +7,7 @@ journal column (89 mm) and page (183 mm).
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ VESSEL_COLOURS = {"RCA": "#0072B2", "LM": "#CC79A7", "LAD": "#D55E00", "LCX": "#
 GROUP_COLOURS = {"low": "#0072B2", "high": "#D55E00"}
 GREY = "#6E6E6E"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,

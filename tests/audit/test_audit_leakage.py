@@ -86,7 +86,7 @@ def clean(cohort_and_predictions, unjudged) -> dict:
 def with_intermediate(clean, unjudged) -> dict:
     """The same with an intermediate task, whose first two patients were left out: also in external, by pseudonym and
     by recording."""
-    archive = replace(site("archive", unjudged, 3), predictions=None)
+    archive = replace(site("archive", unjudged, 3), predictions=pd.DataFrame())
     cohort = archive.cohort.copy()
     patients = cohort["patient_id"].unique()
     external = clean["external"][0]

@@ -249,28 +249,30 @@ class _Beats:
     def __init__(self, read: Callable[[np.ndarray], np.ndarray], before_s: float, after_s: float):
         self._read = read
         self._window = round(before_s * SAMPLING_RATE), round(after_s * SAMPLING_RATE)
-        self._found: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
+        self._found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def peaks(self, row: int) -> np.ndarray:
         """R peaks of usable beats; fewer than MINIMUM_BEATS where the ECG has no median beat."""
         return self._look(row)[0]
 
     def median(self, row: int) -> np.ndarray:
-        """(12, L) median beat, millivolts."""
+        """(12, L) median beat, millivolts; empty where the ECG has none."""
         return self._look(row)[1]
 
-    def _look(self, row: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _look(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         if row not in self._found:
             ecg = self._read(np.array([row]))[0].astype(np.float32) / 1000
             peaks = usable_peaks(ecg, *self._window)
-            median = np.median(windows(ecg, peaks, *self._window), axis=0) if len(peaks) >= MINIMUM_BEATS else None
+            enough = len(peaks) >= MINIMUM_BEATS
+            median = np.median(windows(ecg, peaks, *self._window), axis=0) if enough else np.empty(0)
             self._found[row] = peaks, median
         return self._found[row]
 
     def highest(self, placed: pd.DataFrame, fold: int, vessel: str, count: int) -> list[tuple[int, np.ndarray]]:
         """(row, R peaks) of at most `count` ECGs of highest risk, each of another patient."""
         ranked = placed[(placed["vessel"] == vessel) & placed["fold"].isin([fold, ENSEMBLE])]
-        chosen, patients = [], set()
+        chosen: list[tuple[int, np.ndarray]] = []
+        patients = set()
         for row, patient in zip(ranked["row"], ranked["patient_id"], strict=True):
             if len(chosen) == count:
                 break
@@ -285,7 +287,8 @@ class _Beats:
         Pseudonyms have no order, so that the first are as good as drawn at random.
         """
         others = placed[placed["fold"] != fold].sort_values(["patient_id", "ecg_id"]).drop_duplicates("patient_id")
-        standard, millivolts = [], []
+        standard: list[np.ndarray] = []
+        millivolts = []
         for row in others["row"]:
             if len(standard) == MEAN_BEAT_PATIENTS:
                 break

@@ -94,7 +94,7 @@ def divided(inputs: Tensor, peaks: Sequence[np.ndarray], mean_beat: np.ndarray, 
     total = shares.sum(axis=1, keepdims=True)
     # At fast rates a P wave falls into the T wave before it: both beats count, in proportion.
     inside = np.maximum(total, 1)
-    mean, covered = (torch.from_numpy(array).to(inputs.device) for array in (mean / inside, total / inside))
-    baselines = inputs * (1 - covered) + mean
+    placed, covered = (torch.from_numpy(array).to(inputs.device) for array in (mean / inside, total / inside))
+    baselines = inputs * (1 - covered) + placed
     shares = np.divide(shares, total, out=np.zeros_like(shares), where=total > 1e-6)
     return BeatRegions(inputs, baselines, torch.from_numpy(shares).to(inputs.device))

@@ -51,13 +51,14 @@ def beat_layer(network: nn.Module, inputs: Tensor) -> nn.Module:
 
     `inputs` (1, 12, samples) passes through the network once, to see the length of each stage's output.
     """
-    fine = [network.stage_list[0]]
+    stages = list(network.get_submodule("stage_list").children())
+    fine = [stages[0]]
 
     def keep_if_fine(stage: nn.Module, _: object, output: Tensor) -> None:
         if inputs.shape[-1] / output.shape[-1] <= COARSEST_STEP_S * SAMPLING_RATE:
             fine.append(stage)
 
-    hooks = [stage.register_forward_hook(keep_if_fine) for stage in network.stage_list]
+    hooks = [stage.register_forward_hook(keep_if_fine) for stage in stages]
     try:
         with torch.no_grad():
             network(inputs.to(device_of(network)))

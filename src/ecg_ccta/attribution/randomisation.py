@@ -28,8 +28,8 @@ def randomised_cascade(network: nn.Module, seed: int) -> Iterator[tuple[str, nn.
         torch.manual_seed(seed)
         for name, layer in reversed(list(_layers(network))):
             for part in layer.modules():
-                if hasattr(part, "reset_parameters"):
-                    part.reset_parameters()
+                if reset := getattr(part, "reset_parameters", None):
+                    reset()
             yield name, copy.deepcopy(network).eval()
 
 

@@ -42,13 +42,13 @@ COLUMNS = ("check", "compared", "n", "unit", "findings", "method", "note")
 class AuditedSite:
     """A site as it was analysed.
 
-    `cohort` is `tables.COHORT`; `predictions` `tables.PREDICTIONS`, or None where nobody is predicted; `waves` the
+    `cohort` is `tables.COHORT`; `predictions` `tables.PREDICTIONS`, empty where nobody is predicted; `waves` the
     signals in the cohort's order, from `near_duplicates.condensed`; `key` the secret of its pseudonyms.
     """
 
     name: str
     cohort: pd.DataFrame
-    predictions: pd.DataFrame | None
+    predictions: pd.DataFrame
     waves: np.ndarray
     key: bytes = field(repr=False)
 
@@ -103,7 +103,7 @@ def audit_study(
         return AuditedSite(
             name,
             cohort,
-            tables.read(tables.PREDICTIONS, folder / f"predictions/{name}.parquet") if scored else None,
+            tables.read(tables.PREDICTIONS, folder / f"predictions/{name}.parquet") if scored else pd.DataFrame(),
             condensed(SignalStore(folder / "signals" / name, cohort), len(cohort)),
             site_key(name, sites[name], seed),
         )

@@ -236,7 +236,7 @@ class _Source:
                 f"site {self.site_name}: {self.file_name}, row 1: column {twice[0]} stands there twice. "
                 "Fix: rename or remove one"
             )
-        table = {"row": [row for row, _ in records]}
+        table: dict[str, list] = {"row": [row for row, _ in records]}
         for name in known:
             shown = self.columns.get(name, name)
             if shown in header:

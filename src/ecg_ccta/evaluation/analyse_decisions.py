@@ -138,7 +138,8 @@ def _curves(findings: Findings, thresholds: np.ndarray) -> list[dict[str, Any]]:
         for drawn in findings.bootstrap.draws()
     ]
     estimates = _strategies(*net_benefit(y, probability, thresholds), thresholds)
-    replicates = _strategies(*(np.concatenate(part) for part in zip(*parts, strict=True)), thresholds)
+    model, treat_all = (np.concatenate(part) for part in zip(*parts, strict=True))
+    replicates = _strategies(model, treat_all, thresholds)
     rows = []
     for (strategy, measure), estimate in estimates.items():
         lower, upper = np.nanquantile(replicates[strategy, measure], [(1 - level) / 2, (1 + level) / 2], axis=0)

@@ -120,9 +120,8 @@ def initialisations_figure(table: pd.DataFrame) -> Figure:
             axes.plot([place] * len(folds), folds[column], shape, color=COLOURS[name], markersize=4, zorder=2)
             if len(folds):
                 side = 2 * place - 1
-                axes.hlines(
-                    mean[column], *sorted([place + side * 0.06, place + side * 0.18]), color="black", linewidth=1.4
-                )
+                left, right = sorted([place + side * 0.06, place + side * 0.18])
+                axes.hlines(mean[column], left, right, color="black", linewidth=1.4)
                 axes.annotate(
                     f"mean {mean[column]:.3f}",
                     (place + side * 0.21, mean[column]),

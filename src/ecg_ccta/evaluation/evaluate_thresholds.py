@@ -213,8 +213,8 @@ def _measures(
     rows = []
     with np.errstate(divide="ignore", invalid="ignore"):
         for measure, (count, of, lack) in PROPORTIONS.items():
-            above = sum(replicates[name] for name in count)
-            below = sum(replicates[name] for name in of)
+            above = np.sum([replicates[name] for name in count], axis=0)
+            below = np.sum([replicates[name] for name in of], axis=0)
             sums = sum(found[name] for name in count), sum(found[name] for name in of)
             rows += _proportion(row | {"measure": measure}, *sums, above / below, lack, level)
         for measure, (ratio, lack) in RATIOS.items():

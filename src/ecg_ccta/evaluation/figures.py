@@ -1,6 +1,7 @@
 """Figures of the evaluation, each drawn from the tables saved beside it."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -16,7 +17,8 @@ from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
-_KIND_LINES = dict(zip(KINDS, (("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")), strict=True))
+_LINES: list[tuple[str, Literal["-", "--", ":"]]] = [("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")]
+_KIND_LINES = dict(zip(KINDS, _LINES, strict=True))
 
 _LEAST_FOR_BOX = 5
 """ECGs that a box of quartiles needs."""

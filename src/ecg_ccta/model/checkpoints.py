@@ -25,7 +25,7 @@ SHOWN_DIFFERENCES = 10
 # Beside tensors and Python's own numbers the published file holds a NumPy number, which torch does not read of itself.
 # The function that makes one has moved between NumPy 1 and 2, and runs nothing that the file could choose.
 _NUMPY_SCALAR = np.float64(0).__reduce__()[0]
-NUMPY_NUMBERS = [
+NUMPY_NUMBERS: list[Any] = [
     (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
     (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
     np.dtype,

@@ -1,7 +1,7 @@
 """Figures of the follow-up, each drawn from the tables saved beside it."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -167,7 +167,7 @@ def _result(rows: pd.DataFrame, grouping: str) -> str:
     return f"{test}\n{of} {ratio['estimate']:.2f} ({ratio['lower']:.2f}–{ratio['upper']:.2f})"
 
 
-def _numbers(axes: Axes, counted: pd.DataFrame, places: dict[int, float], colours: dict[str, str]) -> None:
+def _numbers(axes: Axes, counted: pd.DataFrame, places: Mapping[int, float], colours: dict[str, str]) -> None:
     """Rows of patients at risk, and of those censored or dead so far, under the days at `places` on their axis."""
     beneath = axes.get_xaxis_transform()
     depth = FIRST_ROW

@@ -30,7 +30,7 @@ class Table:
 
     caption: str
     header: list[str]
-    groups: list[tuple[str, list[list[str | list[Link]]]]]
+    groups: Sequence[tuple[str, Sequence[Sequence[str | list[Link]]]]]
     says: str = ""
     downloads: list[Download] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

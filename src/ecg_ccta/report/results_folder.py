@@ -77,13 +77,13 @@ class ResultsFolder:
     @cached_property
     def sources(self) -> dict[str, Source]:
         """File, relative to the study's folder, -> the job that made it."""
-        tracking, found = self.tracking, {}
+        found: dict[str, Source] = {}
         for record in self.records():
             if record["rule"] == "build_report":
                 # Of an earlier report; this one's own record comes after it.
                 continue
-            run_id = tracking.get("runs", {}).get(record.get("job"))
-            page = page_of_run(tracking, run_id) if run_id else None
+            run_id = self.tracking.get("runs", {}).get(record.get("job"))
+            page = page_of_run(self.tracking, run_id) if run_id else None
             source = Source(str(record["rule"]), str(record.get("job")), sha256_json(record), page)
             prefix = f"results/{self.study.study}/"
             found |= {name.removeprefix(prefix): source for name in record.get("outputs") or {}}

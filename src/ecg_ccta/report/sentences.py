@@ -94,7 +94,7 @@ def randomisation(whole: pd.DataFrame) -> str:
 def recovered(what: str, found: pd.DataFrame) -> str:
     known = found.dropna(subset=["auroc"]).set_index("measure")
     parts = [
-        f"{name} {interval(*known.loc[name, ['auroc', 'lower', 'upper']], 2)}"
+        f"{name} {interval(known['auroc'][name], known['lower'][name], known['upper'][name], 2)}"
         for name in ("integrated gradients", "occlusion")
         if name in known.index
     ]

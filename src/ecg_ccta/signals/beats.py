@@ -109,7 +109,8 @@ def stored_median_beats(
     """`median_beats` of all ECGs of a store, in its order; `jobs` : processes."""
     chunks = np.array_split(np.arange(len(store)), max(1, len(store) // 200))
     found = Parallel(n_jobs=jobs)(delayed(_batch_beats)(store, rows, before_s, after_s) for rows in chunks)
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    beats, r_count, ok = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return beats, r_count, ok
 
 
 def _batch_beats(store: SignalStore, rows: np.ndarray, before_s: float, after_s: float):

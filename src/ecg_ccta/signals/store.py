@@ -2,7 +2,7 @@
 
 import mmap
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ class SignalStore:
             signals[here] = mapped[rows[here]]
             # Read pages stay in the system's cache, but no longer count as this process's memory: without this a
             # training's memory would grow to the size of its store.
-            mapped.base.madvise(mmap.MADV_DONTNEED)
+            cast(mmap.mmap, mapped.base).madvise(mmap.MADV_DONTNEED)
         return signals
 
     def _map(self, shard: int) -> np.ndarray:

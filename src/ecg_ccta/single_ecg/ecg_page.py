@@ -62,7 +62,8 @@ def shade_of(attribution: np.ndarray) -> np.ndarray:
 def draw_page(ecg: ExplainedEcg) -> Figure:
     """The sheet; its axes' unit is the millimetre."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=tuple(side / 25.4 for side in PAGE_MM), layout="none", facecolor="white")
+        size = (PAGE_MM[0] / 25.4, PAGE_MM[1] / 25.4)
+        figure = Figure(figsize=size, layout="none", facecolor="white")  # type: ignore[arg-type]  # not in its types
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, PAGE_MM[0]), ylim=(0, PAGE_MM[1]))
         axes.set_axis_off()

@@ -69,7 +69,7 @@ def reference_beats(
             raise StudyError(
                 f"no ECG outside fold {fold} has {MINIMUM_BEATS} usable beats: no mean beat to compare with"
             )
-        means[fold] = np.mean(others, axis=0, dtype=np.float32)
+        means[fold] = np.stack(others).mean(axis=0, dtype=np.float32)
     return means
 
 

@@ -63,8 +63,8 @@ def explain_recording(
         raise StudyError(f"--vessel {vessel}: give one of {', '.join(VESSELS)}")
     study = _study(study_folder)
     found = clean_recording(recording, study.quality)
-    if found.microvolts is None:
-        fix = FIXES.get(found.reason, "the study excludes such recordings (quality in the configuration)")
+    if found.microvolts is None or found.raw_mv is None or found.source_rate is None:
+        fix = FIXES.get(str(found.reason), "the study excludes such recordings (quality in the configuration)")
         raise StudyError(f"{recording}: {found.reason}: {fix}")
     models = [load_fold(study_folder / "models" / f"fold{fold}") for fold in range(study.training.folds)]
     predictions = _predictions(models, found.microvolts)

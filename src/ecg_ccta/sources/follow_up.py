@@ -33,7 +33,7 @@ def marginal_hazard_ratios(events: np.ndarray) -> dict[str, float | None]:
     side is empty.
     """
     hazard = relative_hazard(events)
-    groups = {"any": events.any(axis=1), **{vessel: events[:, column] for column, vessel in enumerate(VESSELS)}}
+    groups = {"any": np.any(events, axis=1), **{vessel: events[:, column] for column, vessel in enumerate(VESSELS)}}
     return {
         name: float(hazard[group].mean() / hazard[~group].mean()) if 0 < group.sum() < len(group) else None
         for name, group in groups.items()
@@ -54,7 +54,7 @@ def draw_follow_up(
     lost = np.where(rng.random(n) < LOST_EARLY, rng.random(n) * administrative, administrative)
     infarction, death, lost = (np.ceil(days) for days in (infarction, death, lost))
     end = np.minimum(death, lost)
-    event = np.where(infarction <= end, "myocardial infarction", np.where(death <= lost, "death", None))
+    event = np.where(infarction <= end, "myocardial infarction", np.where(death <= lost, "death", np.array(None)))
     day = np.where(infarction <= end, infarction, np.where(death <= lost, death, 0)).astype(int)
     event_date = (performed + day).astype("datetime64[D]").astype(object)
     return pd.DataFrame(

@@ -36,10 +36,9 @@ DOWER = np.array(
 
 DERIVE = np.zeros((12, 8), dtype=np.float32)
 """(12, 8): standard leads from the measured ones (Einthoven, Goldberger)."""
-for _row, _weights in enumerate(
-    [{"I": 1}, {"II": 1}, {"II": 1, "I": -1}, {"I": -0.5, "II": -0.5}, {"I": 1, "II": -0.5}, {"II": 1, "I": -0.5}]
-    + [{lead: 1} for lead in LEADS[6:]]
-):
+_SUMS: list[dict[str, float]] = [{lead: 1} for lead in LEADS]
+_SUMS[2:6] = [{"II": 1, "I": -1}, {"I": -0.5, "II": -0.5}, {"I": 1, "II": -0.5}, {"II": 1, "I": -0.5}]
+for _row, _weights in enumerate(_SUMS):
     for _lead, _weight in _weights.items():
         DERIVE[_row, MEASURED_LEADS.index(_lead)] = _weight
 

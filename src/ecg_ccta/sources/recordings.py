@@ -51,7 +51,8 @@ def write_broken(
     Swapped leads: the channels named II and aVR change places, which breaks Einthoven's law whatever the axis
     (I + III - II becomes 0.5 I + 1.5 II).
     """
-    ecg, leads = ecg.copy(), LEADS
+    ecg = ecg.copy()
+    leads: tuple[str, ...] = LEADS
     if kind == "flat lead":
         ecg[rng.integers(len(LEADS))] = 0
     elif kind == "missing lead":

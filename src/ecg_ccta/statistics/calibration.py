@@ -83,8 +83,8 @@ def calibration_summary(
         {"measure": "observed proportion", "estimate": float(np.mean(y_true))},
         *_line_rows(calibration_line(y_true, logit, codes, level), level),
     ]
-    for name, values in drawn.items():
-        lower, upper, used = percentile_interval(np.concatenate(values), level)
+    for name, parts in drawn.items():
+        lower, upper, used = percentile_interval(np.concatenate(parts), level)
         note = "" if used == replicates else f"{used} of {replicates} replicates"
         if name in ("ICI", "E50", "E90") and point[name] < lower:
             # Resampling adds noise to the curve, and a distance cannot be less than nothing.

@@ -17,7 +17,7 @@ def time_dependent_auc(
     time: np.ndarray,
     outcome: np.ndarray,
     scores: np.ndarray,
-    days: list[float],
+    days: list[int] | list[float],
     bootstrap: Bootstrap,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cumulative/dynamic AUC of several scores at several days.
@@ -47,7 +47,7 @@ def time_dependent_auc(
 
 
 def _aucs(
-    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, scores: np.ndarray, days: list[float]
+    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, scores: np.ndarray, days: list[int] | list[float]
 ) -> np.ndarray:
     """(draws, k, days) AUCs with (draws, n) weights of the patients."""
     before, on = _uncensored(weights, time, outcome, days)
@@ -74,7 +74,7 @@ def _aucs(
 
 
 def _uncensored(
-    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, days: list[float]
+    weights: np.ndarray, time: np.ndarray, outcome: np.ndarray, days: list[int] | list[float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probability of not being censored: (draws, n) just before each patient's end, (draws, days) up to each day.
 

@@ -97,11 +97,13 @@ def _parts(content: Mapping[str, Any], site: str, path: str) -> list[Any]:
 
 def _input(name: str, path: str, digest: str, size: dict[str, int], context: str) -> Any:
     from mlflow.data.dataset import Dataset
-    from mlflow.data.sources import LocalArtifactDatasetSource
+    from mlflow.data.sources import LocalArtifactDatasetSource  # type: ignore[attr-defined]  # made at import
     from mlflow.entities import DatasetInput, InputTag
 
     class Cohort(Dataset):
         """A table of ECGs of which nothing but its size is told."""
+
+        profile = schema = None  # abstract in MLflow, which reads them from `to_dict`
 
         def to_dict(self) -> dict[str, str]:
             profile = {"num_rows": size.get("ecgs"), **size, "sha256": digest}

@@ -104,7 +104,7 @@ def _syntax(path: Path) -> str:
         # Every string that stands alone as a statement does nothing, be it a docstring or one below a constant.
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [line for line in body if not _is_words(line)]
+            body[:] = [line for line in body if not _is_words(line)]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 

@@ -150,7 +150,8 @@ def _finish_parent(client: "MlflowClient", parent_id: str, parameters: dict, con
 
 
 def _children(client: "MlflowClient", experiment_id: str, parent_id: str) -> list["Run"]:
-    found, token = [], None
+    found: list[Run] = []
+    token = None
     while True:
         page = client.search_runs(
             [experiment_id], f"tags.`mlflow.parentRunId` = '{parent_id}'", max_results=1000, page_token=token

@@ -106,7 +106,7 @@ def recorded_job(job: Job) -> Iterator[Record]:
     started = datetime.now(UTC)
     log_file = Path(job.log[0])
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.FileHandler(log_file, mode="w", encoding="utf-8"), logging.StreamHandler(sys.stderr)]
+    handlers = (logging.FileHandler(log_file, mode="w", encoding="utf-8"), logging.StreamHandler(sys.stderr))
     logging.basicConfig(
         level=logging.INFO, format=f"%(asctime)s {_job_name(job)}: %(message)s", handlers=handlers, force=True
     )

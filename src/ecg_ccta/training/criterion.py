@@ -37,6 +37,10 @@ class BinaryCriterion(nn.Module):
     labels : (ECGs, outputs) of the training ECGs, 0, 1 or NaN
     """
 
+    offset: Tensor
+    added: Tensor
+    event_weight: Tensor
+
     def __init__(self, labels: np.ndarray, class_balance: str):
         super().__init__()
         known = ~np.isnan(labels)
@@ -66,6 +70,8 @@ class OrdinalCriterion(nn.Module):
     ----------
     grades : (ECGs, outputs) of the training ECGs, 0 none to 4 complete, NaN where missing; gives the first cut points
     """
+
+    offset: Tensor
 
     def __init__(self, grades: np.ndarray):
         super().__init__()
@@ -98,7 +104,10 @@ class OrdinalCriterion(nn.Module):
         return each * known
 
 
-def make_criterion(learnt: np.ndarray, settings: Recipe) -> BinaryCriterion | OrdinalCriterion:
+Criterion = BinaryCriterion | OrdinalCriterion
+
+
+def make_criterion(learnt: np.ndarray, settings: Recipe) -> Criterion:
     """The configured criterion for the training ECGs' binary labels or grades (ECGs, outputs)."""
     if settings.labels == "ordinal":
         return OrdinalCriterion(learnt)

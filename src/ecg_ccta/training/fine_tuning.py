@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.model_selection import GroupShuffleSplit
-from torch import nn
 
 from ecg_ccta.config import Architecture, Recipe
 from ecg_ccta.errors import StudyError
@@ -21,7 +20,7 @@ from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.signals.store import Store
 from ecg_ccta.training import parallel
-from ecg_ccta.training.criterion import make_criterion, masked_loss
+from ecg_ccta.training.criterion import Criterion, make_criterion, masked_loss
 from ecg_ccta.training.history import Epoch, History, Step
 from ecg_ccta.training.inner_validation import predict, predict_logits
 from ecg_ccta.training.loop import train
@@ -108,7 +107,7 @@ def fine_tune(
         on_epoch,
     )
     with torch.no_grad():
-        network.dense.bias += offset
+        network.dense.bias.add_(offset)
     temperature = fit_temperature(predict_logits(network, store, inner_rows), labels[inner_rows])
     patients = cohort["patient_id"].to_numpy()
     # The leakage audit compares these with the splits: training patients, and those of the epoch and temperature.
@@ -174,7 +173,7 @@ def fine_tune_labelled(
         on_epoch,
     )
     with torch.no_grad():
-        network.dense.bias += offset
+        network.dense.bias.add_(offset)
     # Training and choosing the epoch are one here: no patient of either may be evaluated.
     provenance["patients_sha256"] = patients_fingerprint(cohort["patient_id"].to_numpy()[rows])
     return network.cpu(), provenance
@@ -248,7 +247,7 @@ def start_from_probe(
     learnt: np.ndarray,
     train_rows: np.ndarray,
     inner_rows: np.ndarray,
-    criterion: nn.Module,
+    criterion: Criterion,
 ) -> None:
     """Set the new last layer, and the criterion's own parameters, to a linear probe of the foundation's features.
 

@@ -22,7 +22,7 @@ from ecg_ccta.signals.store import Store
 from ecg_ccta.training import parallel
 from ecg_ccta.training.augmentation import Draws, augment, intensity
 from ecg_ccta.training.batches import read_ahead, split_into_batches
-from ecg_ccta.training.criterion import BinaryCriterion, OrdinalCriterion, TaskWeights
+from ecg_ccta.training.criterion import BinaryCriterion, Criterion, TaskWeights
 from ecg_ccta.training.history import Epoch, History, Step
 from ecg_ccta.training.inner_validation import InnerValidation
 from ecg_ccta.training.interruption import copy_of, forget, resume, save_state
@@ -48,7 +48,7 @@ def learning_rate_factor(step: int, steps: int, settings: Recipe) -> float:
 def training_step(
     network: Net1D,
     features_of: Callable[[Tensor], Tensor],
-    criterion: BinaryCriterion | OrdinalCriterion,
+    criterion: Criterion,
     weights: TaskWeights,
     x: Tensor,
     learnt: Tensor,
@@ -91,7 +91,7 @@ def train(
     inner_rows: np.ndarray,
     settings: Recipe,
     seed: int,
-    criterion: BinaryCriterion | OrdinalCriterion | None = None,
+    criterion: Criterion | None = None,
     learnt: np.ndarray | None = None,
     state_file: Path | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
@@ -130,7 +130,7 @@ def train(
         weight_decay=settings.weight_decay,
         fused=True,
     )
-    parts = {"network": network, "criterion": criterion, "weights": weights, "optimiser": optimiser}
+    parts: dict = {"network": network, "criterion": criterion, "weights": weights, "optimiser": optimiser}
     shown = network
     if settings.ema_decay:
         parts["average"] = AveragedModel(network, multi_avg_fn=_averaging(settings.ema_decay), use_buffers=True)
@@ -221,7 +221,7 @@ def train(
     return history
 
 
-def _averaging(decay: float | None) -> Callable:
+def _averaging(decay: float) -> Callable:
     """Exponential moving average whose decay rises with the steps done, so that the start is soon forgotten."""
 
     @torch.no_grad()

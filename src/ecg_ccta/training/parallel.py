@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ecg_ccta.errors import StudyError
+from ecg_ccta.model.net1d import Net1D
 
 
 def join() -> None:
@@ -85,7 +86,7 @@ def gather_rows(values: np.ndarray, total: int) -> np.ndarray:
     return gathered
 
 
-def synchronised_batch_norm(network: nn.Module) -> nn.Module:
+def synchronised_batch_norm(network: Net1D) -> Net1D:
     """The network with batch statistics of the whole batch, where several processes share one.
 
     Raises

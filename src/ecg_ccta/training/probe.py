@@ -4,7 +4,9 @@ import logging
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from ecg_ccta.training.criterion import Criterion
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +17,7 @@ ITERATIONS = 200
 
 
 def fit_probe(
-    features: np.ndarray, labels: np.ndarray, learnt: np.ndarray, criterion: nn.Module, penalty: float
+    features: np.ndarray, labels: np.ndarray, learnt: np.ndarray, criterion: Criterion, penalty: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (outputs, channels) and intercepts (outputs,) that minimise the criterion's sum plus an L2 penalty.
 

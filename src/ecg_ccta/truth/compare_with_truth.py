@@ -209,7 +209,7 @@ def region_agreement(regions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for vessel in VESSELS:
         cells = regions[regions["vessel"] == vessel]
-        row = {"vessel": vessel, "regions": len(cells), "planted": int(cells["planted"].sum())}
+        row: dict[str, Any] = {"vessel": vessel, "regions": len(cells), "planted": int(cells["planted"].sum())}
         known = cells.dropna(subset=["waveform"])
         both = known["planted"].nunique() == 2
         row["waveform"] = roc_auc_score(known["planted"], known["waveform"]) if both else np.nan

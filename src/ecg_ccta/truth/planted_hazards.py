@@ -74,7 +74,7 @@ def _regression(
     patients: pd.DataFrame, names: list[str], planted: Mapping[str, float | None], evaluation: Evaluation
 ) -> list[dict[str, Any]]:
     true = [planted.get(name) for name in names]
-    counts = {"patients": len(patients), "events": int(patients["is_event"].sum()), "level": evaluation.level}
+    counts: dict = {"patients": len(patients), "events": int(patients["is_event"].sum()), "level": evaluation.level}
     rows = [counts | {"finding": name, "planted": ratio} for name, ratio in zip(names, true, strict=True)]
 
     def noted(note: str) -> list[dict[str, Any]]:

@@ -224,8 +224,8 @@ def _prepared(design: Design, patients: np.ndarray, seed: int, rows: np.ndarray)
     for inside, outside in _grouped(patients[rows], seed):
         train, test = rows[inside], rows[outside]
         prepare, columns = preparation(design, train)
-        ready = (prepare.transform(design.at(part)) for part in (train, test))
-        splits.append(_Inner(train, test, *ready, columns))
+        fitting, scoring = (prepare.transform(design.at(part)) for part in (train, test))
+        splits.append(_Inner(train, test, fitting, scoring, columns))
     return splits
 
 

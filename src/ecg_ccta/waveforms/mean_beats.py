@@ -163,7 +163,7 @@ def _segment_rows(vessel: str, averages: dict, curves: VesselCurves, times: np.n
             half = stats.t.ppf((1 + level) / 2, freedom) * error
             pooled = pooled_deviation(low[0], high[0])
         for lead, name in enumerate(LEADS):
-            row = {"vessel": vessel, "lead": name, "segment": segment}
+            row: dict = {"vessel": vessel, "lead": name, "segment": segment}
             if note:
                 row |= dict.fromkeys(_NUMBERS, np.nan)
             else:
@@ -193,7 +193,7 @@ _CLUSTER_COLUMNS = [
 def _cluster_rows(
     vessel: str, averages: dict, curves: VesselCurves, times: np.ndarray, seed: int, permutations: int
 ) -> list[dict]:
-    common = {"vessel": vessel} | {f"patients_{group}": curves.patients[group] for group in ("low", "high")}
+    common: dict = {"vessel": vessel} | {f"patients_{group}": curves.patients[group] for group in ("low", "high")}
     if curves.note:
         return [common | {"note": curves.note}]
     difference = curves.mean["high"] - curves.mean["low"]

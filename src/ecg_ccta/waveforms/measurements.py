@@ -96,7 +96,7 @@ def _compared(values: np.ndarray, ecgs: pd.DataFrame, circular: bool, level: flo
     average = patient_directions if circular else patient_averages
     low, high = (average(values, known[known["group"] == group]) for group in ("low", "high"))
     patients = {"low": len(low[1]), "high": len(high[1])}
-    row = {f"patients_{group}": count for group, count in patients.items()}
+    row: dict = {f"patients_{group}": count for group, count in patients.items()}
     row |= {f"ecgs_{group}": int((known["group"] == group).sum()) for group in patients}
     row |= {"note": too_few_patients(patients, minimum)}
     if row["note"]:
