@@ -199,12 +199,12 @@ def _maps(
     seen = seen / np.where(typical > 0, typical, 1)[:, None]
     activation = np.stack([windows(a[None], p, *window).mean(axis=0)[0] for a, p in zip(seen, peaks, strict=True)])
     by_segment = np.einsum("nt,nst->ns", seen, shares) / np.maximum(lengths, 1)
-    regions = (
+    by_method = (
         np.einsum("nlt,nst->nls", samples, shares),
         occlusion(network, regions, batch_size)[:, v],
         np.repeat(by_segment[:, None], len(LEADS), axis=1),
     )
-    return _Maps(samples, gradients, activation, regions)
+    return _Maps(samples, gradients, activation, by_method)
 
 
 def _empty(fold: int, times: np.ndarray, layers: list[str], mean_beat: np.ndarray) -> FoldAttribution:

@@ -247,13 +247,13 @@ def _model_rows(
         ]
     for contrast, (old, new) in CONTRASTS.items():
         own = {**base, "comparison": contrast}
-        found = compare_auc_delong(y_true, scores[new], scores[old], bootstrap.level)
+        gain = compare_auc_delong(y_true, scores[new], scores[old], bootstrap.level)
         by_delong = own | {"method": f"{DELONG}, paired"}
+        ends = {"estimate": gain.difference, "lower": gain.lower, "upper": gain.upper}
         rows += [
-            by_delong
-            | {"measure": "AUC difference", "estimate": found.difference, "lower": found.lower, "upper": found.upper},
-            by_delong | {"measure": "AUC difference p value", "estimate": found.p_value},
-            own | bootstrap.estimate("AUC difference", found.difference, drawn[new] - drawn[old]),
+            by_delong | {"measure": "AUC difference", **ends},
+            by_delong | {"measure": "AUC difference p value", "estimate": gain.p_value},
+            own | bootstrap.estimate("AUC difference", gain.difference, drawn[new] - drawn[old]),
         ]
         before, after = risks[old], risks[new]
         rows += _improvement_rows(own, "NRI without categories", net_reclassification, y_true, before, after, bootstrap)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ecg_ccta.config import Simulation
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.formatting import count, interval, listed, percent
@@ -37,9 +38,9 @@ def with_sources(section: Section, titles: dict[str, str]) -> Section:
     return replace(section, blocks=[*section.blocks, Text("Where these numbers come from:", links=links)])
 
 
-def simulated(results: ResultsFolder) -> list[str]:
-    """Keys of the sites whose patients are made up."""
-    return [site for site, settings in results.study.sites.items() if settings.simulation]
+def simulated(results: ResultsFolder) -> dict[str, Simulation]:
+    """The sites whose patients are made up, and how."""
+    return {site: settings.simulation for site, settings in results.study.sites.items() if settings.simulation}
 
 
 def _background(results: ResultsFolder) -> list[str]:
@@ -81,7 +82,7 @@ def _methods(results: ResultsFolder) -> list[str]:
         "predicted once, by a model that never saw its patient; other sites by the mean of all folds. Intervals are "
         f"{percent(study.evaluation.level)} bootstrap intervals over patients.",
     ]
-    effects = sorted({study.sites[site].simulation.effect for site in simulated(results)})
+    effects = sorted({simulation.effect for simulation in simulated(results).values()})
     if effects:
         said.append(f"Planted effect: {listed([percent(effect) for effect in effects])} of full strength.")
     return said
@@ -137,7 +138,7 @@ def _conclusion(results: ResultsFolder) -> list[str]:
         )
     made_up = simulated(results)
     if made_up:
-        planted = any(results.study.sites[site].simulation.effect for site in made_up)
+        planted = any(simulation.effect for simulation in made_up.values())
         why = "an effect was planted to be found" if planted else "nothing was planted, so what stands out is chance"
         said.append(f"In the simulated ECGs {why}: this shows how the method works, and says nothing about patients.")
     if len(made_up) < len(results.study.sites):

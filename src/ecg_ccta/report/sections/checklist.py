@@ -205,13 +205,14 @@ def _use(results: ResultsFolder) -> list[Item]:
 
 def _openness(results: ResultsFolder) -> list[Item]:
     simulated = _all_simulated(results)
-    data = ("Simulated again from the configuration and its seed.", ("provenance",)) if simulated else ("", ())
+    again = "Simulated again from the configuration and its seed." if simulated else ""
     return [
         Item("18a", "Funding", left="sources, and what funders had a say in."),
         Item("18b", "Conflicts of interest", left="those of every author."),
         Item("18c", "Protocol", left="where it can be read, or that there was none."),
         Item("18d", "Registration", left="register and number, or that there was none."),
-        Item("18e", "Data sharing", *data, left="" if simulated else "what others may have, and how."),
+        Item("18e", "Data sharing", again, ("provenance",) if simulated else (),
+             "" if simulated else "what others may have, and how."),
         Item("18f", "Code sharing", "Commit, configuration, seed and versions.", ("provenance",),
              "where the code can be had."),
         Item("19", "Patient and public involvement", left="who was involved and how, or that nobody was."),

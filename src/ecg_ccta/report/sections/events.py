@@ -6,7 +6,7 @@ from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
 from ecg_ccta.report.blocks import Section, Table
 from ecg_ccta.report.columns import Cell, any_vessel, bounded, equal_p, measured, p_of, part_of, value, where, words
-from ecg_ccta.report.formatting import count, estimate, interval, is_missing, number
+from ecg_ccta.report.formatting import count, estimate, is_missing, number
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
@@ -146,7 +146,7 @@ def rate_sentence(rates: pd.DataFrame) -> str:
     last = rates[(rates["vessel"] == "any") & (rates["day"] == rates["day"].max())].set_index("group")
     if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
         return says
-    parts = (f"{group} {interval(*last.loc[group, ['percent', 'lower', 'upper']], 1)}" for group in ("high", "low"))
+    parts = (f"{group} {bounded('percent', 1)(last.loc[[group]])}" for group in ("high", "low"))
     return f"{says} Any vessel, per cent by day {count(last.loc['high', 'day'])}: {', '.join(parts)}."
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ecg_ccta.config import Training
+from ecg_ccta.config import Recipe
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.columns import bounded, capital, equal_p, value, words
 from ecg_ccta.report.formatting import is_missing, number, percent
@@ -69,6 +69,6 @@ def sentence(mean: pd.Series, level: float) -> str:
     return f"{said}{number(mean['difference'])} ({percent(level)} interval {bounds}; p {p}, {mean['note']})."
 
 
-def _schedule(training: Training) -> str:
+def _schedule(training: Recipe) -> str:
     epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
     return f"at most {epochs} (patience {training.patience}), learning rate {training.learning_rate:g}"

@@ -1,7 +1,7 @@
 """The methods, in words made from the configuration that was run."""
 
 from ecg_ccta.attribution.constants import INTEGRATION_STEPS
-from ecg_ccta.config import Study
+from ecg_ccta.config import Intermediate, Study
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -13,12 +13,13 @@ ORDER = 190
 def methods(results: ResultsFolder) -> Section:
     """One paragraph per stage, in the study's order, each behind its subject."""
     study = results.study
+    name = study.intermediate_site
     paragraphs = [
         _sites(study),
         _population(study),
         _signals(study),
         _network(study),
-        *([_intermediate(study)] if study.intermediate else []),
+        *([_intermediate(study.intermediate, results.title(name))] if study.intermediate and name else []),
         _training(study),
         _evaluation(study),
         _risk_groups(study),
@@ -78,12 +79,10 @@ def _network(study: Study) -> str:
     )
 
 
-def _intermediate(study: Study) -> str:
-    """Only for a study with an intermediate task."""
-    task, site = study.intermediate, study.sites[study.intermediate_site]
+def _intermediate(task: Intermediate, site: str) -> str:
     return (
         f"Intermediate task. Before the CCTA findings the network learnt {listed(task.labels)} from the ECGs of "
-        f"{site.title or study.intermediate_site} (at most {task.training.epochs} epochs, learning rate "
+        f"{site} (at most {task.training.epochs} epochs, learning rate "
         f"{task.training.learning_rate:g}; the best epoch by one tenth of its patients). Patients who are also in an "
         "analysed site, by pseudonym or by one and the same recording, were left out; between sites with different "
         "pseudonym keys no other overlap can be seen."
