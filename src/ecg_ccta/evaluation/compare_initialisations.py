@@ -66,7 +66,7 @@ def mean_difference(table: pd.DataFrame) -> dict[str, float | None]:
 def _fold_row(fold: int, ecgs: pd.DataFrame, settings: Evaluation) -> dict:
     aucs = {
         vessel: [roc_auc_score(findings.y, findings.rows[score]) for score in ("logit", "logit_random")]
-        for vessel, findings in findings_by_vessel(ecgs, settings).items()
+        for vessel, findings in findings_by_vessel(ecgs, settings, None).items()
         if not findings.insufficient
     }
     if not aucs:

@@ -96,21 +96,22 @@ class Findings:
         return [self.counts | made[method]() for method in methods]
 
 
-def findings_by_vessel(scored: pd.DataFrame, settings: Evaluation, seed: int = 0) -> Mapping[str, Findings]:
+def findings_by_vessel(scored: pd.DataFrame, settings: Evaluation, seed: int | None) -> Mapping[str, Findings]:
     """Take each vessel's findings; all share the draws of the cohort's patients.
 
     Parameters
     ----------
     scored : from `scored_ecgs`; may lack findings altogether
-    settings : level, bootstrap_replicates and minimum_events
-    seed : of the bootstrap, where one is drawn
+    settings : level, minimum_events and, where patients are drawn, bootstrap_replicates
+    seed : of the bootstrap; None: nothing is drawn
 
     Returns
     -------
     vessel -> findings, in the order of VESSELS.
     """
     codes, patients = patient_codes(scored["patient_id"])
-    bootstrap = Bootstrap(patients, settings.bootstrap_replicates, settings.level, seed)
+    replicates = 0 if seed is None else settings.bootstrap_replicates
+    bootstrap = Bootstrap(patients, replicates, settings.level, seed or 0)
     coded = scored.assign(code=codes)
     return {
         vessel: Findings(vessel, with_finding(coded, vessel), bootstrap, settings.minimum_events) for vessel in VESSELS

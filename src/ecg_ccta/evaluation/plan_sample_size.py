@@ -114,7 +114,7 @@ def plan_sample_size(scored: pd.DataFrame, settings: Evaluation) -> pd.DataFrame
         "calibration slope": settings.target_width.slope,
     }
     rows = []
-    for vessel, findings in findings_by_vessel(scored, settings).items():
+    for vessel, findings in findings_by_vessel(scored, settings, None).items():
         for measure, target in targets.items():
             lacking = {"note": findings.insufficient} if findings.insufficient else None
             row = {"vessel": vessel, "level": settings.level, **findings.counts, "measure": measure}
