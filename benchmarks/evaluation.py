@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ecg_ccta.statistics.auc import auc_and_pr_auc_replicates, auc_delong
-from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients, patient_codes
+from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, resample_patients
 from ecg_ccta.vessels import VESSELS
 
 REPLICATES = 2000
@@ -44,7 +44,7 @@ def bootstrap(ecgs: int, patients: int) -> tuple[float, float]:
         ours = auc_and_pr_auc_replicates(y, score, codes, Bootstrap(people, REPLICATES, 0.95, 1))
         own_seconds += time.perf_counter() - start
 
-        counts = next(iter(draw_patients(people, REPLICATES, seed=1)))[:BASELINE_REPLICATES]
+        counts = next(iter(resample_patients(people, REPLICATES, seed=1)))[:BASELINE_REPLICATES]
         start = time.perf_counter()
         theirs = []
         for count in counts:

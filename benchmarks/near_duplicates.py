@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
-from ecg_ccta.audit.near_duplicates import CORRELATION, INDEPENDENT, correlations, near_duplicates
-from ecg_ccta.sources.heart_beats import SEGMENTS, draw_hearts, tracings
+from ecg_ccta.audit.near_duplicates import DUPLICATE_CORRELATION, INDEPENDENT, correlations, near_duplicates
+from ecg_ccta.sources.heart_beats import SEGMENTS, simulate_hearts, tracings
 
 FOLDS = 5
 BASELINE_PAIRS = 20_000
@@ -27,7 +27,7 @@ def simulate(ecgs: int) -> tuple[np.ndarray, np.ndarray]:
     waves = np.empty((ecgs, len(INDEPENDENT), 900), dtype=np.int16)
     for start in range(0, ecgs, BLOCK):
         count = min(BLOCK, ecgs - start)
-        hearts = draw_hearts(rng.uniform(40, 80, count), rng.random(count) < 0.5, rng)
+        hearts = simulate_hearts(rng.uniform(40, 80, count), rng.random(count) < 0.5, rng)
         signals = tracings(hearts, np.zeros((count, 8, len(SEGMENTS))), rng, seconds=9, sampling_rate=100)
         signals = signals[:, INDEPENDENT]
         signals -= np.median(signals, axis=-1, keepdims=True)
@@ -49,7 +49,9 @@ def main() -> None:
         start = time.perf_counter()
         found = near_duplicates(waves, comparisons)
         seconds = time.perf_counter() - start
-        alike = set(map(tuple, found.loc[found["correlation"] >= CORRELATION, ["first", "second"]].to_numpy()))
+        alike = set(
+            map(tuple, found.loc[found["correlation"] >= DUPLICATE_CORRELATION, ["first", "second"]].to_numpy())
+        )
         planted = set(map(tuple, copies))
 
         # A block of rows against another, as a loop over all pairs would do it: few transforms, many products.

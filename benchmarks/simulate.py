@@ -58,7 +58,7 @@ def one_ecg(hearts: hb.Hearts, row: int, alterations: np.ndarray, rng: np.random
 
 def main(ecgs: int) -> None:
     rng = np.random.default_rng(0)
-    hearts = hb.draw_hearts(np.clip(rng.normal(60, 10, ecgs), 30, 88), rng.random(ecgs) < 0.5, rng)
+    hearts = hb.simulate_hearts(np.clip(rng.normal(60, 10, ecgs), 30, 88), rng.random(ecgs) < 0.5, rng)
     alterations = altered_by(rng.standard_normal((ecgs, 4)))
     with tempfile.TemporaryDirectory() as folder:
         seconds = {"blocks: simulate": 0.0, "blocks: write": 0.0, "loop: simulate": 0.0, "loop: write": 0.0}

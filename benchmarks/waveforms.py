@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ecg_ccta.signals.beats import median_beats
 from ecg_ccta.signals.segments import beat_times
-from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, simulate_hearts, tracings
 from ecg_ccta.vessels import VESSELS
 from ecg_ccta.waveforms.compare_waveforms import ALL, at_half_the_rate, compare_all_waveforms
 
@@ -56,7 +56,7 @@ def study(signals: np.ndarray) -> None:
 def main() -> None:
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(0)
-    hearts = draw_hearts(rng.normal(60, 10, ECGS), rng.random(ECGS) < 0.5, rng)
+    hearts = simulate_hearts(rng.normal(60, 10, ECGS), rng.random(ECGS) < 0.5, rng)
     unaltered = np.zeros((ECGS, len(MEASURED_LEADS), len(SEGMENTS)))
     signals = np.round(1000 * tracings(hearts, unaltered, rng)).astype(np.int16)
     median_beats(signals[:2])

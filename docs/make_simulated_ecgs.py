@@ -6,7 +6,7 @@ import numpy as np
 
 from ecg_ccta.ecg_paper import draw_ecg
 from ecg_ccta.sources.alterations import altered_by
-from ecg_ccta.sources.heart_beats import draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import simulate_hearts, tracings
 from ecg_ccta.vessels import SAMPLING_RATE, VESSELS
 
 FOLDER = Path(__file__).parent / "images"
@@ -18,7 +18,7 @@ def main() -> None:
     for name, (vessel, size) in EXPRESSIONS.items():
         # The same seed gives the same heart, so that the pictures differ by the alteration alone.
         rng = np.random.default_rng(SEED)
-        hearts = draw_hearts(np.array([58.0]), np.array([True]), rng)
+        hearts = simulate_hearts(np.array([58.0]), np.array([True]), rng)
         expression = np.zeros((1, len(VESSELS)))
         if vessel:
             expression[0, VESSELS.index(vessel)] = size

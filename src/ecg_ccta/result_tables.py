@@ -13,7 +13,7 @@ import pandera.pandas as pa
 from ecg_ccta import tables
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import replacing
-from ecg_ccta.statistics.estimates import COLUMNS
+from ecg_ccta.statistics.estimates import ESTIMATE_COLUMNS
 
 _TEXT, _NUMBER, _COUNT, _FLAG = (
     pa.Column(kind, nullable=True, coerce=True) for kind in ("string", "float64", "Int64", "boolean")
@@ -177,7 +177,7 @@ def schema_of(path: str | Path, columns: Iterable[str]) -> pa.DataFrameSchema:
     parts = Path(path).parts
     place = len(parts) - parts[::-1].index("tables") if "tables" in parts else len(parts) - 1
     name = parts[place].removesuffix(".csv")
-    return SCHEMAS.get(name) or _estimates([column for column in columns if column not in COLUMNS])
+    return SCHEMAS.get(name) or _estimates([column for column in columns if column not in ESTIMATE_COLUMNS])
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

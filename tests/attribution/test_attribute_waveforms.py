@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ecg_ccta.attribution.attribute_waveforms import METHODS, attribute_fold, load, save
+from ecg_ccta.attribution.attribute_waveforms import METHODS, attribute_fold, load_attribution, save_attribution
 from ecg_ccta.attribution.figures import (
     draw_attribution,
     draw_faithfulness,
@@ -12,12 +12,12 @@ from ecg_ccta.attribution.figures import (
     draw_regions,
 )
 from ecg_ccta.attribution.summarise_attribution import (
-    curve_table,
     faithfulness_table,
     map_table,
     over_folds,
     randomisation_table,
     region_table,
+    removal_curves_table,
 )
 from ecg_ccta.errors import StudyError
 from ecg_ccta.signals.beats import usable_peaks
@@ -154,7 +154,7 @@ def test_deletion_falls_and_insertion_rises_at_once(folds):
         assert row["folds_better"] == row["folds"] == 2
         assert row["difference"] < 0 < table.loc[(method, "LAD", "insertion"), "difference"]
         assert table.loc[(method, "LAD", "insertion"), "folds_better"] == 2
-    curves = curve_table(folds)
+    curves = removal_curves_table(folds)
     lad = curves[(curves["vessel"] == "LAD") & (curves["curve"] == "deletion") & (curves["order"] == METHODS[0])]
     # One region holds everything: after the first three nothing is left.
     assert lad.loc[lad["regions"] == 3, "rise"].abs().max() < 0.05 * lad["rise"].max()
@@ -185,8 +185,8 @@ def test_the_tables_and_figures_are_of_the_same_numbers(folds):
 
 
 def test_a_fold_is_the_same_after_saving(folds, tmp_path):
-    save(folds[1], tmp_path / "fold1.npz")
-    again = load(tmp_path / "fold1.npz")
+    save_attribution(folds[1], tmp_path / "fold1.npz")
+    again = load_attribution(tmp_path / "fold1.npz")
     assert again.fold == 1
     assert np.array_equal(again.regions, folds[1].regions)
     assert again.layers.tolist() == folds[1].layers.tolist()

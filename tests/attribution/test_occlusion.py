@@ -9,7 +9,7 @@ from torch import nn
 from ecg_ccta.attribution.beat_regions import BeatRegions, divided
 from ecg_ccta.attribution.faithfulness import (
     COUNTS,
-    REGIONS,
+    REGION_COUNT,
     area,
     descending,
     random_curves,
@@ -72,8 +72,8 @@ def test_occlusion_agrees_with_captum_on_a_network(regions):
 
 def test_curves_of_an_additive_network_are_exact(regions, additive):
     network, added = additive
-    of_vessel = added[:, VESSELS.index("LAD")].reshape(3, REGIONS)
-    orders = np.stack([np.random.default_rng(i).permutation(REGIONS) for i in range(3)])
+    of_vessel = added[:, VESSELS.index("LAD")].reshape(3, REGION_COUNT)
+    orders = np.stack([np.random.default_rng(i).permutation(REGION_COUNT) for i in range(3)])
     found = removal_curves(network, regions, orders, "LAD", 32)
     gone = np.cumsum(np.take_along_axis(of_vessel, orders, axis=1), axis=1)
     gone = np.concatenate([np.zeros((3, 1)), gone], axis=1)[:, COUNTS]
@@ -100,4 +100,4 @@ def test_order_and_area():
     assert (order[0], order[1], order[-1]) == (3 * 5 + 2, 1, 59)
     # Equal regions are in no fixed order.
     assert (order != descending(values, np.random.default_rng(1))[0]).any()
-    assert area(2 - 2 * COUNTS / REGIONS) == pytest.approx(1)
+    assert area(2 - 2 * COUNTS / REGION_COUNT) == pytest.approx(1)

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecg_ccta.audit.audit_leakage import COLUMNS, AuditedSite, IntermediateTraining, audit
+from ecg_ccta.audit.audit_leakage import CHECK_COLUMNS, AuditedSite, IntermediateTraining, audit
 from ecg_ccta.audit.near_duplicates import INDEPENDENT, condensed
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.choose_thresholds import choose_thresholds
 from ecg_ccta.evaluation.scored import scored_ecgs
-from ecg_ccta.sources.heart_beats import SEGMENTS, draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import SEGMENTS, simulate_hearts, tracings
 from ecg_ccta.training.intermediate import training_ecgs
 from ecg_ccta.vessels import VESSELS
 
@@ -26,7 +26,7 @@ EVALUATION = Evaluation()
 def waves(ecgs: int, seed: int) -> np.ndarray:
     """Simulated ECGs as `condensed` gives them, but not cleaned: int16 microvolts (ECGs, 8, 900) at 100 Hz."""
     rng = np.random.default_rng(seed)
-    hearts = draw_hearts(rng.uniform(40, 80, ecgs), rng.random(ecgs) < 0.5, rng)
+    hearts = simulate_hearts(rng.uniform(40, 80, ecgs), rng.random(ecgs) < 0.5, rng)
     found = tracings(hearts, np.zeros((ecgs, 8, len(SEGMENTS))), rng, seconds=9, sampling_rate=100)[:, INDEPENDENT]
     found -= np.median(found, axis=-1, keepdims=True)
     return np.rint(1000 * found).astype(np.int16)
@@ -126,7 +126,7 @@ def strangers(development: AuditedSite) -> tuple[int, int]:
 
 def test_a_clean_study_passes_with_a_row_for_every_check(clean):
     table = audit(**clean)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(CHECK_COLUMNS)
     assert (table["findings"] == 0).all()
     assert (table["n"] > 0).all()
     assert list(table["check"]) == [

@@ -6,10 +6,10 @@ import wfdb
 from scipy.signal import resample_poly
 
 from ecg_ccta.audit.near_duplicates import (
-    CORRELATION,
+    COMPARED_RATE,
+    DUPLICATE_CORRELATION,
     INDEPENDENT,
     LONGEST_SHIFT,
-    RATE,
     candidate_pairs,
     condensed,
     correlations,
@@ -17,7 +17,7 @@ from ecg_ccta.audit.near_duplicates import (
     near_duplicates,
 )
 from ecg_ccta.signals.cleaning import clean_microvolts
-from ecg_ccta.sources.heart_beats import SEGMENTS, draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import SEGMENTS, simulate_hearts, tracings
 
 ECGS = 40
 
@@ -41,7 +41,7 @@ def waves_of(recordings: list[np.ndarray]) -> np.ndarray:
 def long_recordings() -> np.ndarray:
     """Simulated recordings of 16 s, so that a part of 10 s may begin anywhere in the first 6 s."""
     rng = np.random.default_rng(5)
-    hearts = draw_hearts(rng.uniform(40, 80, ECGS), rng.random(ECGS) < 0.5, rng)
+    hearts = simulate_hearts(rng.uniform(40, 80, ECGS), rng.random(ECGS) < 0.5, rng)
     return tracings(hearts, np.zeros((ECGS, 8, len(SEGMENTS))), rng, seconds=16)
 
 
@@ -72,16 +72,16 @@ def test_a_copy_is_found_whatever_was_done_to_it(long_recordings, originals, kin
     change, shift = COPIES[kind]
     waves = np.concatenate([originals, waves_of([change(ecg) for ecg in long_recordings])])
     found = near_duplicates(waves, [(np.arange(ECGS, 2 * ECGS), np.arange(ECGS))])
-    copies = found[found["correlation"] >= CORRELATION]
+    copies = found[found["correlation"] >= DUPLICATE_CORRELATION]
     assert sorted(zip(copies["first"], copies["second"], strict=True)) == [(i, ECGS + i) for i in range(ECGS)]
     np.testing.assert_allclose(copies["shift"], shift, atol=0.003)
-    assert found["correlation"][found["correlation"] < CORRELATION].max() < 0.95
+    assert found["correlation"][found["correlation"] < DUPLICATE_CORRELATION].max() < 0.95
 
 
 def test_a_copy_that_overlaps_less_than_five_seconds_is_beyond_the_search(long_recordings, originals):
     waves = np.concatenate([originals, waves_of([ecg[:, 2700:7700] for ecg in long_recordings])])
     found = near_duplicates(waves, [(np.arange(ECGS, 2 * ECGS), np.arange(ECGS))])
-    assert (found["correlation"] < CORRELATION).all()
+    assert (found["correlation"] < DUPLICATE_CORRELATION).all()
 
 
 def test_the_correlation_is_that_of_every_shift_written_out(originals):
@@ -90,13 +90,13 @@ def test_the_correlation_is_that_of_every_shift_written_out(originals):
     for pair, (i, j) in enumerate(zip(first, second, strict=True)):
         a, b = originals[i].astype(float), originals[j].astype(float)
         best, at = -1.0, 0
-        for lag in range(-LONGEST_SHIFT * RATE, LONGEST_SHIFT * RATE + 1):
+        for lag in range(-LONGEST_SHIFT * COMPARED_RATE, LONGEST_SHIFT * COMPARED_RATE + 1):
             x, y = (a[:, lag:], b[:, : 900 - lag]) if lag >= 0 else (a[:, :lag], b[:, -lag:])
             value = (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
             best, at = max((best, at), (value, lag))
         assert best < 0.8
         assert found[pair] == pytest.approx(best, abs=1e-4)
-        assert shift[pair] == pytest.approx(at / RATE)
+        assert shift[pair] == pytest.approx(at / COMPARED_RATE)
 
 
 def test_a_fingerprint_is_the_covariance_of_the_leads(originals):
@@ -153,5 +153,5 @@ def test_thirty_real_patients_are_thirty_and_their_copies_are_found(real_ecg):
     ]
     waves = np.concatenate([real, waves_of(copies)])
     found = near_duplicates(waves, [(np.arange(count, 2 * count), np.arange(count))])
-    copies = found[found["correlation"] >= CORRELATION]
+    copies = found[found["correlation"] >= DUPLICATE_CORRELATION]
     assert sorted(zip(copies["first"], copies["second"], strict=True)) == [(i, count + i) for i in range(count)]

@@ -12,7 +12,7 @@ from ecg_ccta.evaluation import analyse_severity as severity
 from ecg_ccta.evaluation.analyse_severity import jonckheere_terpstra, severity_table, spearman_replicates
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.statistics import estimates
-from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients
+from ecg_ccta.statistics.bootstrap import Bootstrap, resample_patients
 from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.vessels import GRADES
 
@@ -91,7 +91,7 @@ def test_a_replicate_is_the_correlation_of_the_repeated_rows() -> None:
     grade = rng.integers(0, 5, codes.size)
     value = np.round(grade + rng.normal(0, 3, codes.size), 1)
     drawn = spearman_replicates(grade, value, codes, Bootstrap(60, 25, 0.95, 2))
-    for found, count in zip(drawn, np.concatenate(list(draw_patients(60, 25, seed=2))), strict=True):
+    for found, count in zip(drawn, np.concatenate(list(resample_patients(60, 25, seed=2))), strict=True):
         rows = np.repeat(np.arange(codes.size), count[codes])
         assert found == pytest.approx(stats.spearmanr(grade[rows], value[rows]).statistic, abs=1e-12)
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_curve
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.choose_thresholds import (
-    KINDS,
+    THRESHOLD_KINDS,
     choose_thresholds,
     lack_of,
     rule_in_threshold,
@@ -65,7 +65,7 @@ def test_the_choice_says_where_it_comes_from(scored, chosen):
     assert (choice["n"], choice["events"]) == (len(rows), int(rows["y_true"].sum()))
     assert choice["patients"] == rows["patient_id"].nunique()
     found = choice["thresholds"]
-    assert tuple(found) == KINDS
+    assert tuple(found) == THRESHOLD_KINDS
     assert found["guideline"]["threshold"] == 0.15
     assert found["rule-out"]["threshold"] < found["rule-in"]["threshold"] <= found["screening"]["threshold"]
     assert "sensitivity 0.9" in found["rule-out"]["method"]
@@ -75,7 +75,7 @@ def test_the_choice_says_where_it_comes_from(scored, chosen):
 def test_a_rare_finding_has_only_the_guideline(scored, chosen):
     found = chosen["frozen"]["LM"]["thresholds"]
     assert found["guideline"]["threshold"] == 0.01
-    assert [found[kind]["threshold"] for kind in KINDS[1:]] == [None] * 3
+    assert [found[kind]["threshold"] for kind in THRESHOLD_KINDS[1:]] == [None] * 3
     assert found["rule-in"]["note"].startswith("too few events")
     rows = with_finding(scored, "LM")
     assert "no threshold: too few events" in lack_of(rows, chosen, "screening")
@@ -94,7 +94,7 @@ def test_labels_of_another_site_change_no_byte(cohort_and_predictions, scored, c
         assert json.dumps(again) == json.dumps(chosen)
         with pytest.raises(StudyError, match="the ensemble"):
             choose_thresholds(both, "internal", SETTINGS)
-        for kind in KINDS:
+        for kind in THRESHOLD_KINDS:
             np.testing.assert_array_equal(
                 np.unique(thresholds_of(with_finding(external, "RCA"), chosen, kind)),
                 chosen["frozen"]["RCA"]["thresholds"][kind]["threshold"],
@@ -108,7 +108,7 @@ def test_a_folds_own_labels_do_not_move_its_thresholds(scored, chosen, fold):
     again = choose_thresholds(changed, "internal", SETTINGS)
     assert again["cross_fitted"][str(fold)] == chosen["cross_fitted"][str(fold)]
     assert again["frozen"] != chosen["frozen"]
-    for kind in KINDS:
+    for kind in THRESHOLD_KINDS:
         np.testing.assert_array_equal(thresholds_of(scored[own], again, kind), thresholds_of(scored[own], chosen, kind))
 
 

@@ -10,7 +10,7 @@ from ecg_ccta import figures
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.compare_initialisations import (
-    COLUMNS,
+    INITIALISATION_COLUMNS,
     compare_initialisations,
     initialisations_figure,
     mean_difference,
@@ -34,7 +34,7 @@ def table(both) -> pd.DataFrame:
 
 
 def test_every_fold_is_the_mean_auc_of_its_own_test_patients(both, table):
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == INITIALISATION_COLUMNS
     assert table["fold"].tolist() == ["0", "1", "2", "3", "4", "mean"]
     for row in table[:-1].itertuples():
         for scored, found in zip(both, (row.macro_auc_foundation, row.macro_auc_random), strict=True):
@@ -77,7 +77,7 @@ def test_folds_without_enough_events_have_no_numbers(both):
     assert table["note"].tolist() == ["no vessel with enough events"] * 5 + [
         "no interval: 0 fold(s) with enough events"
     ]
-    assert table[COLUMNS[2:-1]].isna().all(axis=None)
+    assert table[INITIALISATION_COLUMNS[2:-1]].isna().all(axis=None)
 
 
 def test_one_fold_has_a_difference_but_no_interval(both):

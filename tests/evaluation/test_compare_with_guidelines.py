@@ -18,7 +18,7 @@ from ecg_ccta.evaluation.compare_with_guidelines import (
 )
 from ecg_ccta.evaluation.guideline_figures import added_value_roc_figure, reclassification_figure
 from ecg_ccta.statistics.auc import compare_auc_delong
-from ecg_ccta.statistics.estimates import CLUSTERED, COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, ESTIMATE_COLUMNS, rows_of
 
 SETTINGS = Evaluation(bootstrap_replicates=100)
 RISKS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
@@ -81,7 +81,7 @@ def test_independent_predictors_add_to_each_other(panel):
     for contrast in ("with ECG against without ECG", "with ECG against ECG"):
         row = one(panel["added_value"], "AUC difference", basis=CLINICAL, comparison=contrast, method=CLUSTERED)
         assert row["lower"] > 0
-    assert list(panel["added_value"].columns) == ["basis", "comparison", *COLUMNS]
+    assert list(panel["added_value"].columns) == ["basis", "comparison", *ESTIMATE_COLUMNS]
 
 
 def test_the_clinical_model_is_that_of_statsmodels_formula(patients):

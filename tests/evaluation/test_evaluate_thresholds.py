@@ -8,8 +8,14 @@ from statsmodels.stats.proportion import proportion_confint
 
 from ecg_ccta import figures
 from ecg_ccta.config import Evaluation, PerVessel
-from ecg_ccta.evaluation.choose_thresholds import KINDS, choose_thresholds, rule_out_threshold, thresholds_of
-from ecg_ccta.evaluation.evaluate_thresholds import MEASURES, RATIOS, stratum_figure, stratum_table, threshold_table
+from ecg_ccta.evaluation.choose_thresholds import THRESHOLD_KINDS, choose_thresholds, rule_out_threshold, thresholds_of
+from ecg_ccta.evaluation.evaluate_thresholds import (
+    ACCURACY_MEASURES,
+    RATIOS,
+    stratum_figure,
+    stratum_table,
+    threshold_table,
+)
 from ecg_ccta.evaluation.scored import scored_ecgs, with_finding
 from ecg_ccta.statistics.estimates import CLUSTERED, WILSON
 from ecg_ccta.vessels import VESSELS
@@ -51,14 +57,14 @@ def test_likelihood_ratios_of_a_published_example():
     assert found["F1"] == pytest.approx(f1_score(y, p))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", THRESHOLD_KINDS)
 @pytest.mark.parametrize("vessel", ["RCA", "LAD", "LCX"])
 def test_measures_are_scikit_learns(scored, chosen, table, vessel, kind):
     rows = with_finding(scored, vessel)
     y = rows["y_true"].to_numpy(dtype=int)
     positive = rows["probability"].to_numpy() >= thresholds_of(rows, chosen, kind)
     cells = table[(table["vessel"] == vessel) & (table["kind"] == kind)]
-    assert cells["measure"].drop_duplicates().tolist() == list(MEASURES)
+    assert cells["measure"].drop_duplicates().tolist() == list(ACCURACY_MEASURES)
     found = cells[cells["method"] == CLUSTERED].set_index("measure")
     (tn, fp), (fn, tp) = confusion_matrix(y, positive)
     ratios = class_likelihood_ratios(y, positive)
@@ -88,11 +94,11 @@ def test_measures_are_scikit_learns(scored, chosen, table, vessel, kind):
 
 def test_the_bootstrap_is_that_of_the_repeated_patients(scored, chosen):
     """One draw by hand: its sensitivity from the rows repeated as often as their patients were drawn."""
-    from ecg_ccta.statistics.bootstrap import draw_patients, patient_codes
+    from ecg_ccta.statistics.bootstrap import patient_codes, resample_patients
 
     one = threshold_table(scored, chosen, Evaluation(bootstrap_replicates=1), seed=9)
     codes, patients = patient_codes(scored["patient_id"])
-    counts = next(draw_patients(patients, 1, 9))[0]
+    counts = next(resample_patients(patients, 1, 9))[0]
     repeated = with_finding(scored.loc[scored.index.repeat(counts[codes])], "RCA")
     positive = repeated["probability"] >= thresholds_of(repeated, chosen, "rule-in")
     cell = one[(one["vessel"] == "RCA") & (one["kind"] == "rule-in") & (one["method"] == CLUSTERED)]

@@ -7,7 +7,7 @@ from scipy.special import expit, logit
 
 from ecg_ccta import tables
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, FOLDS, INTERCEPT, KINDS, LOGISTIC, recalibrate
+from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, INTERCEPT, LOGISTIC, UPDATE_FOLDS, UPDATES, recalibrate
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.statistics.estimates import rows_of
 
@@ -29,7 +29,7 @@ def results(scored: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def test_planted_miscalibration_is_undone(results: dict) -> None:
     of = results["summary"].query("vessel == 'LAD'")
-    found = {kind: of[of["predictions"] == kind].set_index("measure")["estimate"] for kind in KINDS}
+    found = {kind: of[of["predictions"] == kind].set_index("measure")["estimate"] for kind in UPDATES}
     assert found[AS_PREDICTED]["slope"] == pytest.approx(0.5, abs=0.15)
     assert found[AS_PREDICTED]["intercept"] > 0.2
     assert found[INTERCEPT]["intercept"] == pytest.approx(0, abs=0.03)
@@ -37,7 +37,7 @@ def test_planted_miscalibration_is_undone(results: dict) -> None:
     assert found[LOGISTIC]["slope"] == pytest.approx(1, abs=0.1)
     assert found[LOGISTIC]["ICI"] < found[INTERCEPT]["ICI"] < found[AS_PREDICTED]["ICI"]
     slopes = rows_of(results["parameters"], "slope").query("vessel == 'LAD'")["estimate"]
-    assert len(slopes) == FOLDS
+    assert len(slopes) == UPDATE_FOLDS
     assert slopes.to_numpy() == pytest.approx(0.5, abs=0.15)
 
 
@@ -69,7 +69,7 @@ def test_too_few_events_are_said(results: dict) -> None:
 def test_a_site_without_findings(unjudged) -> None:
     results = recalibrate(scored_ecgs(*unjudged), SETTINGS, seed=1)
     assert (results["summary"]["note"] == "no findings").all()
-    assert len(results["summary"]) == 4 * len(KINDS) * 9
+    assert len(results["summary"]) == 4 * len(UPDATES) * 9
     assert results["curve"].empty
     assert np.isnan(results["summary"]["estimate"]).all()
     tables.check(results["assignment"], tables.RECALIBRATION, "test")

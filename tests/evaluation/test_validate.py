@@ -9,8 +9,8 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.scored import scored_ecgs, with_finding
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.statistics.auc import auc_bootstrap
-from ecg_ccta.statistics.calibration import MEASURES
-from ecg_ccta.statistics.estimates import CLUSTERED, COLUMNS, DELONG, rows_of
+from ecg_ccta.statistics.calibration import CALIBRATION_MEASURES
+from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, ESTIMATE_COLUMNS, rows_of
 
 SETTINGS = Evaluation(bootstrap_replicates=200)
 
@@ -37,7 +37,7 @@ def area(panel: dict, vessel: str, measure: str = "AUC", method: str = CLUSTERED
 
 def test_every_table_has_the_common_form(panel: dict) -> None:
     for table in panel.values():
-        assert tuple(table.columns[-len(COLUMNS) :]) == COLUMNS
+        assert tuple(table.columns[-len(ESTIMATE_COLUMNS) :]) == ESTIMATE_COLUMNS
         known = table.dropna(subset=["estimate"])
         assert known["n"].notna().all()
         assert (table.loc[table["estimate"].isna(), "note"] != "").all()
@@ -66,7 +66,7 @@ def test_a_rare_vessel_has_a_note_instead_of_numbers(panel: dict) -> None:
     assert np.isnan(row["estimate"])
     assert np.isnan(area(panel, "LM", method=DELONG)["upper"])
     of_lm = panel["calibration_summary"].query("vessel == 'LM'")
-    assert set(of_lm["measure"]) == set(MEASURES)
+    assert set(of_lm["measure"]) == set(CALIBRATION_MEASURES)
     assert of_lm["estimate"].isna().all()
     assert (of_lm["note"] == row["note"]).all()
     for table in ("roc", "calibration", "calibration_curve"):

@@ -15,7 +15,7 @@ from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE
 from ecg_ccta.prognosis.figures import cumulative_events_figure, event_rates_figure, strata_events_figure
 from ecg_ccta.prognosis.patients import RISK_GROUP, RISK_STRATUM, patient_risk
 from ecg_ccta.statistics.estimates import rows_of
-from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, KAPLAN_MEIER, METHODS
+from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, INCIDENCE_METHODS, KAPLAN_MEIER
 from ecg_ccta.vessels import VESSELS
 
 # Freireich et al., Blood 21:699-716, 1963: weeks in remission, negative where censored.
@@ -151,7 +151,7 @@ def test_estimates_are_those_of_lifelines() -> None:
 def test_where_patients_die_the_incidence_of_the_event_is_lower_than_if_nobody_did() -> None:
     cohort, groups, follow_up = simulated()
     tables = accumulate(cohort, groups, follow_up, FollowUp())
-    alone, competing = (read(tables, method).query("day == 300 and vessel == 'RCA'") for method in METHODS)
+    alone, competing = (read(tables, method).query("day == 300 and vessel == 'RCA'") for method in INCIDENCE_METHODS)
     assert (competing["percent"].to_numpy() < alone["percent"].to_numpy()).all()
     nobody_died = follow_up.assign(event=follow_up["event"].replace("death", "censored"))
     assert set(accumulate(cohort, groups, nobody_died, FollowUp())["readings"]["method"]) == {KAPLAN_MEIER}

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ecg_ccta import figures
 from ecg_ccta.config import Study, load, merge, read_yaml, validated
 from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
-from ecg_ccta.evaluation.recalibrate import KINDS
+from ecg_ccta.evaluation.recalibrate import UPDATES
 from ecg_ccta.files import write_json
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import GROUPINGS, PROBABILITY
@@ -20,7 +20,7 @@ from ecg_ccta.result_tables import schema_of, write_csv
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.statistics.heterogeneity import WALD
-from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, METHODS
+from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, INCIDENCE_METHODS
 from ecg_ccta.truth.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 from ecg_ccta.waveforms.explain_logits import BLOCKS
@@ -189,7 +189,7 @@ def write_site(folder: Path, site: str) -> None:
     put("normal_ecg", discrimination({"RCA": 0.69, "LM": np.nan, "LAD": 0.66, "LCX": np.nan}, 0.675))
     put("calibration_summary", estimate_table(calibration_summary(("LM",), {}), ["vessel"]))
     if site != "internal":
-        recalibrated = [row for kind in KINDS for row in calibration_summary(("LM",), {"predictions": kind})]
+        recalibrated = [row for kind in UPDATES for row in calibration_summary(("LM",), {"predictions": kind})]
         put("recalibrated_summary", estimate_table(recalibrated, ["vessel", "predictions"]))
         put("recalibrated_curve", estimate_table([], ["vessel", "predictions", "predicted"]))
         put("recalibration", estimate_table([], ["vessel", "predictions", "fold"]))
@@ -224,8 +224,8 @@ def write_site(folder: Path, site: str) -> None:
             {"vessel": v, "grouping": grouping, "group": g, "method": method, "day": d, "at_risk": 800 - d,
              "events": d // 50, "deaths": 0, "censored": d // 3,
              "percent": 1 + d / 60 if g == "high" else d / 150, "lower": 0.5, "upper": 9.0, "note": ""}
-            for v in ("any", *VESSELS) for grouping, groups in GROUPINGS.items() for g in groups for method in METHODS
-            for d in (30, 100, 200, 300)
+            for v in ("any", *VESSELS) for grouping, groups in GROUPINGS.items() for g in groups
+            for method in INCIDENCE_METHODS for d in (30, 100, 200, 300)
         ],
     )  # fmt: skip
     put("cumulative_events_comparison", estimate_table(

@@ -14,7 +14,7 @@ from ecg_ccta.cohort.pseudonyms import pseudonyms, site_key
 from ecg_ccta.config import Site
 from ecg_ccta.signals.cleaning import clean
 from ecg_ccta.signals.measuring import angle_between, measure, measure_shard, measurement_table
-from ecg_ccta.signals.measuring import frontal_axis as measured_axis
+from ecg_ccta.signals.measuring import axis_of_leads as measured_axis
 from ecg_ccta.signals.reading import read_recording
 from ecg_ccta.sources.heart_beats import (
     DOWER,
@@ -23,10 +23,10 @@ from ecg_ccta.sources.heart_beats import (
     P_WIDTH,
     QRS_DURATION,
     SEGMENTS,
-    draw_hearts,
+    simulate_hearts,
     tracings,
 )
-from ecg_ccta.sources.statements import frontal_axis
+from ecg_ccta.sources.statements import axis_of_leads
 from ecg_ccta.vessels import LEADS
 
 HEARTS = 60
@@ -41,7 +41,7 @@ def simulated(hearts, seed=1):
 
 def some_hearts(n, seed=0):
     rng = np.random.default_rng(seed)
-    return draw_hearts(np.clip(rng.normal(60, 10, n), 30, 88), rng.random(n) < 0.5, rng)
+    return simulate_hearts(np.clip(rng.normal(60, 10, n), 30, 88), rng.random(n) < 0.5, rng)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def t_axis(hearts):
         ("qrs_ms", lambda h: 1000 * h.qrs * QRS_DURATION, 8, 4),
         ("qt_ms", lambda h: 1000 * h.qt, 8, 5),
         ("qtc_ms", lambda h: 1000 * h.qtc, 8, 6),
-        ("axis_deg", frontal_axis, 3, 8),
+        ("axis_deg", axis_of_leads, 3, 8),
         ("t_axis_deg", t_axis, 3, 8),
     ],
 )

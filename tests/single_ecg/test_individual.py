@@ -8,7 +8,7 @@ from ecg_ccta.errors import StudyError
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.signals.segments import beat_times
-from ecg_ccta.single_ecg.ecg_page import KINDS, ExplainedEcg, draw_page, shade_of
+from ecg_ccta.single_ecg.ecg_page import THRESHOLD_MARKS, ExplainedEcg, draw_page, shade_of
 from ecg_ccta.single_ecg.individual import (
     attribution_of,
     explained,
@@ -120,7 +120,7 @@ def page(attribution: np.ndarray) -> ExplainedEcg:
     risks = pd.DataFrame(
         {"vessel": VESSELS, "probability": [0.2, 0.004, 0.4, 0.1], "group": ["high", "low", "high", "low"],
          "stratum": ["high", None, "high", "low"], "finding": [None, "none", "severe", "mild"],
-         **dict.fromkeys(KINDS, 0.15)}
+         **dict.fromkeys(THRESHOLD_MARKS, 0.15)}
     )  # fmt: skip
     signal = np.zeros((12, 5000))
     signal[LEADS.index("II"), 1000:1050] = 1.0

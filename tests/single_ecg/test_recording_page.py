@@ -11,7 +11,7 @@ import wfdb
 from ecg_ccta import tables
 from ecg_ccta.config import load
 from ecg_ccta.errors import StudyError
-from ecg_ccta.evaluation.choose_thresholds import KINDS
+from ecg_ccta.evaluation.choose_thresholds import THRESHOLD_KINDS
 from ecg_ccta.figures import save_page
 from ecg_ccta.files import write_json
 from ecg_ccta.model.checkpoints import build_network
@@ -40,7 +40,7 @@ def finished(tmp_path, study, make_ecg):
         save_fold(
             FoldModel(fold, network, 1.0 + fold, study.foundation.architecture, {}), folder / f"models/fold{fold}"
         )
-    nothing = {kind: {"threshold": 0.3, "method": "", "note": ""} for kind in KINDS}
+    nothing = {kind: {"threshold": 0.3, "method": "", "note": ""} for kind in THRESHOLD_KINDS}
     write_json(
         folder / "thresholds.json",
         {"site": "internal", "frozen": {v: {"thresholds": nothing} for v in VESSELS}, "cross_fitted": {}},

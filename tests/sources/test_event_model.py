@@ -20,8 +20,8 @@ def simulation(**changes):
 @pytest.fixture(scope="module")
 def sample():
     rng = np.random.default_rng(1)
-    patients = event_model.draw_patients(150_000, rng)
-    expression = event_model.draw_expressions(len(patients), rng)
+    patients = event_model.simulate_patients(150_000, rng)
+    expression = event_model.simulate_expressions(len(patients), rng)
     return patients, expression, rng.logistic(size=expression.shape)
 
 

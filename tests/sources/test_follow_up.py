@@ -8,7 +8,7 @@ from lifelines.statistics import logrank_test
 
 from ecg_ccta.config import Simulation
 from ecg_ccta.sources import event_model
-from ecg_ccta.sources.follow_up import HAZARD_RATIOS, LAST_DAY, draw_follow_up, marginal_hazard_ratios
+from ecg_ccta.sources.follow_up import HAZARD_RATIOS, LAST_DAY, marginal_hazard_ratios, simulate_follow_up
 from ecg_ccta.vessels import EVENT_GRADES, HIGH_RISK_THRESHOLDS, VESSELS
 
 
@@ -18,7 +18,7 @@ def patients():
     n = 40_000
     events = rng.random((n, 4)) < (0.14, 0.05, 0.18, 0.12)
     performed = np.datetime64("2021-01-04") + rng.integers(0, 700, n)
-    follow_up = draw_follow_up(performed, rng.normal(60, 10, n), events, rng)
+    follow_up = simulate_follow_up(performed, rng.normal(60, 10, n), events, rng)
     return performed, events, follow_up
 
 
@@ -79,13 +79,13 @@ def test_the_oracles_risk_groups_separate_and_cox_holds_the_planted_ratio():
     separated, held = [], []
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        patients, expression = event_model.draw_patients(2000, rng), event_model.draw_expressions(2000, rng)
+        patients, expression = event_model.simulate_patients(2000, rng), event_model.simulate_expressions(2000, rng)
         age, male = patients["age"].to_numpy(), patients["male"].to_numpy()
         noise = rng.logistic(size=(2000, 4))
         liability = model.liability(expression, age, male, event_model.risk_matrix(patients), noise)
         events = np.isin(model.grades(liability), EVENT_GRADES)
         performed = np.datetime64("2021-01-04") + rng.integers(0, 700, 2000)
-        follow_up = draw_follow_up(performed, age, events, rng)
+        follow_up = simulate_follow_up(performed, age, events, rng)
         infarction = (follow_up["event"] == "myocardial infarction").to_numpy()
         last = pd.to_datetime(follow_up["event_date"]).where(infarction, pd.to_datetime(follow_up["end_date"]))
         days = (last.to_numpy().astype("datetime64[D]") - performed).astype(int)

@@ -10,13 +10,13 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import cross_val_predict
 
 from ecg_ccta.sources.alterations import PATTERNS, altered_by, in_twelve_leads, planted_truth
-from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, another_day, draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, another_day, simulate_hearts, tracings
 from ecg_ccta.vessels import LEADS, VESSELS
 
 
 def some_hearts(n, seed=0):
     rng = np.random.default_rng(seed)
-    return draw_hearts(np.clip(rng.normal(60, 10, n), 30, 88), rng.random(n) < 0.5, rng)
+    return simulate_hearts(np.clip(rng.normal(60, 10, n), 30, 88), rng.random(n) < 0.5, rng)
 
 
 def unaltered(n):
@@ -88,8 +88,8 @@ def test_patterns_follow_anatomy():
 def test_age_lowers_t_and_men_have_larger_voltages():
     n = 4000
     rng = np.random.default_rng(4)
-    young, old = (draw_hearts(np.full(n, age), np.ones(n, bool), rng) for age in (40.0, 80.0))
-    women = draw_hearts(np.full(n, 40.0), np.zeros(n, bool), rng)
+    young, old = (simulate_hearts(np.full(n, age), np.ones(n, bool), rng) for age in (40.0, 80.0))
+    women = simulate_hearts(np.full(n, 40.0), np.zeros(n, bool), rng)
     assert np.linalg.norm(old.t_dipole, axis=1).mean() < 0.85 * np.linalg.norm(young.t_dipole, axis=1).mean()
     assert old.pr.mean() > young.pr.mean()
     assert np.abs(women.qrs_dipoles[:, 1]).mean() < np.abs(young.qrs_dipoles[:, 1]).mean()

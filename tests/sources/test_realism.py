@@ -16,7 +16,7 @@ import wfdb
 from scipy.signal import welch
 
 from ecg_ccta.sources.alterations import altered_by
-from ecg_ccta.sources.heart_beats import another_day, draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import another_day, simulate_hearts, tracings
 from ecg_ccta.vessels import LEADS
 
 INTERVALS = ["heart rate (1/min)", "PR (ms)", "QT (ms)", "QTc (ms)"]
@@ -88,7 +88,7 @@ def comparison(real_ecg):
             codes = next(comment for comment in record.comments if comment.startswith("Dx"))
             regular.append(not ECTOPIC_OR_FIBRILLATING & set(codes.removeprefix("Dx: ").split(",")))
         rng = np.random.default_rng(8)
-        hearts = another_day(draw_hearts(np.clip(rng.normal(60, 10, 45), 30, 88), rng.random(45) < 0.5, rng), rng)
+        hearts = another_day(simulate_hearts(np.clip(rng.normal(60, 10, 45), 30, 88), rng.random(45) < 0.5, rng), rng)
         ecgs = tracings(hearts, altered_by(rng.standard_normal((45, 4))), rng)
         simulated = pd.DataFrame([measured(ecg.astype(float)) for ecg in ecgs])
     real = pd.DataFrame(rows)

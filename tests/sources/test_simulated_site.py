@@ -8,7 +8,7 @@ import wfdb
 from ecg_ccta.config import Simulation
 from ecg_ccta.files import read_json, sha256
 from ecg_ccta.sources.alterations import altered_by
-from ecg_ccta.sources.heart_beats import draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import simulate_hearts, tracings
 from ecg_ccta.sources.recordings import write_recording
 from ecg_ccta.sources.simulated_site import BROKEN_KINDS, simulate_site
 from ecg_ccta.vessels import LEADS, VESSELS
@@ -144,7 +144,7 @@ def test_without_effect_the_tracing_knows_nothing_of_the_expression(tmp_path):
 
 def test_other_sampling_rates(tmp_path):
     rng = np.random.default_rng(1)
-    hearts = draw_hearts(np.array([60.0]), np.array([True]), rng)
+    hearts = simulate_hearts(np.array([60.0]), np.array([True]), rng)
     signal = tracings(hearts, altered_by(np.zeros((1, 4))), rng, sampling_rate=250)[0]
     write_recording(tmp_path, "ecg", signal, 250)
     record = wfdb.rdrecord(str(tmp_path / "ecg"))

@@ -20,7 +20,7 @@ from ecg_ccta.statistics.auc import (
     compare_auc_delong_unpaired,
     roc_curve,
 )
-from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients, patient_codes
+from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, resample_patients
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_replicate_equals_the_areas_of_the_repeated_rows() -> None:
     y, score, groups = repeated_patients(1)
     codes, patients = patient_codes(groups)
     aucs, pr_aucs = auc_and_pr_auc_replicates(y, score, codes, Bootstrap(patients, 200, 0.95, 5))
-    counts = np.concatenate(list(draw_patients(patients, 200, seed=5)))
+    counts = np.concatenate(list(resample_patients(patients, 200, seed=5)))
     for auc, pr_auc, count in zip(aucs, pr_aucs, counts, strict=True):
         rows = np.repeat(np.arange(len(y)), count[codes])
         assert auc == pytest.approx(roc_auc_score(y[rows], score[rows]), abs=1e-13)
@@ -150,10 +150,10 @@ def test_draws_of_one_class_have_neither_area() -> None:
 
 
 def test_draws_do_not_depend_on_the_block_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.concatenate(list(draw_patients(37, 50, seed=2)))
+    whole = np.concatenate(list(resample_patients(37, 50, seed=2)))
     assert (whole.sum(axis=1) == 37).all()
     monkeypatch.setattr("ecg_ccta.statistics.bootstrap._DRAWS_AT_ONCE", 37 * 50)
-    assert np.array_equal(whole, np.concatenate(list(draw_patients(37, 50, seed=2))))
+    assert np.array_equal(whole, np.concatenate(list(resample_patients(37, 50, seed=2))))
 
 
 def test_repeated_ecgs_widen_the_interval() -> None:

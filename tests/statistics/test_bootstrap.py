@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients, patient_codes, percentile_interval
+from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, percentile_interval, resample_patients
 from ecg_ccta.statistics.estimates import CLUSTERED
 
 
@@ -11,8 +11,8 @@ def test_a_draw_has_as_many_patients_as_there_are_and_equal_bootstraps_are_paire
     drawn = np.concatenate(list(Bootstrap(50, 200, 0.95, 7).draws()))
     assert drawn.shape == (200, 50)
     assert (drawn.sum(axis=1) == 50).all()
-    assert np.array_equal(drawn, np.concatenate(list(draw_patients(50, 200, 7))))
-    assert not np.array_equal(drawn, np.concatenate(list(draw_patients(50, 200, 8))))
+    assert np.array_equal(drawn, np.concatenate(list(resample_patients(50, 200, 7))))
+    assert not np.array_equal(drawn, np.concatenate(list(resample_patients(50, 200, 8))))
     # A patient is drawn once on average, with the variance of a binomial proportion of 1/50.
     assert drawn.mean(axis=0) == pytest.approx(np.ones(50), abs=0.35)
     assert drawn.var() == pytest.approx(1 - 1 / 50, abs=0.1)

@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
-from ecg_ccta.statistics.bootstrap import Bootstrap, draw_patients
+from ecg_ccta.statistics.bootstrap import Bootstrap, resample_patients
 from ecg_ccta.statistics.calibration import (
     BAND_LEVELS,
     SPAN,
@@ -74,7 +74,7 @@ def test_distances_of_a_draw_are_those_of_the_repeated_rows() -> None:
     probability = rng.beta(1, 4, codes.size)
     y = (rng.random(codes.size) < probability).astype(int)
     smoother = Lowess(y, probability, codes, 80)
-    counts = np.concatenate(list(draw_patients(80, 20, seed=3)))
+    counts = np.concatenate(list(resample_patients(80, 20, seed=3)))
     fitted = _read(smoother.curves(counts), _weights_between(smoother.points, probability))
     found = _distances(fitted, probability, counts[:, codes])
     for number, count in enumerate(counts):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ecg_ccta.truth.compare_attribution_with_truth import MEASURES, attribution_agreement
+from ecg_ccta.truth.compare_attribution_with_truth import ATTRIBUTION_MEASURES, attribution_agreement
 from ecg_ccta.vessels import LEADS, VESSELS
 
 SEGMENTS = ("QRS", "ST", "T")
@@ -20,7 +20,7 @@ def regions(seed: int = 0) -> pd.DataFrame:
     rows = []
     for fold, vessel, (lead, segment) in itertools.product(range(FOLDS), VESSELS, itertools.product(LEADS, SEGMENTS)):
         planted = vessel != "LCX" and segment == "ST" and lead.startswith("V")
-        scores = dict.fromkeys(MEASURES, rng.normal(float(planted)))
+        scores = dict.fromkeys(ATTRIBUTION_MEASURES, rng.normal(float(planted)))
         rows.append({"fold": fold, "vessel": vessel, "lead": lead, "segment": segment, "planted": planted} | scores)
     return pd.DataFrame(rows)
 
@@ -48,7 +48,7 @@ def test_the_area_and_its_jackknife_written_out():
 def test_random_weights_are_ranked_within_each_fold():
     table = regions()
     shifted = table["fold"] * 100.0
-    table = table.assign(**{measure: table[measure] + shifted for measure in MEASURES})
+    table = table.assign(**{measure: table[measure] + shifted for measure in ATTRIBUTION_MEASURES})
     found = attribution_agreement(table).set_index(["measure", "vessel"])["auroc"]
     by_fold = []
     for _, cells in table[table["vessel"] == "RCA"].groupby("fold"):
@@ -59,7 +59,7 @@ def test_random_weights_are_ranked_within_each_fold():
 
 def test_what_was_not_planted_or_not_attributed_has_no_number():
     table = regions()
-    table.loc[table["vessel"] == "LM", list(MEASURES)] = np.nan
+    table.loc[table["vessel"] == "LM", list(ATTRIBUTION_MEASURES)] = np.nan
     found = attribution_agreement(table).set_index(["measure", "vessel"]).loc["integrated gradients"]
     assert found.loc[["LM", "LCX"], "auroc"].isna().all()
     assert found.loc["LCX", "note"] == "nothing planted"

@@ -9,8 +9,8 @@ from lifelines.statistics import logrank_test
 from ecg_ccta.cohort.pseudonyms import pseudonym
 from ecg_ccta.config import Evaluation, FollowUp
 from ecg_ccta.errors import StudyError
-from ecg_ccta.prognosis.patients import STRATA
-from ecg_ccta.sources.follow_up import HAZARD_RATIOS, draw_follow_up, marginal_hazard_ratios
+from ecg_ccta.prognosis.patients import RISK_TARGETS
+from ecg_ccta.sources.follow_up import HAZARD_RATIOS, marginal_hazard_ratios, simulate_follow_up
 from ecg_ccta.truth.planted_hazards import (
     ALONE,
     MODEL,
@@ -32,7 +32,7 @@ def site(seed: int, n: int = 2000, ratios: dict | None = None):
     oracle = rng.beta(1.2 * PREVALENCE / (1 - PREVALENCE), 1.2, (n, 4)).clip(1e-4, 0.9999)
     events = rng.random((n, 4)) < oracle
     performed = np.datetime64("2021-01-04") + rng.integers(0, 700, n)
-    drawn = draw_follow_up(performed, rng.normal(60, 10, n), events, rng)
+    drawn = simulate_follow_up(performed, rng.normal(60, 10, n), events, rng)
     raw = [f"HOSP-{number:05d}" for number in range(n)]
     ids = [pseudonym(KEY, "ecg", value) for value in raw]
     infarction = (drawn["event"] == "myocardial infarction").to_numpy()
@@ -94,7 +94,7 @@ def test_estimates_are_those_of_lifelines_in_patients_with_every_finding() -> No
     table["event"] = (data["event"] == "event") & (data["days"] <= 700)
     table["days"] = data["days"].clip(upper=700)
     summary = CoxPHFitter().fit(table, "days", "event").summary
-    for name in STRATA:
+    for name in RISK_TARGETS:
         row = summary.loc[name if name == "any" else f"target_{name}"]
         assert found.loc[(TOGETHER, name), ["estimate", "lower", "upper"]].tolist() == pytest.approx(
             row[["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%"]].tolist(), rel=1e-5

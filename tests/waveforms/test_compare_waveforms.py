@@ -5,7 +5,7 @@ import pytest
 from ecg_ccta.signals.beats import median_beats
 from ecg_ccta.signals.cleaning import clean
 from ecg_ccta.signals.segments import beat_times, segment_mask
-from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, draw_hearts, tracings
+from ecg_ccta.sources.heart_beats import MEASURED_LEADS, SEGMENTS, simulate_hearts, tracings
 from ecg_ccta.vessels import VESSELS
 from ecg_ccta.waveforms.compare_waveforms import (
     ALL,
@@ -15,8 +15,8 @@ from ecg_ccta.waveforms.compare_waveforms import (
     at_half_the_rate,
     cluster_table,
     compare_all_waveforms,
+    comparison_rows,
     normalised,
-    rows_of,
 )
 
 TIMES = beat_times(0.25, 0.65)
@@ -27,7 +27,7 @@ PATIENTS, REPETITIONS, PERMUTATIONS = 120, 100, 159
 def beats() -> np.ndarray:
     """Median beats of simulated hearts in which nothing is planted."""
     rng = np.random.default_rng(8)
-    hearts = draw_hearts(rng.normal(60, 10, PATIENTS), rng.random(PATIENTS) < 0.5, rng)
+    hearts = simulate_hearts(rng.normal(60, 10, PATIENTS), rng.random(PATIENTS) < 0.5, rng)
     ecgs = tracings(hearts, np.zeros((PATIENTS, len(MEASURED_LEADS), len(SEGMENTS))), rng)
     cleaned = np.stack([clean(ecg.astype(float), 500) for ecg in ecgs])
     return median_beats(np.round(1000 * cleaned).astype(np.int16))[0]
@@ -57,8 +57,8 @@ def test_a_difference_of_size_alone_goes_when_normalised(beats):
     compared = compare_all_waveforms(larger, TIMES, ids, {ALL: risk_groups(high)}, permutations=PERMUTATIONS)
     clusters = cluster_table(compared)
     clear = clusters[clusters["p_corrected"] <= 0.05]
-    assert len(rows_of(clear, ALL)) > 10
-    assert len(rows_of(clear, ALL, NORMALISED)) == 0
+    assert len(comparison_rows(clear, ALL)) > 10
+    assert len(comparison_rows(clear, ALL, NORMALISED)) == 0
 
 
 def test_half_the_samples_keep_the_r_peak(beats):
@@ -80,7 +80,7 @@ def test_tables_tell_comparison_and_scale_and_p_is_corrected_for_the_tests_made(
     assert known["p_corrected"].to_numpy() == pytest.approx(np.minimum(1, known["p_value"] * tests))
     curves = all_curves(compared)
     assert curves.groupby(["comparison", "scale"]).size().tolist() == [4 * 12 * len(TIMES)] * 4
-    lm = rows_of(curves, MATCHED, NORMALISED).query("vessel == 'LM'")
+    lm = comparison_rows(curves, MATCHED, NORMALISED).query("vessel == 'LM'")
     assert set(lm["note"]) == {"too few patients (5 high-risk)"}
 
 

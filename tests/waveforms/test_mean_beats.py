@@ -9,7 +9,7 @@ from ecg_ccta.signals.segments import beat_times, segment_mask
 from ecg_ccta.vessels import LEADS, VESSELS
 from ecg_ccta.waveforms.compare_waveforms import ALL, MILLIVOLTS
 from ecg_ccta.waveforms.figures import draw_waveforms
-from ecg_ccta.waveforms.mean_beats import COMPARED_SEGMENTS, compare_waveforms, curve_table
+from ecg_ccta.waveforms.mean_beats import COMPARED_SEGMENTS, beat_curves, compare_waveforms
 
 TIMES = beat_times(0.25, 0.65)
 ST = segment_mask("ST", TIMES)
@@ -116,7 +116,7 @@ def test_few_patients_give_a_note_and_no_number():
     assert lm[["difference", "lower", "t", "p_value", "q_value"]].isna().all().all()
     assert cell(comparison)["note"] == ""
     assert len(comparison.segments) == 4 * 12 * len(COMPARED_SEGMENTS)
-    curves = curve_table(comparison)
+    curves = beat_curves(comparison)
     assert curves.loc[curves["vessel"] == "LM", "high"].isna().all()
     texts = [text.get_text() for axis in drawn(comparison, "LM").axes for text in axis.texts]
     assert texts == ["too few patients (9 high-risk)"] * 12

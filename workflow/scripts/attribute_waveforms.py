@@ -8,7 +8,7 @@ with recorded_job(snakemake) as record:
     import torch
 
     from ecg_ccta import tables
-    from ecg_ccta.attribution.attribute_waveforms import attribute_fold, save
+    from ecg_ccta.attribution.attribute_waveforms import attribute_fold, save_attribution
     from ecg_ccta.model.fold_models import load_fold
     from ecg_ccta.signals.store import SignalStore
 
@@ -28,5 +28,5 @@ with recorded_job(snakemake) as record:
         settings["batch_size"],
         snakemake.params.seed,
     )
-    save(found, snakemake.output.attribution)
+    save_attribution(found, snakemake.output.attribution)
     record.metrics({"ecgs": found.ecgs.sum(), "completeness_error": max(found.completeness_error, default=0.0)})

@@ -4,7 +4,7 @@ from ecg_ccta.tracking.records import recorded_job
 
 with recorded_job(snakemake) as record:
     from ecg_ccta import figures
-    from ecg_ccta.attribution.attribute_waveforms import load
+    from ecg_ccta.attribution.attribute_waveforms import load_attribution
     from ecg_ccta.files import read_json
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.truth.compare_attribution_with_truth import (
@@ -15,7 +15,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.vessels import VESSELS
 
     planted = read_json(snakemake.input.truth_json)["planted"]
-    folds = [load(path) for path in snakemake.input.folds]
+    folds = [load_attribution(path) for path in snakemake.input.folds]
     regions = attributed_regions(planted, folds)
     agreement = attribution_agreement(regions)
     write_csv(regions, snakemake.output.regions)

@@ -35,7 +35,7 @@ with recorded_job(snakemake) as record:
     planted = record_of_truth["planted"]
     curves = pd.read_csv(snakemake.input.curves) if snakemake.input.curves else None
     if curves is not None:
-        curves = comparisons.rows_of(curves, comparisons.ALL)
+        curves = comparisons.comparison_rows(curves, comparisons.ALL)
     regions = planted_regions(planted, curves)
     agreement = region_agreement(regions)
     follow_up, observed = (

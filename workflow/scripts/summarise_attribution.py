@@ -6,19 +6,19 @@ with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.attribution import figures as draw
     from ecg_ccta.attribution import summarise_attribution as tabulate
-    from ecg_ccta.attribution.attribute_waveforms import load
+    from ecg_ccta.attribution.attribute_waveforms import load_attribution
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.vessels import VESSELS
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
-    folds = [load(path) for path in snakemake.input.folds]
+    folds = [load_attribution(path) for path in snakemake.input.folds]
     events = {vessel: int(cohort[f"target_{vessel}"].sum()) for vessel in VESSELS}
     faithfulness = tabulate.faithfulness_table(folds, events)
     randomisation = tabulate.randomisation_table(folds)
     write_csv(tabulate.region_table(folds), snakemake.output.attribution)
     write_csv(tabulate.map_table(folds), snakemake.output.attribution_map)
     write_csv(faithfulness, snakemake.output.faithfulness)
-    write_csv(tabulate.curve_table(folds), snakemake.output.faithfulness_curves)
+    write_csv(tabulate.removal_curves_table(folds), snakemake.output.faithfulness_curves)
     write_csv(randomisation, snakemake.output.randomisation)
     figures.save(draw.draw_attribution(folds), snakemake.output.attribution_svg)
     figures.save(draw.draw_regions(folds), snakemake.output.attribution_regions_svg)

@@ -304,14 +304,14 @@ class _Beats:
         return np.mean(standard, axis=0), np.mean(millivolts, axis=0)
 
 
-def save(attribution: FoldAttribution, path: str | Path) -> None:
+def save_attribution(attribution: FoldAttribution, path: str | Path) -> None:
     """Write a fold's attribution as .npz, arrays only."""
     arrays = {field.name: getattr(attribution, field.name) for field in fields(attribution)}
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def load(path: str | Path) -> FoldAttribution:
-    """Read what `save` has written."""
+def load_attribution(path: str | Path) -> FoldAttribution:
+    """Read what `save_attribution` has written."""
     with np.load(path) as arrays:
         return FoldAttribution(**{name: arrays[name] for name in arrays.files} | {"fold": int(arrays["fold"])})

@@ -15,9 +15,9 @@ from ecg_ccta.attribution.occlusion import replaced_losses
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.vessels import LEADS, VESSELS
 
-REGIONS = len(LEADS) * len(SEGMENTS)
+REGION_COUNT = len(LEADS) * len(SEGMENTS)
 
-COUNTS = np.arange(0, REGIONS + 1, 3)
+COUNTS = np.arange(0, REGION_COUNT + 1, 3)
 """Numbers of regions deleted, or inserted, at which the curves are read."""
 
 RANDOM_ORDERS = 4
@@ -56,7 +56,7 @@ def random_curves(
     """The same for RANDOM_ORDERS random orders per ECG, their mean."""
     curves = []
     for _ in range(RANDOM_ORDERS):
-        orders = rng.permuted(np.tile(np.arange(REGIONS), (len(regions), 1)), axis=1)
+        orders = rng.permuted(np.tile(np.arange(REGION_COUNT), (len(regions), 1)), axis=1)
         curves.append(removal_curves(network, regions, orders, vessel, batch_size))
     return np.mean(curves, axis=0)
 
@@ -78,4 +78,4 @@ def descending(attributions: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 def area(curves: np.ndarray) -> np.ndarray:
     """Area under curves (..., len(COUNTS)) over the proportion of regions, by trapezoids: mean height, logits."""
-    return np.trapezoid(curves, COUNTS / REGIONS, axis=-1)
+    return np.trapezoid(curves, COUNTS / REGION_COUNT, axis=-1)

@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ecg_ccta.attribution.attribute_waveforms import METHODS, FoldAttribution
-from ecg_ccta.attribution.faithfulness import COUNTS, REGIONS
+from ecg_ccta.attribution.faithfulness import COUNTS, REGION_COUNT
 from ecg_ccta.attribution.summarise_attribution import CURVES, NO_ECG, over_folds
 from ecg_ccta.figures import GREY, PAGE, STYLE
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
 
-COLOURS = {"integrated gradients": "#D55E00", "occlusion": "#0072B2", "Grad-CAM": "#CC79A7", "random": GREY}
+METHOD_COLOURS = {"integrated gradients": "#D55E00", "occlusion": "#0072B2", "Grad-CAM": "#CC79A7", "random": GREY}
 LINES = {"integrated gradients": "-", "occlusion": "--", "Grad-CAM": ":", "random": "-"}
 
 DIVERGING = "RdBu_r"
@@ -56,8 +56,10 @@ def draw_attribution(folds: Sequence[FoldAttribution]) -> Figure:
             if not ecgs[v]:
                 axis.text(0.5, 0.5, NO_ECG, transform=axis.transAxes, ha="center")
                 continue
-            above.fill_between(times, np.maximum(low[v], 0), high[v], color=COLOURS["Grad-CAM"], alpha=0.25, lw=0)
-            above.plot(times, activation[v], color=COLOURS["Grad-CAM"])
+            above.fill_between(
+                times, np.maximum(low[v], 0), high[v], color=METHOD_COLOURS["Grad-CAM"], alpha=0.25, lw=0
+            )
+            above.plot(times, activation[v], color=METHOD_COLOURS["Grad-CAM"])
             above.axhline(1, color=GREY, lw=0.5)
             above.set_ylim(0, 1.15 * max(activation[v].max(), 1.5))
             density = smooth(gradients[v])
@@ -116,7 +118,7 @@ def draw_regions(folds: Sequence[FoldAttribution]) -> Figure:
 def draw_faithfulness(folds: Sequence[FoldAttribution]) -> Figure:
     """Deletion above, insertion below, a column per vessel; lines are means over folds, bands their range."""
     curves = np.stack([fold.curves for fold in folds])
-    percent = 100 * COUNTS / REGIONS
+    percent = 100 * COUNTS / REGION_COUNT
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 4.4))
         axes = figure.subplots(2, len(VESSELS), sharex=True, sharey=True)
@@ -130,8 +132,10 @@ def draw_faithfulness(folds: Sequence[FoldAttribution]) -> Figure:
                     continue
                 for o, order in enumerate([*METHODS, "random"]):
                     low, high = np.nanmin(of_vessel[:, o], axis=0), np.nanmax(of_vessel[:, o], axis=0)
-                    axis.fill_between(percent, low, high, color=COLOURS[order], alpha=0.15, lw=0)
-                    axis.plot(percent, over_folds(of_vessel[:, o])[0], LINES[order], color=COLOURS[order], label=order)
+                    axis.fill_between(percent, low, high, color=METHOD_COLOURS[order], alpha=0.15, lw=0)
+                    axis.plot(
+                        percent, over_folds(of_vessel[:, o])[0], LINES[order], color=METHOD_COLOURS[order], label=order
+                    )
                 axes[1, v].set_xlabel("regions (%)")
                 axes[c, 0].set_ylabel(f"{curve}: rise (logits)")
         handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -159,8 +163,10 @@ def draw_randomisation(folds: Sequence[FoldAttribution]) -> Figure:
                 of_folds = np.concatenate([np.ones((len(folds), 1)), correlation[:, :, m, v]], axis=1)
                 shift = 0.2 * (m - 1)
                 for of_fold in of_folds:
-                    axis.plot(place[1:] + shift, of_fold[1:], ".", color=COLOURS[method], markersize=2, alpha=0.7)
-                axis.plot(place, over_folds(of_folds)[0], LINES[method], color=COLOURS[method], label=method)
+                    axis.plot(
+                        place[1:] + shift, of_fold[1:], ".", color=METHOD_COLOURS[method], markersize=2, alpha=0.7
+                    )
+                axis.plot(place, over_folds(of_folds)[0], LINES[method], color=METHOD_COLOURS[method], label=method)
             axis.set_xlabel("re-initialised, up to")
         axes[0].set_ylabel("rank correlation")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)

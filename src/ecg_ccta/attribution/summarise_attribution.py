@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from ecg_ccta.attribution.attribute_waveforms import METHODS, FoldAttribution
-from ecg_ccta.attribution.faithfulness import COUNTS, REGIONS, area
+from ecg_ccta.attribution.faithfulness import COUNTS, REGION_COUNT, area
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSELS
 
@@ -106,7 +106,7 @@ def map_table(folds: Sequence[FoldAttribution]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def curve_table(folds: Sequence[FoldAttribution]) -> pd.DataFrame:
+def removal_curves_table(folds: Sequence[FoldAttribution]) -> pd.DataFrame:
     """Deletion and insertion curves.
 
     Returns
@@ -116,7 +116,7 @@ def curve_table(folds: Sequence[FoldAttribution]) -> pd.DataFrame:
     """
     rows = [
         {"order": order, "vessel": vessel, "curve": curve, "fold": fold.fold, "regions": count,
-         "proportion": count / REGIONS, "rise": fold.curves[o, v, c, p]}
+         "proportion": count / REGION_COUNT, "rise": fold.curves[o, v, c, p]}
         for o, order in enumerate([*METHODS, "random"])
         for v, vessel in enumerate(VESSELS)
         for c, curve in enumerate(CURVES)

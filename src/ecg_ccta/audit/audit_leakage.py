@@ -15,7 +15,7 @@ import pandas as pd
 
 from ecg_ccta import tables
 from ecg_ccta.audit.near_duplicates import (
-    CORRELATION,
+    DUPLICATE_CORRELATION,
     LONGEST_SHIFT,
     NEIGHBOURS,
     condensed,
@@ -33,9 +33,9 @@ from ecg_ccta.training.intermediate import SAME_PATIENT, SAME_RECORDING
 from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.vessels import VESSELS
 
-SHOWN = 5
+NAMED_FINDINGS = 5
 """Findings of one check that the message names."""
-COLUMNS = ("check", "compared", "n", "unit", "findings", "method", "note")
+CHECK_COLUMNS = ("check", "compared", "n", "unit", "findings", "method", "note")
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def audit(
     intermediate: IntermediateTraining | None = None,
     random_predictions: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Every check of a study; columns `COLUMNS`, one row per check.
+    """Every check of a study; columns `CHECK_COLUMNS`, one row per check.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def table_or_error(checks: Sequence[Check]) -> pd.DataFrame:
             f"those of unseen patients:\n{lines}"
         )
     rows = [(c.check, c.compared, c.n, c.unit, len(c.findings), c.method, c.note) for c in checks]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(CHECK_COLUMNS))
 
 
 def fold_checks(cohort: pd.DataFrame, splits: pd.DataFrame) -> list[Check]:
@@ -448,7 +448,7 @@ def near_duplicate_checks(
     checks = []
     for check, compared, site, pairs in comparisons:
         found = near_duplicates(waves, pairs)
-        copies = found[found["correlation"] >= CORRELATION]
+        copies = found[found["correlation"] >= DUPLICATE_CORRELATION]
         largest = "" if found.empty else f"; largest correlation {found['correlation'].iloc[0]:.2f}"
         checks.append(
             Check(
@@ -461,8 +461,8 @@ def near_duplicate_checks(
                     f"{row.shift:+.2f} s)"
                     for row in copies.itertuples()
                 ],
-                f"correlation from {CORRELATION:g} over 5 s or more of 8 leads, at any gain and a shift up to "
-                f"{LONGEST_SHIFT} s",
+                f"correlation from {DUPLICATE_CORRELATION:g} over 5 s or more of 8 leads, at any gain and a shift up "
+                f"to {LONGEST_SHIFT} s",
                 f"look at these pairs; take copies out of the export of {site}",
                 f"{len(found)} pairs compared: the {NEIGHBOURS} nearest covariances of each ECG{largest}",
             )
@@ -539,8 +539,8 @@ def _counted(choice: Mapping[str, Any] | None) -> str:
 
 def _listed(findings: Iterable[str]) -> str:
     findings = list(findings)
-    more = f"; and {len(findings) - SHOWN} more" if len(findings) > SHOWN else ""
-    return "; ".join(findings[:SHOWN]) + more
+    more = f"; and {len(findings) - NAMED_FINDINGS} more" if len(findings) > NAMED_FINDINGS else ""
+    return "; ".join(findings[:NAMED_FINDINGS]) + more
 
 
 def _message(check: Check) -> str:

@@ -15,11 +15,11 @@ from sklearn.neighbors import NearestNeighbors
 from ecg_ccta.signals.store import Store
 from ecg_ccta.vessels import LEADS, SAMPLES, SAMPLING_RATE
 
-RATE = 100
+COMPARED_RATE = 100
 """Samples per second that are compared: cleaned ECGs hold nothing above 40 Hz."""
 INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]
 """The other four limb leads follow from I and II."""
-CORRELATION = 0.98
+DUPLICATE_CORRELATION = 0.98
 """From here on two recordings are one: noise of a fifth of the signal's RMS takes a copy just here."""
 EDGE = 0.5
 """Seconds left out at both ends, where cleaning saw half of the surroundings and even a copy comes out otherwise."""
@@ -28,12 +28,12 @@ LONGEST_SHIFT = 4
 NEIGHBOURS = 5
 """Nearest fingerprints of each ECG that are compared sample by sample."""
 
-_STEP = SAMPLING_RATE // RATE
+_STEP = SAMPLING_RATE // COMPARED_RATE
 _EDGE = round(EDGE * SAMPLING_RATE)
 _LENGTH = (SAMPLES - 2 * _EDGE) // _STEP
-_PADDED = fft.next_fast_len(_LENGTH + LONGEST_SHIFT * RATE, real=True)
-_SHIFTS = np.arange(-LONGEST_SHIFT * RATE, LONGEST_SHIFT * RATE + 1)
-_WINDOW = _LENGTH - LONGEST_SHIFT * RATE
+_PADDED = fft.next_fast_len(_LENGTH + LONGEST_SHIFT * COMPARED_RATE, real=True)
+_SHIFTS = np.arange(-LONGEST_SHIFT * COMPARED_RATE, LONGEST_SHIFT * COMPARED_RATE + 1)
+_WINDOW = _LENGTH - LONGEST_SHIFT * COMPARED_RATE
 _FINER = 8
 _WORTH_REFINING = 0.8
 """Half a sample of 10 ms beside the true shift costs a narrow QRS complex up to a tenth of its correlation."""
@@ -92,7 +92,7 @@ def correlations(waves: np.ndarray, first: np.ndarray, second: np.ndarray) -> tu
         scale = _overlap_scale(energy[a], energy[b])
         values = fft.irfft(cross, _PADDED, axis=-1)[:, _SHIFTS] / scale
         best = values.argmax(axis=1)
-        found, at = values[np.arange(len(a)), best], _SHIFTS[best] / RATE
+        found, at = values[np.arange(len(a)), best], _SHIFTS[best] / COMPARED_RATE
         close = np.flatnonzero(found >= _WORTH_REFINING)
         if len(close):
             found[close], at[close] = _refined(spectrum[a[close]], spectrum[b[close]], cross[close], best[close])
@@ -131,7 +131,7 @@ def _refined(
     # Windows that reach beyond the overlap compare with nothing.
     start = np.arange(values.shape[1])
     inside = (start >= shift[:, None]) & (start + _WINDOW <= _LENGTH + np.minimum(shift, 0)[:, None])
-    return np.where(inside, values, -1).max(axis=1), shift / RATE
+    return np.where(inside, values, -1).max(axis=1), shift / COMPARED_RATE
 
 
 def _window_sums(values: np.ndarray) -> np.ndarray:
@@ -159,7 +159,7 @@ def _nearest(prints: np.ndarray, comparisons: Sequence[tuple[np.ndarray, np.ndar
 
 
 def near_duplicates(waves: np.ndarray, comparisons: Sequence[tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """The compared pairs of ECGs, the most alike first; those from `CORRELATION` on are one recording.
+    """The compared pairs of ECGs, the most alike first; those from `DUPLICATE_CORRELATION` on are one recording.
 
     Parameters
     ----------

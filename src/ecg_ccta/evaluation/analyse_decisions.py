@@ -39,10 +39,10 @@ def decision_curves(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd
 
     Returns
     -------
-    vessel, strategy, threshold, then `estimates.COLUMNS`, with pointwise patient-clustered percentile intervals:
-    "net benefit" of strategies model, all and none; "net interventions avoided" by the model, per 100 ECGs, at equal
-    sensitivity, against treating all; "advantage" of the model over the better of all and none. A vessel with too few
-    events has one row with a note.
+    vessel, strategy, threshold, then `estimates.ESTIMATE_COLUMNS`, with pointwise patient-clustered percentile
+    intervals: "net benefit" of strategies model, all and none; "net interventions avoided" by the model, per 100 ECGs,
+    at equal sensitivity, against treating all; "advantage" of the model over the better of all and none. A vessel with
+    too few events has one row with a note.
     """
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():

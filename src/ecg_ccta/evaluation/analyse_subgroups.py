@@ -12,7 +12,7 @@ from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
 from ecg_ccta.statistics.heterogeneity import BENJAMINI_HOCHBERG, WALD, adjusted, equality_of_replicates
 from ecg_ccta.tables import CHEST_PAIN, PLACES, RISK_FACTORS
 
-WHOLE = "all ECGs"
+ALL_ECGS = "all ECGs"
 """The subgroup with the single category "all"."""
 MOST_PERIODS = 6
 """Calendar years are joined into periods of equal length where there are more."""
@@ -113,7 +113,7 @@ def subgroup_categories(rows: pd.DataFrame, settings: Evaluation) -> dict[str, p
     """
     age, days, cut = rows["age"], rows["days_to_ccta"], settings.interval_cut_days
     found = {
-        WHOLE: _categories(rows, {"all": pd.Series(True, index=rows.index)}),
+        ALL_ECGS: _categories(rows, {"all": pd.Series(True, index=rows.index)}),
         "age": _categories(
             rows,
             {

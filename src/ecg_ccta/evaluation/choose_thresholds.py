@@ -1,7 +1,7 @@
 """Decision thresholds: chosen at the development site, frozen everywhere else.
 
-Four kinds per vessel, `KINDS`: the guideline's (a constant), rule-out at a sensitivity target and rule-in at a
-specificity target, which together make low, intermediate and high (Xiao et al., arXiv 2512.05136v2), and the
+Four kinds per vessel, `THRESHOLD_KINDS`: the guideline's (a constant), rule-out at a sensitivity target and rule-in at
+a specificity target, which together make low, intermediate and high (Xiao et al., arXiv 2512.05136v2), and the
 opportunistic-screening point of its first version: the first threshold at or above the guideline's that reaches a
 specificity. An ECG is positive where its probability reaches the threshold.
 
@@ -20,7 +20,7 @@ from ecg_ccta.evaluation.scored import insufficient_events, with_finding
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import VESSELS
 
-KINDS = ("guideline", "rule-out", "rule-in", "screening")
+THRESHOLD_KINDS = ("guideline", "rule-out", "rule-in", "screening")
 STRATA = ("low", "intermediate", "high")
 
 
@@ -124,7 +124,7 @@ def thresholds_of(rows: pd.DataFrame, chosen: dict[str, Any], kind: str) -> np.n
     ----------
     rows : with vessel and fold; `tables.PREDICTIONS` or from `scored_ecgs`
     chosen : from `choose_thresholds`
-    kind : one of `KINDS`
+    kind : one of `THRESHOLD_KINDS`
 
     Returns
     -------

@@ -12,10 +12,10 @@ from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.findings import findings_by_vessel
 from ecg_ccta.figures import COLUMN, GREY, STYLE
 
-COLUMNS = [
+INITIALISATION_COLUMNS = [
     "fold", "vessels", "macro_auc_foundation", "macro_auc_random", "difference", "lower", "upper", "p_value", "note",
 ]  # fmt: skip
-COLOURS = {"random": "#E69F00", "foundation": "#0072B2"}
+START_COLOURS = {"random": "#E69F00", "foundation": "#0072B2"}
 """Of the Okabe-Ito palette, and far apart in lightness."""
 
 
@@ -34,8 +34,8 @@ def compare_initialisations(foundation: pd.DataFrame, random: pd.DataFrame, sett
 
     Returns
     -------
-    A row per fold, then one with fold "mean"; columns `COLUMNS`. A fold without such a vessel has no numbers and a
-    note, and no part in the mean.
+    A row per fold, then one with fold "mean"; columns `INITIALISATION_COLUMNS`. A fold without such a vessel has no
+    numbers and a note, and no part in the mean.
 
     Raises
     ------
@@ -51,16 +51,16 @@ def compare_initialisations(foundation: pd.DataFrame, random: pd.DataFrame, sett
             "the two starts were not evaluated on the same ECGs in the same folds; run both predictions again"
         )
     rows = [_fold_row(fold, ecgs, settings) for fold, ecgs in both.groupby("fold")]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    mean = pd.DataFrame([_mean_row(table, settings.level)], columns=COLUMNS)
-    numbers = COLUMNS[2:-1]
+    table = pd.DataFrame(rows, columns=INITIALISATION_COLUMNS)
+    mean = pd.DataFrame([_mean_row(table, settings.level)], columns=INITIALISATION_COLUMNS)
+    numbers = INITIALISATION_COLUMNS[2:-1]
     return pd.concat([part.astype(dict.fromkeys(numbers, float)) for part in (table, mean)], ignore_index=True)
 
 
 def mean_difference(table: pd.DataFrame) -> dict[str, float | None]:
     """The numbers of the row of means of `compare_initialisations`'s table; None where there is none."""
     row = table[table["fold"] == "mean"].iloc[0]
-    return {name: None if pd.isna(row[name]) else float(row[name]) for name in COLUMNS[2:-1]}
+    return {name: None if pd.isna(row[name]) else float(row[name]) for name in INITIALISATION_COLUMNS[2:-1]}
 
 
 def _fold_row(fold: int, ecgs: pd.DataFrame, settings: Evaluation) -> dict:
@@ -117,7 +117,7 @@ def initialisations_figure(table: pd.DataFrame) -> Figure:
         for place, (name, column) in enumerate(columns.items()):
             # Another shape beside another colour, for whoever sees no colours.
             shape = "o" if name == "foundation" else "s"
-            axes.plot([place] * len(folds), folds[column], shape, color=COLOURS[name], markersize=4, zorder=2)
+            axes.plot([place] * len(folds), folds[column], shape, color=START_COLOURS[name], markersize=4, zorder=2)
             if len(folds):
                 side = 2 * place - 1
                 left, right = sorted([place + side * 0.06, place + side * 0.18])

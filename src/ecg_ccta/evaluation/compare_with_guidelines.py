@@ -86,7 +86,7 @@ def compare_with_guidelines(
     Returns
     -------
     guideline_patients : how many patients each basis can score, and why the others cannot be
-    added_value : tidy estimates by basis and comparison (`estimates.COLUMNS`)
+    added_value : tidy estimates by basis and comparison (`estimates.ESTIMATE_COLUMNS`)
     reclassification : per guideline and modifier, patients and events by category before, ECG stratum, category after
     added_value_roc : corners of the ROC curves of the three models of each basis
     """

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.choose_thresholds import KINDS, STRATA, lack_of, strata_of, thresholds_of
+from ecg_ccta.evaluation.choose_thresholds import STRATA, THRESHOLD_KINDS, lack_of, strata_of, thresholds_of
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.bootstrap import percentile_interval
@@ -45,7 +45,7 @@ RATIOS: dict[str, tuple[Callable[..., np.ndarray], str]] = {
 """measure -> (function of the four counts, why it may not exist). CCTAs per event found is the number needed to send
 to CCTA, 1/PPV; ECGs per event found the number needed to screen."""
 
-MEASURES = (*PROPORTIONS, *RATIOS)
+ACCURACY_MEASURES = (*PROPORTIONS, *RATIOS)
 
 
 def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evaluation, seed: int) -> pd.DataFrame:
@@ -61,21 +61,22 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
     Returns
     -------
     vessel, kind, lowest_threshold, highest_threshold (equal unless folds have their own), then
-    `estimates.COLUMNS`: a row per vessel, kind and measure of `MEASURES` with a patient-clustered percentile interval,
-    and one more with Wilson's for proportions. An interval end that lies at infinity in the bootstrap is missing.
+    `estimates.ESTIMATE_COLUMNS`: a row per vessel, kind and measure of `ACCURACY_MEASURES` with a patient-clustered
+    percentile interval, and one more with Wilson's for proportions. An interval end that lies at infinity in the
+    bootstrap is missing.
     """
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         counts = {"vessel": vessel, "level": settings.level, **findings.counts}
         cells = {}
-        for kind in KINDS:
+        for kind in THRESHOLD_KINDS:
             threshold = thresholds_of(findings.rows, chosen, kind)
             row = counts | {"kind": kind}
             note = findings.insufficient or lack_of(findings.rows, chosen, kind)
             if findings.rows.size and not np.isnan(threshold).any():
                 row |= {"lowest_threshold": threshold.min(), "highest_threshold": threshold.max()}
             if note:
-                rows += [row | {"measure": measure, "note": note} for measure in MEASURES]
+                rows += [row | {"measure": measure, "note": note} for measure in ACCURACY_MEASURES]
                 continue
             positive = findings.probability >= threshold
             cells[kind] = (row, [(findings.y == event) & (positive == is_positive) for event, is_positive in _CELLS])
@@ -85,7 +86,7 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
                 found = dict(zip(_NAMES, (int(mask.sum()) for mask in four), strict=True))
                 replicates = dict(zip(_NAMES, drawn[:, 4 * place : 4 * place + 4].T, strict=True))
                 rows += _measures(row, found, replicates, settings.level)
-    order = {key: number for number, key in enumerate((vessel, kind) for vessel in VESSELS for kind in KINDS)}
+    order = {key: number for number, key in enumerate((vessel, kind) for vessel in VESSELS for kind in THRESHOLD_KINDS)}
     rows.sort(key=lambda row: order[row["vessel"], row["kind"]])
     table = estimate_table(rows, ["vessel", "kind", "lowest_threshold", "highest_threshold"])
     return table.astype({"lowest_threshold": float, "highest_threshold": float})
@@ -100,9 +101,9 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
 
     Returns
     -------
-    vessel, stratum, then `estimates.COLUMNS`: "event rate" (events among the stratum's ECGs), "proportion of ECGs" and
-    "proportion of events", each with a patient-clustered percentile interval and with Wilson's; n and events are the
-    stratum's. The lowest stratum's proportion of events is what ruling out would miss.
+    vessel, stratum, then `estimates.ESTIMATE_COLUMNS`: "event rate" (events among the stratum's ECGs), "proportion of
+    ECGs" and "proportion of events", each with a patient-clustered percentile interval and with Wilson's; n and events
+    are the stratum's. The lowest stratum's proportion of events is what ruling out would miss.
     """
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, KINDS
+from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, UPDATES
 from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
 _LINES: list[tuple[str, Literal["-", "--", ":"]]] = [("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")]
-_KIND_LINES = dict(zip(KINDS, _LINES, strict=True))
+_KIND_LINES = dict(zip(UPDATES, _LINES, strict=True))
 
 _LEAST_FOR_BOX = 5
 """ECGs that a box of quartiles needs."""
@@ -151,7 +151,7 @@ def recalibration_figure(curve: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         _percent(axes.xaxis)
         _percent(axes.yaxis)
         of = summary[(summary["vessel"] == vessel) & (summary["measure"] == "ICI")].set_index("predictions")
-        text = [f"{of.loc[kind, 'estimate']:.3f}" for kind in KINDS if not np.isnan(of.loc[kind, "estimate"])]
+        text = [f"{of.loc[kind, 'estimate']:.3f}" for kind in UPDATES if not np.isnan(of.loc[kind, "estimate"])]
         axes.text(0.5, 1.03, f"ICI {' → '.join(text)}", ha="center", fontsize=6, transform=axes.transAxes)
 
     with mpl.rc_context(STYLE):

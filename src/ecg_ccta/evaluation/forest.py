@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ecg_ccta.evaluation.analyse_subgroups import WHOLE
+from ecg_ccta.evaluation.analyse_subgroups import ALL_ECGS
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.p_values import p_text
 from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
@@ -49,7 +49,7 @@ def forest_figure(subgroups: pd.DataFrame, vessel: str) -> Figure:
                 said = f"p {p_text(p_value)}, q {p_text(tests['interaction q'][subgroup])}"
                 words.text(1, y, said, ha="right", va="center", fontsize=6, color=GREY)
         for row in aucs.itertuples():
-            y, whole = places[row.subgroup, row.category], row.subgroup == WHOLE
+            y, whole = places[row.subgroup, row.category], row.subgroup == ALL_ECGS
             label = "All ECGs" if whole else row.category
             words.text(
                 0 if whole else 0.05, y, label, va="center", fontsize=6.5, fontweight="bold" if whole else "normal"
@@ -65,7 +65,7 @@ def _places(aucs: pd.DataFrame) -> tuple[dict[tuple[str, str], float], dict[str,
     """Line of every category and of every heading, and the first line after them."""
     places, headings, line = {}, {}, 0.0
     for subgroup, rows in aucs.groupby("subgroup", sort=False):
-        if subgroup != WHOLE:
+        if subgroup != ALL_ECGS:
             headings[subgroup] = line
             line += 1
         for category in rows["category"]:
@@ -90,7 +90,7 @@ def _draw(
     axes.tick_params(left=False, labelleft=False)
     axes.plot([0.5, 0.5], [-0.5, end], color=GREY, linewidth=0.6, linestyle=":")
     for row in aucs.itertuples():
-        y, whole = places[row.subgroup, row.category], row.subgroup == WHOLE
+        y, whole = places[row.subgroup, row.category], row.subgroup == ALL_ECGS
         if np.isnan(row.estimate):
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
             axes.text(limits[0] + 0.02 * span, y, row.note, va="center", fontsize=5.5, color=GREY, bbox=box)

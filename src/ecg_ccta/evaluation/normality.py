@@ -15,7 +15,7 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.vessels import LEADS
 
-RATE = (60.0, 100.0)
+NORMAL_RATE = (60.0, 100.0)
 """Beats per minute, both included."""
 LARGEST_RR_IRREGULARITY = 0.1
 """Root mean square of successive differences of RR over the mean RR; more is taken for atrial fibrillation."""
@@ -35,7 +35,7 @@ ST_DEPRESSION = -0.05
 LOW_T = 0.1
 """mV; a T wave below it is flat or inverted, where it ought to be upright."""
 
-NEIGHBOURS = (
+AXIS_NEIGHBOURS = (
     ("aVL", "I"), ("I", "-aVR"), ("-aVR", "II"), ("II", "aVF"), ("aVF", "III"),
     ("V1", "V2"), ("V2", "V3"), ("V3", "V4"), ("V4", "V5"), ("V5", "V6"),
 )  # fmt: skip
@@ -134,7 +134,7 @@ def normality_checks(measurements: pd.DataFrame, age: pd.Series, sex: pd.Series)
     low_t = {lead: t[lead] < LOW_T for lead in _UPRIGHT_T}
     return pd.DataFrame(
         {
-            "rate": _known(found["heart_rate"].between(*RATE), found["heart_rate"]),
+            "rate": _known(found["heart_rate"].between(*NORMAL_RATE), found["heart_rate"]),
             "rhythm": regular & p_wave & (upright | p_wave.isna()),
             # Without a P wave there is no PR interval to be out of its limits; the rhythm says no.
             "PR": _known(found["pr_ms"].between(*PR), found["pr_ms"]) | (~p_wave).fillna(False),
@@ -152,7 +152,7 @@ def _known(check: pd.Series, measured: pd.Series) -> pd.Series:
 
 
 def _in_neighbours(deviates: dict[str, pd.Series]) -> pd.Series:
-    pairs = [deviates[one] & deviates[two] for one, two in NEIGHBOURS if one in deviates and two in deviates]
+    pairs = [deviates[one] & deviates[two] for one, two in AXIS_NEIGHBOURS if one in deviates and two in deviates]
     return pd.concat(pairs, axis=1).any(axis=1)
 
 

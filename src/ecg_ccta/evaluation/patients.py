@@ -8,7 +8,7 @@ from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.tables import RISK_FACTORS
 from ecg_ccta.vessels import VESSELS
 
-COVARIATES = ("age", "sex", "chest_pain", *RISK_FACTORS)
+CLINICAL_COVARIATES = ("age", "sex", "chest_pain", *RISK_FACTORS)
 
 
 def any_vessel(targets: pd.DataFrame) -> pd.Series:
@@ -82,9 +82,9 @@ def patient_level(
 
     Returns
     -------
-    patient_id, ecg_id, fold (-1 without splits), y_true (any vessel, Int8), ecg_logit, `COVARIATES`, and of any vessel
-    the risk group and the stratum: "high" where one vessel's is, "low" where all are, else "intermediate". A vessel
-    without a stratum (too few events for thresholds) has no say in it; it is missing where no vessel has one.
+    patient_id, ecg_id, fold (-1 without splits), y_true (any vessel, Int8), ecg_logit, `CLINICAL_COVARIATES`, and of
+    any vessel the risk group and the stratum: "high" where one vessel's is, "low" where all are, else "intermediate".
+    A vessel without a stratum (too few events for thresholds) has no say in it; it is missing where no vessel has one.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def patient_level(
                 f"predictions: {int(wrong.sum())} patients were not predicted in the fold that the splits give them; "
                 "the two tables are of different runs: run predict again"
             )
-    patients = nearest.reset_index()[["patient_id", "ecg_id", *COVARIATES]]
+    patients = nearest.reset_index()[["patient_id", "ecg_id", *CLINICAL_COVARIATES]]
     return patients.assign(
         fold=fold.to_numpy() if splits is not None else -1,
         y_true=any_vessel(nearest[[f"target_{vessel}" for vessel in VESSELS]]).to_numpy(),

@@ -19,7 +19,7 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.statistics.estimates import estimate_table
 
-STRATA = ("vessel", "width", "target_width", "patients_needed", "events_needed")
+PLAN_COLUMNS = ("vessel", "width", "target_width", "patients_needed", "events_needed")
 
 OBSERVED_EXPECTED_WIDTH = 0.2
 """Width of the interval of observed over expected events that is planned for (Riley et al.)."""
@@ -105,8 +105,8 @@ def plan_sample_size(scored: pd.DataFrame, settings: Evaluation) -> pd.DataFrame
     Returns
     -------
     vessel, width (of the interval at this many patients), target_width, patients_needed, events_needed (patients with
-    an event among them), then `estimates.COLUMNS`: estimate is the value expected, lower and upper its interval at
-    this many patients. A vessel with too few events has no numbers and a note.
+    an event among them), then `estimates.ESTIMATE_COLUMNS`: estimate is the value expected, lower and upper its
+    interval at this many patients. A vessel with too few events has no numbers and a note.
     """
     targets = {
         "AUC": settings.target_width.auc,
@@ -119,7 +119,7 @@ def plan_sample_size(scored: pd.DataFrame, settings: Evaluation) -> pd.DataFrame
             lacking = {"note": findings.insufficient} if findings.insufficient else None
             row = {"vessel": vessel, "level": settings.level, **findings.counts, "measure": measure}
             rows.append(row | {"target_width": target} | (lacking or _plan(findings, measure, target)))
-    table = estimate_table(rows, STRATA)
+    table = estimate_table(rows, PLAN_COLUMNS)
     for column in ("patients_needed", "events_needed"):
         table[column] = table[column].astype("Int64")
     return table.astype({"width": float})

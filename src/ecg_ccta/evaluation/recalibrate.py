@@ -13,16 +13,16 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
-from ecg_ccta.statistics.calibration import MEASURES, calibration_summary, without_slope
+from ecg_ccta.statistics.calibration import CALIBRATION_MEASURES, calibration_summary, without_slope
 from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
 
-FOLDS = 5
+UPDATE_FOLDS = 5
 """Folds of patients: each is recalibrated by what the others show."""
 
 AS_PREDICTED = "as predicted"
 INTERCEPT = "recalibrated in the large, cross-fitted"
 LOGISTIC = "logistic recalibration, cross-fitted"
-KINDS = (AS_PREDICTED, INTERCEPT, LOGISTIC)
+UPDATES = (AS_PREDICTED, INTERCEPT, LOGISTIC)
 
 
 def recalibrate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str, pd.DataFrame]:
@@ -39,7 +39,7 @@ def recalibrate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[s
     parameters : intercept and slope that each fold's patients were evaluated with; n, events and patients are those of
         its training patients, all outside the fold
     assignment : ecg_id, patient_id, vessel and fold of every ECG that was recalibrated
-    summary : the measures of `calibration.MEASURES`, strata vessel and predictions (`KINDS`)
+    summary : the measures of `calibration.CALIBRATION_MEASURES`, strata vessel and predictions (`UPDATES`)
     curve : the smoothed curves, with the same strata
     """
     parameters: list[dict[str, Any]] = []
@@ -60,10 +60,10 @@ def recalibrate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[s
                 logits[INTERCEPT][held_out] = logit[held_out] + row["shift"]
                 logits[LOGISTIC][held_out] = row["intercept"] + row["slope"] * logit[held_out]
             assigned.append(findings.rows[["ecg_id", "patient_id", "vessel"]].assign(fold=fold))
-        for kind in KINDS:
+        for kind in UPDATES:
             strata = {"vessel": vessel, **findings.counts, "predictions": kind}
             if kind not in logits or findings.insufficient:
-                summary += [strata | {"measure": measure, "note": note} for measure in MEASURES]
+                summary += [strata | {"measure": measure, "note": note} for measure in CALIBRATION_MEASURES]
                 continue
             probability = findings.probability if kind == AS_PREDICTED else expit(logits[kind])
             rows, curve = calibration_summary(findings.y, probability, logits[kind], findings.codes, findings.bootstrap)
@@ -83,7 +83,7 @@ def _cross_fit(findings: Findings, seed: int) -> list[dict[str, Any]]:
     """Fit per fold: whom it evaluates (positions), what was fitted on all others, or a note why nothing was."""
     import statsmodels.api as sm
 
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = StratifiedGroupKFold(UPDATE_FOLDS, shuffle=True, random_state=seed)
     y, logit, fitted = findings.y, findings.logit, []
     for fold, (others, held_out) in enumerate(folds.split(logit, y, findings.rows["patient_id"].to_numpy())):
         training = findings.where(np.isin(np.arange(len(y)), others))

@@ -26,12 +26,12 @@ def stratify(predictions: pd.DataFrame, thresholds: PerVessel, chosen: dict[str,
     `tables.RISK_GROUPS`
     """
     groups = predictions[["ecg_id", "patient_id", "vessel", "probability"]].copy()
-    groups["group"] = pd.Series(group_of(predictions, thresholds), index=groups.index, dtype="string")
+    groups["group"] = pd.Series(risk_group_of(predictions, thresholds), index=groups.index, dtype="string")
     groups["stratum"] = strata_of(predictions, chosen)
     return groups
 
 
-def group_of(rows: pd.DataFrame, thresholds: PerVessel) -> np.ndarray:
+def risk_group_of(rows: pd.DataFrame, thresholds: PerVessel) -> np.ndarray:
     """Risk group of rows with vessel and probability: high where this reaches the vessel's threshold, else low."""
     threshold = rows["vessel"].map({vessel: getattr(thresholds, vessel) for vessel in VESSELS}).to_numpy(dtype=float)
     return np.where(rows["probability"].to_numpy(dtype=float) >= threshold, "high", "low")

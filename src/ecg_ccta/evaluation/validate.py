@@ -11,7 +11,7 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.statistics.auc import roc_curve
 from ecg_ccta.statistics.bootstrap import Bootstrap
-from ecg_ccta.statistics.calibration import MEASURES, calibration_groups, calibration_summary
+from ecg_ccta.statistics.calibration import CALIBRATION_MEASURES, calibration_groups, calibration_summary
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
 
 ROC_GRID = np.linspace(0, 1, 201)
@@ -36,7 +36,7 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
     roc : sensitivity with its band at `ROC_GRID`, per vessel with enough events
     calibration : groups of equal size by predicted probability with Wilson intervals
     calibration_curve : the smoothed curve with its bands
-    calibration_summary : the measures of `calibration.MEASURES`
+    calibration_summary : the measures of `calibration.CALIBRATION_MEASURES`
 
     All in the form of `estimate_table`. A vessel with fewer than `minimum_events` patients with, or without, an event
     has empty numbers and a note.
@@ -49,7 +49,9 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
         counts = {"vessel": vessel, **findings.counts}
         discrimination += [counts | row for row in _discriminate(findings)]
         if findings.insufficient:
-            summary += [counts | {"measure": measure, "note": findings.insufficient} for measure in MEASURES]
+            summary += [
+                counts | {"measure": measure, "note": findings.insufficient} for measure in CALIBRATION_MEASURES
+            ]
             continue
         roc.append(_roc(findings).assign(**counts))
         rows, curve = calibration_summary(

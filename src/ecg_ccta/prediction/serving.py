@@ -78,10 +78,10 @@ class ServedEnsemble(PythonModel):
 
 def example_ecg() -> np.ndarray:
     """A simulated ECG of nobody (1, 12, 5000) in mV, always the same."""
-    from ecg_ccta.sources.heart_beats import SEGMENT_CENTRES, draw_hearts, tracings
+    from ecg_ccta.sources.heart_beats import SEGMENT_CENTRES, simulate_hearts, tracings
 
     rng = np.random.default_rng(0)
-    hearts = draw_hearts(np.array([60.0]), np.array([True]), rng)
+    hearts = simulate_hearts(np.array([60.0]), np.array([True]), rng)
     healthy = np.zeros((1, 8, len(SEGMENT_CENTRES)))
     return np.round(tracings(hearts, healthy, rng).astype(np.float64), 3)
 

@@ -15,7 +15,7 @@ from ecg_ccta.prognosis.patients import (
     GROUPINGS,
     PROBABILITY,
     RISK_GROUP,
-    STRATA,
+    RISK_TARGETS,
     column_of,
     follow,
     patient_risk,
@@ -66,20 +66,20 @@ def accumulate_events(
     Returns
     -------
     flow : patients with predictions, without follow-up, who left before the landmark and why, and analysed
-    curves : cumulative events by `incidence.METHODS` with interval at every day on which they step
+    curves : cumulative events by `incidence.INCIDENCE_METHODS` with interval at every day on which they step
     readings : per vessel, grouping, group, method and reading day: patients at risk, and until that day events, deaths
         and censored; cumulative events in per cent with interval (empty where nobody is at risk any more)
     rates : the readings of the two risk groups by the method that respects deaths, where there are any
     at_risk : patients at risk, and events, deaths and censored so far, for the rows under a figure
     comparison : per vessel and grouping the rows of `compare_groups`, and Harrell's C of the probability
-    auc : per vessel and day (reading days and the horizon), then `estimates.COLUMNS`: AUC of the probability, where
-        events are those by that day
+    auc : per vessel and day (reading days and the horizon), then `estimates.ESTIMATE_COLUMNS`: AUC of the probability,
+        where events are those by that day
     """
     patients, flow = follow(patient_risk(cohort, risk_groups), follow_up, settings)
     level, minimum_events = evaluation.level, evaluation.minimum_events
     bootstrap = Bootstrap(len(patients), evaluation.bootstrap_replicates, level, seed)
     curves, readings, at_risk, comparison = [], [], [], []
-    for stratum in STRATA:
+    for stratum in RISK_TARGETS:
         for grouping, groups in GROUPINGS.items():
             column = column_of(stratum, grouping)
             known = patients[patients[column].notna()]
@@ -134,14 +134,14 @@ def _auc_by_day(patients: pd.DataFrame, settings: FollowUp, minimum_events: int,
     days = sorted({day for day in settings.reading_days if day > settings.landmark_days} | {settings.horizon_days})
     outcome = patients["event"].map({"censored": CENSORED, "event": EVENT, "death": DEATH}).to_numpy()
     events = [int(((patients["days"] <= day) & (outcome == EVENT)).sum()) for day in days]
-    estimate = lower = upper = np.full((len(STRATA), len(days)), np.nan)
+    estimate = lower = upper = np.full((len(RISK_TARGETS), len(days)), np.nan)
     if max(events) >= minimum_events:
-        scores = patients[[f"probability_{stratum}" for stratum in STRATA]].to_numpy(dtype=float)
+        scores = patients[[f"probability_{stratum}" for stratum in RISK_TARGETS]].to_numpy(dtype=float)
         estimate, lower, upper = time_dependent_auc(
             patients["days"].to_numpy(dtype=float), outcome, scores, days, bootstrap
         )
     rows = []
-    for place, stratum in enumerate(STRATA):
+    for place, stratum in enumerate(RISK_TARGETS):
         for number, (day, count) in enumerate(zip(days, events, strict=True)):
             row = {"vessel": stratum, "day": day, "measure": "AUC", "level": bootstrap.level, "method": DYNAMIC}
             row |= {"n": len(patients), "patients": len(patients), "events": count}

@@ -16,7 +16,7 @@ from ecg_ccta.evaluation.evaluate_thresholds import STRATUM_COLOURS
 from ecg_ccta.figures import GREY, GROUP_COLOURS, PAGE, STYLE
 from ecg_ccta.p_values import p_equation
 from ecg_ccta.prognosis.comparison import CRUDE, RANK, TREND
-from ecg_ccta.prognosis.patients import GROUPINGS, RISK_GROUP, RISK_STRATUM, STRATA
+from ecg_ccta.prognosis.patients import GROUPINGS, RISK_GROUP, RISK_STRATUM, RISK_TARGETS
 from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, KAPLAN_MEIER
 
 FIRST_ROW, ROW = 32.0, 8.0
@@ -51,7 +51,7 @@ def event_rates_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     top = 1.06 * highest if highest > 0 else 1.0
     with mpl.rc_context(STYLE):
         figure, grid = _panels(2)
-        for axes, stratum in zip(grid, STRATA, strict=False):
+        for axes, stratum in zip(grid, RISK_TARGETS, strict=False):
             rows = rates[rates["vessel"] == stratum]
             axes.set(xlim=(-0.6, len(places) - 0.4), ylim=(0, top))
             axes.set_xticks(list(places.values()), [str(day) for day in places])
@@ -78,7 +78,7 @@ def _figure(tables: dict[str, pd.DataFrame], grouping: str, colours: dict[str, s
     top = _top(curves)
     with mpl.rc_context(STYLE):
         figure, grid = _panels(len(groups))
-        for axes, stratum in zip(grid, STRATA, strict=False):
+        for axes, stratum in zip(grid, RISK_TARGETS, strict=False):
             axes.set(xlim=(ticks[0], ticks[-1]), ylim=(0, top), xticks=ticks)
             axes.tick_params(axis="x", labelsize=6.5)
             rows = comparison[comparison["vessel"] == stratum]
@@ -99,7 +99,7 @@ def _panels(groups: int) -> tuple[Figure, np.ndarray]:
     """A panel for any vessel and for each, titled, with room below for the numbers of so many groups, and a sixth."""
     figure = Figure(figsize=(PAGE, 5.0 + 0.5 * groups))
     grid = figure.subplots(2, 3).ravel()
-    for axes, stratum in zip(grid, STRATA, strict=False):
+    for axes, stratum in zip(grid, RISK_TARGETS, strict=False):
         axes.set_title("Any vessel" if stratum == "any" else stratum, fontweight="bold")
         axes.locator_params(axis="y", nbins=5)
     for axes in (grid[0], grid[3]):
@@ -108,7 +108,7 @@ def _panels(groups: int) -> tuple[Figure, np.ndarray]:
 
 
 def _key(grid: np.ndarray, handles: list, groups: Sequence[str], says: str) -> None:
-    key = grid[len(STRATA)]
+    key = grid[len(RISK_TARGETS)]
     key.set_axis_off()
     labels = [f"{group.capitalize()} risk" for group in groups]
     key.legend(handles, labels, loc="center", fontsize=8, title="ECG model")

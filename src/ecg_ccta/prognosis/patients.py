@@ -8,12 +8,12 @@ from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.patients import nearest_to_ccta
 from ecg_ccta.vessels import VESSELS
 
-STRATA = ("any", *VESSELS)
+RISK_TARGETS = ("any", *VESSELS)
 """What the risk refers to: any vessel (that of the vessel at highest risk), or one vessel."""
 
-GROUPS = ("low", "high")
+RISK_GROUPS = ("low", "high")
 RISK_GROUP, RISK_STRATUM, PROBABILITY = "risk group", "stratum", "probability"
-GROUPINGS = {RISK_GROUP: GROUPS, RISK_STRATUM: ("low", "intermediate", "high")}
+GROUPINGS = {RISK_GROUP: RISK_GROUPS, RISK_STRATUM: ("low", "intermediate", "high")}
 """Two groups by the guideline's thresholds; three strata by the rule-out and rule-in thresholds."""
 
 

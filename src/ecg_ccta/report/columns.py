@@ -124,7 +124,7 @@ def capital(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def any_vessel(name: str) -> str:
+def vessel_name(name: str) -> str:
     """Write the name of a vessel, or that any is meant."""
     return "Any vessel" if name == "any" else name
 

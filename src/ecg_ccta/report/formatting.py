@@ -7,7 +7,7 @@ import pandas as pd
 from ecg_ccta.p_values import p_text
 
 MINUS = "−"
-MISSING = "not available"
+NOT_AVAILABLE = "not available"
 
 
 def is_missing(value: Any) -> bool:
@@ -17,21 +17,21 @@ def is_missing(value: Any) -> bool:
 def number(value: Any, digits: int = 3, note: str = "") -> str:
     """`value` with fixed decimals, or its note where it is missing."""
     if is_missing(value):
-        return note or MISSING
+        return note or NOT_AVAILABLE
     return f"{float(value):.{digits}f}".replace("-", MINUS)
 
 
 def count(value: Any, note: str = "") -> str:
     """A whole number with a thin space between thousands."""
     if is_missing(value):
-        return note or MISSING
+        return note or NOT_AVAILABLE
     return f"{round(float(value)):,}".replace(",", "\u202f")
 
 
 def interval(value: Any, lower: Any, upper: Any, digits: int = 3, note: str = "") -> str:
     """`0.744 (0.701 to 0.787)`; the note where there is no value; the value alone where there is no interval."""
     if is_missing(value):
-        return note or MISSING
+        return note or NOT_AVAILABLE
     if is_missing(lower) or is_missing(upper):
         return number(value, digits)
     return f"{number(value, digits)} ({number(lower, digits)} to {number(upper, digits)})"
@@ -44,21 +44,21 @@ def estimate(row: pd.Series, digits: int = 3) -> str:
 
 def p_value(value: Any, note: str = "") -> str:
     if is_missing(value):
-        return note or MISSING
+        return note or NOT_AVAILABLE
     return p_text(value)
 
 
 def percent(value: Any, digits: int = 0, note: str = "") -> str:
     """A proportion between 0 and 1 as per cent."""
     if is_missing(value):
-        return note or MISSING
+        return note or NOT_AVAILABLE
     return f"{100 * float(value):.{digits}f} %".replace("-", MINUS)
 
 
 def percent_interval(value: Any, lower: Any, upper: Any, digits: int = 0, note: str = "") -> str:
     """A proportion between 0 and 1 with its interval, as per cent."""
     if is_missing(value):
-        return note or MISSING
+        return note or NOT_AVAILABLE
     if is_missing(lower) or is_missing(upper):
         return percent(value, digits)
     bounds = f"{100 * float(lower):.{digits}f} to {100 * float(upper):.{digits}f}".replace("-", MINUS)

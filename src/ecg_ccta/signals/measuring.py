@@ -101,7 +101,7 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     beats, qrs = found
     beat = np.median(beats, axis=0)
     measured["qrs_ms"] = _milliseconds(qrs.end - qrs.onset)
-    measured["axis_deg"] = frontal_axis(beat[:, qrs.onset : qrs.end].sum(axis=1))
+    measured["axis_deg"] = axis_of_leads(beat[:, qrs.onset : qrs.end].sum(axis=1))
     r, s = r_and_s(beat[:, qrs.onset : qrs.end])
     measured |= {f"r_mv_{lead}": height for lead, height in zip(CHEST, r, strict=True)}
     measured["r_transition"] = transition(r, s)
@@ -114,7 +114,7 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     if t_end is not None:
         measured["qt_ms"] = _milliseconds(t_end - qrs.onset)
         measured["qtc_ms"] = measured["qt_ms"] / (rr / SAMPLING_RATE) ** (1 / 3)
-        measured["t_axis_deg"] = frontal_axis(_near(beat, t_peak).sum(axis=1))
+        measured["t_axis_deg"] = axis_of_leads(_near(beat, t_peak).sum(axis=1))
         measured["qrs_t_angle_deg"] = angle_between(measured["axis_deg"], measured["t_axis_deg"])
     p = _p_wave(beats, qrs, (t_end or t_peak) - rr)
     measured["p_wave"] = p is not None
@@ -129,7 +129,7 @@ def measure(raw: np.ndarray) -> dict[str, Any]:
     return measured
 
 
-def frontal_axis(net: np.ndarray) -> float:
+def axis_of_leads(net: np.ndarray) -> float:
     """Degrees of the frontal vector whose net deflections in the twelve leads are `net` (12,): I at 0, aVF at 90."""
     one, two = net[_ONE], net[_TWO]
     return float(np.degrees(np.arctan2((2 * two - one) / np.sqrt(3), one)))

@@ -11,7 +11,7 @@ from ecg_ccta.figures import GREY, PAGE, STYLE
 from ecg_ccta.signals.beats import MINIMUM_BEATS, SAME_BEAT_S, Beats, find_beats, windows
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE
 
-COLUMNS = 3
+SHEETS_ABREAST = 3
 BEFORE_S, AFTER_S = 0.25, 0.65
 _CHEST = [LEADS.index(lead) for lead in ("V1", "V2", "V3", "V4", "V5", "V6")]
 _LIMB = [LEADS.index(lead) for lead in ("I", "II", "III", "aVR", "aVL", "aVF")]
@@ -47,7 +47,7 @@ def beat_table(signals: np.ndarray) -> pd.DataFrame:
 
 
 def draw_quality_sheet(signals: np.ndarray, labels: list[str] | None = None) -> Figure:
-    """All ECGs of a batch, COLUMNS beside one another.
+    """All ECGs of a batch, SHEETS_ABREAST beside one another.
 
     Per ECG: ten seconds of the lead in which its beats were detected, full marks at the R peaks of usable beats, empty
     ones at those of beats that do not enter the median beat; at its right the median beat, limb and chest leads.
@@ -58,15 +58,15 @@ def draw_quality_sheet(signals: np.ndarray, labels: list[str] | None = None) -> 
     labels : (n,) a name of each; 1 to n without.
     """
     labels = labels or [str(number) for number in range(1, len(signals) + 1)]
-    rows = math.ceil(len(signals) / COLUMNS)
+    rows = math.ceil(len(signals) / SHEETS_ABREAST)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 0.3 + 0.92 * rows))
-        axes = figure.subplots(rows, 2 * COLUMNS, width_ratios=[3.2, 1] * COLUMNS, squeeze=False)
+        axes = figure.subplots(rows, 2 * SHEETS_ABREAST, width_ratios=[3.2, 1] * SHEETS_ABREAST, squeeze=False)
         for axis in axes.flat:
             axis.set_axis_off()
         for place, (ecg, label) in enumerate(zip(signals, labels, strict=True)):
             beats = _found(ecg)
-            row, column = divmod(place, COLUMNS)
+            row, column = divmod(place, SHEETS_ABREAST)
             _draw_strip(axes[row, 2 * column], ecg, beats, label)
             _draw_beat(axes[row, 2 * column + 1], ecg, beats)
         for colour, text in ((_LIMB_COLOUR, "limb leads"), (_CHEST_COLOUR, "chest leads")):

@@ -9,7 +9,7 @@ import wfdb
 
 from ecg_ccta.vessels import LEADS
 
-MILLIVOLTS = {"mv": 1.0, "uv": 1e-3}
+MILLIVOLTS_PER_UNIT = {"mv": 1.0, "uv": 1e-3}
 """Units of a WFDB header, lower case, in mV. Not "V": headers are ASCII, and wfdb reads a stray "µV" as "V"."""
 
 
@@ -65,9 +65,9 @@ def _read(path: Path, seconds: float | None, folder: str | Path | None) -> tuple
     if signal.shape[1] == 0 or not 0 < rate < math.inf:
         raise BadRecording("unreadable file")
     channels = _channels(read.sig_name)
-    if not set(units[channels]) <= set(MILLIVOLTS):
+    if not set(units[channels]) <= set(MILLIVOLTS_PER_UNIT):
         raise BadRecording("unknown unit")
-    return signal[channels] * np.array([[MILLIVOLTS[unit]] for unit in units[channels]]), rate
+    return signal[channels] * np.array([[MILLIVOLTS_PER_UNIT[unit]] for unit in units[channels]]), rate
 
 
 def _outline(header: str, seconds: float | None) -> tuple[set[str], int | None]:

@@ -23,7 +23,7 @@ sample, and the network's first layer alone looks at more than this."""
 FULL_QUANTILE = 0.995
 """Of the smoothed attribution's absolute values: what has the deepest colour."""
 
-KINDS = {"guideline": ("|", "guideline"), "rule-out": ("<", "rule-out"), "rule-in": (">", "rule-in"),
+THRESHOLD_MARKS = {"guideline": ("|", "guideline"), "rule-out": ("<", "rule-out"), "rule-in": (">", "rule-in"),
          "screening": ("d", "screening")}  # fmt: skip
 SCALE = (0.001, 0.9)
 """Probabilities between which the scale of the page runs, logistic."""
@@ -47,7 +47,7 @@ class ExplainedEcg:
     """(12, 5000) logits; positive raises the prediction. Zero everywhere where there is none."""
     risks: pd.DataFrame
     """A row per vessel: vessel, probability, group, stratum and finding (CCTA grade), which may be missing, and a
-    column for each of KINDS, the threshold as a probability, which may be missing."""
+    column for each of THRESHOLD_MARKS, the threshold as a probability, which may be missing."""
     notes: list[str] = field(default_factory=list)
     """Lines at the foot."""
 
@@ -104,13 +104,13 @@ def _draw_risks(axes: Axes, risks: pd.DataFrame, shown: str, top: float) -> None
             coloured = colour if name == "Risk group" else "black"
             axes.text(_LEFT + _COLUMNS[name], height, cell, fontsize=8, va="center", fontweight=bold, color=coloured)
         axes.plot([low, high], [height] * 2, color=GREY, linewidth=0.6)
-        for kind, (marker, _) in KINDS.items():
+        for kind, (marker, _) in THRESHOLD_MARKS.items():
             if not pd.isna(row[kind]):
                 place = _on_scale(row[kind], low, high)
                 axes.plot(place, height, marker, color=GREY, markersize=9 if marker == "|" else 4.5, mew=1.2)
         axes.plot(_on_scale(row["probability"], low, high), height, "o", color=colour, markersize=6.5, zorder=4)
     place = low
-    for marker, word, colour in [("o", "this ECG", "black"), *((*kind, GREY) for kind in KINDS.values())]:
+    for marker, word, colour in [("o", "this ECG", "black"), *((*kind, GREY) for kind in THRESHOLD_MARKS.values())]:
         axes.plot(place, top - 29, marker, color=colour, markersize=7 if marker == "|" else 4.5, mew=1.2)
         axes.text(place + 2, top - 29, word, fontsize=7, va="center", color=GREY)
         place += 9 + 1.6 * len(word)

@@ -15,7 +15,7 @@ from ecg_ccta.files import replacing
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.result_tables import write_csv
 from ecg_ccta.single_ecg.choosing import CHOSEN_BY_HAND, choose_ecgs, named_ecgs
-from ecg_ccta.single_ecg.ecg_page import KINDS, ExplainedEcg, draw_page
+from ecg_ccta.single_ecg.ecg_page import THRESHOLD_MARKS, ExplainedEcg, draw_page
 from ecg_ccta.single_ecg.individual import explained
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import VESSELS
@@ -35,7 +35,7 @@ def risk_rows(scored: pd.DataFrame, chosen: dict[str, Any]) -> pd.DataFrame:
     scored : vessel, fold, probability, group, stratum and grade
     chosen : from `choose_thresholds`
     """
-    thresholds = {kind: thresholds_of(scored, chosen, kind) for kind in KINDS}
+    thresholds = {kind: thresholds_of(scored, chosen, kind) for kind in THRESHOLD_MARKS}
     rows = scored[["vessel", "probability", "group", "stratum"]].assign(finding=scored["grade"], **thresholds)
     return rows.set_index("vessel").loc[list(VESSELS)].reset_index()
 

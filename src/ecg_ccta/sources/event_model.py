@@ -106,7 +106,7 @@ class EventModel:
         }
 
 
-def draw_patients(n: int, rng: np.random.Generator) -> pd.DataFrame:
+def simulate_patients(n: int, rng: np.random.Generator) -> pd.DataFrame:
     """n patients: age in years, male, the risk factors and chest pain; all independent of the expressions."""
     age = _age(rng.random(n))
     male = rng.random(n) < 0.5
@@ -124,13 +124,13 @@ def draw_patients(n: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def risk_matrix(patients: pd.DataFrame) -> np.ndarray:
-    """(n, 5) the risk factors of `draw_patients` in the order of `RISKS`."""
+    """(n, 5) the risk factors of `simulate_patients` in the order of `RISKS`."""
     return np.column_stack([*(patients[name] for name in RISK_FACTORS), patients["chest_pain"] == "typical"]).astype(
         float
     )
 
 
-def draw_expressions(n: int, rng: np.random.Generator) -> np.ndarray:
+def simulate_expressions(n: int, rng: np.random.Generator) -> np.ndarray:
     """(n, 4) standard normal expressions, equally correlated between vessels."""
     shared = rng.standard_normal((n, 1))
     return np.sqrt(CORRELATION) * shared + np.sqrt(1 - CORRELATION) * rng.standard_normal((n, len(VESSELS)))

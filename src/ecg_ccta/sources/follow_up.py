@@ -40,7 +40,7 @@ def marginal_hazard_ratios(events: np.ndarray) -> dict[str, float | None]:
     }
 
 
-def draw_follow_up(
+def simulate_follow_up(
     performed: np.ndarray, age: np.ndarray, events: np.ndarray, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Follow-up of patients with a CCTA on the days `performed`, of these ages (years) and true events (n, 4).

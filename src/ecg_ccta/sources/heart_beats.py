@@ -119,7 +119,7 @@ class Hearts:
         return self.qt - QRS_ONSET * self.qrs - 2.2 * self.t_sides[1]
 
 
-def draw_hearts(age: np.ndarray, male: np.ndarray, rng: np.random.Generator) -> Hearts:
+def simulate_hearts(age: np.ndarray, male: np.ndarray, rng: np.random.Generator) -> Hearts:
     """Hearts of patients of these ages (years) and sexes (bool): natural variety, no disease of a territory.
 
     With age the axis turns to the left, the T wave falls and PR grows; men have larger voltages and a shorter QTc

@@ -12,8 +12,8 @@ from ecg_ccta.config import Simulation
 from ecg_ccta.files import replacing, write_json
 from ecg_ccta.sources import event_model
 from ecg_ccta.sources.alterations import altered_by, planted_truth
-from ecg_ccta.sources.follow_up import HAZARD_RATIOS, draw_follow_up, marginal_hazard_ratios
-from ecg_ccta.sources.heart_beats import another_day, draw_hearts, tracings
+from ecg_ccta.sources.follow_up import HAZARD_RATIOS, marginal_hazard_ratios, simulate_follow_up
+from ecg_ccta.sources.heart_beats import another_day, simulate_hearts, tracings
 from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_recording
 from ecg_ccta.sources.statements import read_tracings, write_statement
 from ecg_ccta.tables import RISK_FACTORS
@@ -57,7 +57,7 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
     ecgs = _ecgs(patients, simulation, rng)
     age, male = patients["age"].to_numpy(), patients["male"].to_numpy()
     expression = patients[[f"expression_{vessel}" for vessel in VESSELS]].to_numpy()
-    hearts = draw_hearts(age, male, np.random.default_rng(streams[1]))
+    hearts = simulate_hearts(age, male, np.random.default_rng(streams[1]))
 
     with replacing(folder) as export:
         export.mkdir()
@@ -109,8 +109,8 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
 
 def _patients(n: int, model: event_model.EventModel, rng: np.random.Generator) -> pd.DataFrame:
     """One row per patient: covariates, expressions, grades, CCTA date and follow-up."""
-    patients = event_model.draw_patients(n, rng)
-    expression = event_model.draw_expressions(n, rng)
+    patients = event_model.simulate_patients(n, rng)
+    expression = event_model.simulate_expressions(n, rng)
     age, male = patients["age"].to_numpy(), patients["male"].to_numpy()
     noise = rng.logistic(size=(n, len(VESSELS)))
     liability = model.liability(expression, age, male, event_model.risk_matrix(patients), noise)
@@ -123,7 +123,7 @@ def _patients(n: int, model: event_model.EventModel, rng: np.random.Generator) -
         **{f"expression_{vessel}": expression[:, column] for column, vessel in enumerate(VESSELS)},
         **{f"grade_{vessel}": grades[:, column] for column, vessel in enumerate(VESSELS)},
     }
-    follow_up = draw_follow_up(performed, age, np.isin(grades, EVENT_GRADES), rng)
+    follow_up = simulate_follow_up(performed, age, np.isin(grades, EVENT_GRADES), rng)
     return pd.concat([patients, pd.DataFrame(columns), follow_up], axis=1)
 
 

@@ -16,7 +16,7 @@ from ecg_ccta.sources.heart_beats import (
     SEGMENT_WIDTHS,
     SEGMENTS,
     Hearts,
-    draw_hearts,
+    simulate_hearts,
     tracings,
 )
 from ecg_ccta.sources.statements import ALTERATION_STATEMENTS, RHYTHM_STATEMENTS, read_tracings
@@ -74,7 +74,7 @@ def _block(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def _varied_hearts(rng: np.random.Generator) -> Hearts:
     """Hearts as they come to any department: all adult ages, and more of every abnormality than before a CCTA."""
-    hearts = draw_hearts(rng.uniform(18, 95, BLOCK), rng.random(BLOCK) < 0.5, rng)
+    hearts = simulate_hearts(rng.uniform(18, 95, BLOCK), rng.random(BLOCK) < 0.5, rng)
 
     def sometimes(share: float, values: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
         chosen = rng.random(BLOCK) < share

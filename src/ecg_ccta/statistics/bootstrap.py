@@ -38,8 +38,8 @@ class Bootstrap:
     seed: int
 
     def draws(self) -> Iterator[np.ndarray]:
-        """Draw the patients: blocks of replicates as `draw_patients` gives them."""
-        return draw_patients(self.patients, self.replicates, self.seed)
+        """Draw the patients: blocks of replicates as `resample_patients` gives them."""
+        return resample_patients(self.patients, self.replicates, self.seed)
 
     def estimate(self, measure: str, estimate: float, drawn: np.ndarray, note: str = "") -> dict[str, Any]:
         """Make the row of an estimate with the percentile interval of its replicates (NaN: could not be computed)."""
@@ -72,7 +72,7 @@ def patient_codes(groups: Any) -> tuple[np.ndarray, int]:
     return codes, len(labels)
 
 
-def draw_patients(patients: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
+def resample_patients(patients: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
     """Blocks of bootstrap replicates: how often each patient was drawn.
 
     The same `patients`, `replicates` and `seed` give the same draws, so that two analyses of one cohort can be

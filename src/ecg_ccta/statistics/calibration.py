@@ -24,9 +24,9 @@ BAND_LEVELS = (0.95, 0.99)
 EVENTS_PER_GROUP = 5
 """Events that a calibration group should hold on average; fewer events make fewer groups."""
 
-WALD = "Wald, clustered by patient"
+WALD_CLUSTERED = "Wald, clustered by patient"
 
-MEASURES = (
+CALIBRATION_MEASURES = (
     "mean predicted", "observed proportion", "intercept", "slope", "Brier", "scaled Brier", "ICI", "E50", "E90",
 )  # fmt: skip
 
@@ -55,7 +55,7 @@ def calibration_summary(
 
     Returns
     -------
-    rows : a mapping per measure of `MEASURES`: measure, estimate, lower, upper, level, method, note
+    rows : a mapping per measure of `CALIBRATION_MEASURES`: measure, estimate, lower, upper, level, method, note
     curve : predicted, estimate, lower, upper, level: a row per point and level of `BAND_LEVELS`
     """
     patients, replicates, level = bootstrap.patients, bootstrap.replicates, bootstrap.level
@@ -198,7 +198,7 @@ def calibration_groups(
 
     Returns
     -------
-    group, risk_group, predicted, and `estimates.COLUMNS` (Wilson's interval over ECGs)
+    group, risk_group, predicted, and `estimates.ESTIMATE_COLUMNS` (Wilson's interval over ECGs)
     """
     groups = int(np.clip(np.sum(y_true) // EVENTS_PER_GROUP, 2, groups))
     rows = []
@@ -227,7 +227,7 @@ def calibration_groups(
 def _line_rows(line: dict[str, Any], level: float) -> list[dict[str, Any]]:
     rows = []
     for name in ("intercept", "slope"):
-        row = {"measure": name, "level": level, "method": WALD, "note": "" if name in line else line["note"]}
+        row = {"measure": name, "level": level, "method": WALD_CLUSTERED, "note": "" if name in line else line["note"]}
         if name in line:
             row |= {"estimate": line[name], "lower": line[f"{name}_lower"], "upper": line[f"{name}_upper"]}
         rows.append(row)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-COLUMNS = ("measure", "estimate", "lower", "upper", "level", "n", "events", "patients", "method", "note")
+ESTIMATE_COLUMNS = ("measure", "estimate", "lower", "upper", "level", "n", "events", "patients", "method", "note")
 """What follows the strata in every table. `n` and `events` count ECGs; `note` says why a number is missing."""
 
 DELONG = "DeLong"
@@ -14,7 +14,8 @@ WILSON = "Wilson"
 
 
 def estimate_table(rows: list[dict[str, Any]], strata: Sequence[str]) -> pd.DataFrame:
-    """Rows as a table with the columns `strata` and then `COLUMNS`; what a row lacks is missing, a note is text.
+    """Rows as a table with the columns `strata` and then `ESTIMATE_COLUMNS`; what a row lacks is missing, a note is
+    text.
 
     Examples
     --------
@@ -22,7 +23,7 @@ def estimate_table(rows: list[dict[str, Any]], strata: Sequence[str]) -> pd.Data
     >>> estimate_table([row], ["vessel"])[["vessel", "estimate", "events"]].to_dict("records")
     [{'vessel': 'LM', 'estimate': nan, 'events': 1}]
     """
-    table = pd.DataFrame(rows, columns=[*strata, *COLUMNS])
+    table = pd.DataFrame(rows, columns=[*strata, *ESTIMATE_COLUMNS])
     for column in ("estimate", "lower", "upper", "level"):
         table[column] = table[column].astype(float)
     for column in ("n", "events", "patients"):

@@ -13,7 +13,7 @@ KAPLAN_MEIER = "1 − Kaplan-Meier"
 """Death censors: the risk were nobody to die."""
 AALEN_JOHANSEN = "Aalen-Johansen"
 """Death competes: the proportion of all patients who will have had the event."""
-METHODS = (KAPLAN_MEIER, AALEN_JOHANSEN)
+INCIDENCE_METHODS = (KAPLAN_MEIER, AALEN_JOHANSEN)
 
 CENSORED, EVENT, DEATH = 0, 1, 2
 

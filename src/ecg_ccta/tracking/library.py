@@ -8,7 +8,7 @@ from pathlib import Path
 
 PACKAGE = "ecg_ccta"
 
-WHOLE = ".*"
+ITSELF = ".*"
 """Ends the name of what is imported itself, unlike the packages that it lies in."""
 
 LEFT_OUT = ("config", "tracking")
@@ -71,7 +71,7 @@ def _file_of(name: str, source: Path) -> Path | None:
 
 def _modules_of(name: str, source: Path) -> list[str]:
     """Names of a package's modules; none of what is no package, or is only passed through on the way to a module."""
-    package, marked = name.removesuffix(WHOLE), name.endswith(WHOLE)
+    package, marked = name.removesuffix(ITSELF), name.endswith(ITSELF)
     folder = source.joinpath(*package.split("."))
     return [f"{package}.{path.stem}" for path in sorted(folder.glob("*.py"))] if marked else []
 
@@ -93,7 +93,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
         for name in names:
             parts = name.split(".")
             yield from (".".join(parts[:length]) for length in range(1, len(parts) + 1))
-            yield f"{name}{WHOLE}"
+            yield f"{name}{ITSELF}"
 
 
 @cache

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ecg_ccta.files import read_json
 
-COLUMNS = ["rule", "jobs", "wall_seconds", "work_seconds", "other_seconds", "overhead"]
+TIME_COLUMNS = ["rule", "jobs", "wall_seconds", "work_seconds", "other_seconds", "overhead"]
 
 
 def job_times(records: Iterable[Path]) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def job_times(records: Iterable[Path]) -> pd.DataFrame:
                 "other_seconds": max(wall - work, 0.0),
             }
         )
-    columns = ["rule", "job", "started_at", *COLUMNS[2:-1]]
+    columns = ["rule", "job", "started_at", *TIME_COLUMNS[2:-1]]
     return pd.DataFrame(rows, columns=columns).sort_values("started_at", kind="stable", ignore_index=True)
 
 
@@ -56,10 +56,10 @@ def time_by_rule(jobs: pd.DataFrame) -> pd.DataFrame:
 
     `overhead` is the proportion of the wall time that was no work.
     """
-    parts = COLUMNS[2:-1]
+    parts = TIME_COLUMNS[2:-1]
     table = jobs.groupby("rule", sort=False)[parts].sum()
     table.insert(0, "jobs", jobs.groupby("rule", sort=False).size())
     if len(table):
         table.loc["all"] = table.sum()
     table["overhead"] = 1 - table["work_seconds"] / table["wall_seconds"]
-    return table.astype({"jobs": int}).round(4).rename_axis("rule").reset_index()[COLUMNS]
+    return table.astype({"jobs": int}).round(4).rename_axis("rule").reset_index()[TIME_COLUMNS]

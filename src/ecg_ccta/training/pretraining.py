@@ -21,7 +21,7 @@ from ecg_ccta.vessels import SAMPLING_RATE
 
 log = logging.getLogger(__name__)
 
-INNER_FRACTION = 0.1
+CORPUS_INNER_FRACTION = 0.1
 """Proportion of the corpus by which the best epoch is chosen."""
 
 
@@ -58,7 +58,7 @@ def pretrain(settings: Pretraining, architecture: Architecture, threads: int) ->
     signals, labels = cleaned_corpus(settings.ecgs, settings.seed, threads)
     network = build_network(architecture, len(STATEMENTS))
     order = np.random.default_rng(settings.seed).permutation(len(signals))
-    inner = round(INNER_FRACTION * len(signals))
+    inner = round(CORPUS_INNER_FRACTION * len(signals))
     schedule = Recipe(
         epochs=settings.epochs,
         patience=settings.epochs,

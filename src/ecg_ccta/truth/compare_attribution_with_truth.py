@@ -19,7 +19,7 @@ from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
 
 _PLANTED = "#F2C14E"
 
-MEASURES = (
+ATTRIBUTION_MEASURES = (
     *METHODS,
     "integrated gradients, absolute",
     "occlusion, absolute",
@@ -44,7 +44,7 @@ def attributed_regions(truth: Mapping[str, Any], folds: Sequence[FoldAttribution
     Returns
     -------
     A row per fold, vessel, lead and segment: fold, vessel, lead, segment, planted (bool), from_s, to_s (the window,
-    from R), and MEASURES; missing where a fold has attributed no ECG.
+    from R), and ATTRIBUTION_MEASURES; missing where a fold has attributed no ECG.
     """
     windows = windows_from_r(truth, folds)
     rows = []
@@ -111,7 +111,7 @@ def attribution_agreement(regions: pd.DataFrame) -> pd.DataFrame:
     averaged, because random networks have nothing in common.
     """
     rows = []
-    for measure in MEASURES:
+    for measure in ATTRIBUTION_MEASURES:
         known = regions.dropna(subset=[measure])
         estimates, left_out = {}, {}
         for vessel in VESSELS:

@@ -19,9 +19,9 @@ from scipy.special import logit
 
 from ecg_ccta.config import Evaluation, FollowUp
 from ecg_ccta.evaluation.patients import any_vessel, nearest_to_ccta
-from ecg_ccta.evaluation.stratify_risk import group_of
+from ecg_ccta.evaluation.stratify_risk import risk_group_of
 from ecg_ccta.figures import COLUMN, GREY, STYLE
-from ecg_ccta.prognosis.patients import STRATA, follow, patient_risk
+from ecg_ccta.prognosis.patients import RISK_TARGETS, follow, patient_risk
 from ecg_ccta.statistics.survival import cox_regression, hazard_ratio, trend_test
 from ecg_ccta.truth.compare_with_truth import oracle_by_ecg
 from ecg_ccta.vessels import VESSELS
@@ -63,9 +63,9 @@ def recovered_hazards(
     nearest = pd.concat([nearest[["patient_id"]], findings], axis=1)[findings.notna().all(axis=1)]
     patients, _ = follow(nearest, follow_up, settings)
     truth = {TOGETHER: planted["hazard_ratio"], ALONE: planted["marginal_hazard_ratio"]}
-    rows = _regression(patients, list(STRATA), truth[TOGETHER], evaluation)
+    rows = _regression(patients, list(RISK_TARGETS), truth[TOGETHER], evaluation)
     table = [{"regression": TOGETHER} | row for row in rows]
-    for name in STRATA:
+    for name in RISK_TARGETS:
         table += [{"regression": ALONE} | row for row in _regression(patients, [name], truth[ALONE], evaluation)]
     return pd.DataFrame(table).reindex(columns=_HAZARDS)
 
@@ -139,10 +139,13 @@ def separation(
     oracle = oracle[oracle["ecg_id"].isin(cohort["ecg_id"])].melt("ecg_id", var_name="vessel", value_name="probability")
     rows = []
     for source, probabilities in ((ORACLE, oracle[columns]), (MODEL, predictions[columns])):
-        groups = probabilities.assign(group=group_of(probabilities, evaluation.high_risk_thresholds), stratum=pd.NA)
+        groups = probabilities.assign(
+            group=risk_group_of(probabilities, evaluation.high_risk_thresholds), stratum=pd.NA
+        )
         patients, _ = follow(patient_risk(cohort, groups), follow_up, settings)
         rows += [
-            {"source": source, "vessel": stratum} | _separated(patients, stratum, evaluation) for stratum in STRATA
+            {"source": source, "vessel": stratum} | _separated(patients, stratum, evaluation)
+            for stratum in RISK_TARGETS
         ]
     return pd.DataFrame(rows)
 

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from ecg_ccta.signals.segments import segment_mask
 from ecg_ccta.statistics.cluster_permutation import PERMUTATIONS
 from ecg_ccta.statistics.clustered_means import MINIMUM_PATIENTS
-from ecg_ccta.waveforms.mean_beats import WaveformComparison, compare_waveforms, curve_table, from_isoelectric
+from ecg_ccta.waveforms.mean_beats import WaveformComparison, beat_curves, compare_waveforms, from_isoelectric
 from ecg_ccta.waveforms.measurements import compare_measurements
 
 ALL, MATCHED = "all", "matched"
@@ -97,10 +97,10 @@ def cluster_table(compared: Comparisons) -> pd.DataFrame:
 
 def all_curves(compared: Comparisons) -> pd.DataFrame:
     """`waveforms.curve_table` of all, with the columns comparison and scale in front."""
-    return _stacked({key: curve_table(found) for key, found in compared.items()})
+    return _stacked({key: beat_curves(found) for key, found in compared.items()})
 
 
-def rows_of(table: pd.DataFrame, comparison: str, scale: str = MILLIVOLTS) -> pd.DataFrame:
+def comparison_rows(table: pd.DataFrame, comparison: str, scale: str = MILLIVOLTS) -> pd.DataFrame:
     """The rows of one comparison and, where the table has scales, one scale."""
     table = table[table["comparison"] == comparison]
     return table[table["scale"] == scale] if "scale" in table else table

@@ -23,12 +23,12 @@ from ecg_ccta.waveforms.logit_design import DEMOGRAPHY, Design, design_of, group
 
 L1_RATIO = 0.5
 """Half lasso, half ridge: leads that say nearly the same share a coefficient instead of one of them taking it all."""
-PENALTIES = 30
+PENALTY_STEPS = 30
 SMALLEST_PENALTY = 1e-3
 """Relative to the penalty at which no coefficient is left."""
-FOLDS = 5
+NESTED_FOLDS = 5
 """Of the outer and of the inner cross-validation."""
-MINIMUM_PATIENTS = 50
+LEAST_PATIENTS = 50
 """Fewer say so: a fifth of a fifth would be too few to judge a penalty by."""
 REFITS = 200
 """Bootstrap fits behind the interval and the stability of a coefficient (Meinshausen and Bühlmann, J R Stat Soc B
@@ -75,7 +75,7 @@ def explain_logits(
 
     Returns
     -------
-    LogitExplanation; a vessel whose logit does not vary, and all vessels where there are fewer than MINIMUM_PATIENTS
+    LogitExplanation; a vessel whose logit does not vary, and all vessels where there are fewer than LEAST_PATIENTS
     patients, have a note and no numbers.
 
     Raises
@@ -91,7 +91,7 @@ def explain_logits(
     bootstrap = Bootstrap(patients, evaluation.bootstrap_replicates, level, seed)
     counts = {"ecgs": len(cohort), "patients": patients, "level": level}
     varies = logits.std(axis=0) > 1e-9
-    if patients < MINIMUM_PATIENTS:
+    if patients < LEAST_PATIENTS:
         return _without_numbers(VESSELS, f"too few patients ({patients})", counts)
     known = [vessel for vessel, does in zip(VESSELS, varies, strict=True) if does]
     still = _without_numbers([v for v in VESSELS if v not in known], "the logit does not vary", counts)
@@ -233,8 +233,8 @@ def _penalty(inner: list[_Inner], y: np.ndarray, fitting: np.ndarray, y_fitting:
     """The penalty with the smallest squared error in the inner splits, among those that suit the fitting rows."""
     largest = np.abs(fitting.T @ (y_fitting - y_fitting.mean())).max() / (len(y_fitting) * L1_RATIO)
     # Where nothing is associated with the logit, any penalty leaves no coefficient.
-    penalties = max(largest, np.finfo(float).tiny) * np.geomspace(1, SMALLEST_PENALTY, PENALTIES)
-    errors = np.zeros(PENALTIES)
+    penalties = max(largest, np.finfo(float).tiny) * np.geomspace(1, SMALLEST_PENALTY, PENALTY_STEPS)
+    errors = np.zeros(PENALTY_STEPS)
     for split in inner:
         use = _belong(split.columns, block)
         coefficients = fit(split.fitting[:, use], y[split.train], penalties)
@@ -244,7 +244,7 @@ def _penalty(inner: list[_Inner], y: np.ndarray, fitting: np.ndarray, y_fitting:
 
 
 def _grouped(patients: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    return GroupKFold(FOLDS, shuffle=True, random_state=seed).split(patients, groups=patients)
+    return GroupKFold(NESTED_FOLDS, shuffle=True, random_state=seed).split(patients, groups=patients)
 
 
 def _without(group: str) -> str:

@@ -9,11 +9,11 @@ from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
 from ecg_ccta.vessels import VESSELS
 from ecg_ccta.waveforms.explain_logits import BOTH, LogitExplanation
 
-SHOWN = 8
+SHOWN_MEASUREMENTS = 8
 """Measurements per vessel."""
 
 
-def strongest(coefficients: pd.DataFrame, count: int = SHOWN) -> pd.DataFrame:
+def strongest(coefficients: pd.DataFrame, count: int = SHOWN_MEASUREMENTS) -> pd.DataFrame:
     """The rows of a vessel with the largest coefficients, of either sign, largest first; none zero or missing."""
     sizes = coefficients["coefficient"].abs()
     return coefficients.loc[sizes[sizes > 0].nlargest(count).index]

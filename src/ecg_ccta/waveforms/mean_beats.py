@@ -226,7 +226,7 @@ def _with_q_values(segments: pd.DataFrame) -> pd.DataFrame:
     return segments.iloc[np.lexsort([*order[::-1]])].reset_index(drop=True)
 
 
-def curve_table(comparison: WaveformComparison) -> pd.DataFrame:
+def beat_curves(comparison: WaveformComparison) -> pd.DataFrame:
     """The figures' numbers: a row per vessel, lead and sample.
 
     Returns

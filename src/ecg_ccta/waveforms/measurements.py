@@ -46,7 +46,7 @@ BY_LEAD = {
 }
 """Columns that it has one of per lead, mV: (name, leads)."""
 
-COLUMNS = [
+COMPARISON_COLUMNS = [
     "vessel", "measurement", "lead", "unit", "low", "high", "difference", "lower", "upper", "standardised_difference",
     "t", "p_value", "q_value", "patients_low", "patients_high", "ecgs_low", "ecgs_high", "note",
 ]  # fmt: skip
@@ -66,9 +66,9 @@ def compare_measurements(
 
     Returns
     -------
-    DataFrame with COLUMNS, a row per vessel, measurement and lead (empty for what an ECG has one of): means of low
-    and high risk over patients; difference high minus low with interval, over the pooled standard deviation between
-    patients (standardised_difference), and p_value of its t (Welch-Satterthwaite degrees of freedom); q_value:
+    DataFrame with COMPARISON_COLUMNS, a row per vessel, measurement and lead (empty for what an ECG has one of): means
+    of low and high risk over patients; difference high minus low with interval, over the pooled standard deviation
+    between patients (standardised_difference), and p_value of its t (Welch-Satterthwaite degrees of freedom); q_value:
     Benjamini-Hochberg over the rows of the vessel. Axes: circular means, from -180 to below 180, and the shorter way
     from the one to the other.
 
@@ -86,7 +86,7 @@ def compare_measurements(
             values = measurements[column].to_numpy(dtype=float)
             found = _compared(values, ecgs, column in CIRCULAR, level, minimum_patients)
             rows.append({"vessel": vessel, "measurement": name, "lead": lead, "unit": unit} | found)
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
     table["q_value"] = table.groupby("vessel", sort=False)["p_value"].transform(adjusted)
     return table
 

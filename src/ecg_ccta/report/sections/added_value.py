@@ -22,7 +22,7 @@ def _proportion(measure: str) -> Cell:
     return cell
 
 
-MODELS = {
+MODEL_COLUMNS = {
     "": words("comparison"),
     "AUC difference": measured("AUC difference", method=CLUSTERED),
     "IDI": measured("IDI", absent=""),
@@ -186,7 +186,7 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
         site,
         "Models with and without the ECG",
         compared.merge(found),
-        MODELS,
+        MODEL_COLUMNS,
         row="comparison",
         group="basis",
         says=bases_sentence(found),

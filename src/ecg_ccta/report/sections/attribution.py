@@ -11,7 +11,7 @@ ORDER = 120
 STRONGEST = 5
 """Regions per vessel that the page shows; all are in the download."""
 
-REGIONS = {
+REGION_COLUMNS = {
     "Lead": words("lead"),
     "Segment": words("segment"),
     "Integrated gradients (logits)": bounded("attribution", 2),
@@ -68,7 +68,7 @@ def _regions(results: ResultsFolder, site: str) -> list:
             site,
             "Regions that the predictions rest on most",
             largest(both, "attribution", STRONGEST),
-            REGIONS,
+            REGION_COLUMNS,
             group="vessel",
             says=f"The {STRONGEST} regions of each vessel with the largest integrated gradients; all regions, and "
             "Grad-CAM by segment, are in the download.",

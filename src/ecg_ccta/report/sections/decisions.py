@@ -12,7 +12,7 @@ from ecg_ccta.vessels import VESSELS
 
 ORDER = 90
 
-SHOWN = {"LM": (0.005, 0.01, 0.02, 0.05)}
+SHOWN_THRESHOLDS = {"LM": (0.005, 0.01, 0.02, 0.05)}
 """Threshold probabilities that the page's table shows; the download has all."""
 _COMMON = (0.05, 0.15, 0.3, 0.5)
 
@@ -60,7 +60,7 @@ def decisions(results: ResultsFolder) -> Section | None:
 
 def _is_shown(vessel: str, threshold: float) -> bool:
     # A vessel without a curve has one row, without a threshold, that says why.
-    return pd.isna(threshold) or any(abs(threshold - shown) < 1e-9 for shown in SHOWN.get(vessel, _COMMON))
+    return pd.isna(threshold) or any(abs(threshold - shown) < 1e-9 for shown in SHOWN_THRESHOLDS.get(vessel, _COMMON))
 
 
 def sentence(found: pd.DataFrame, level: float) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
 from ecg_ccta.report.blocks import Section, Table
-from ecg_ccta.report.columns import Cell, any_vessel, bounded, equal_p, measured, p_of, part_of, value, where, words
+from ecg_ccta.report.columns import Cell, bounded, equal_p, measured, p_of, part_of, value, vessel_name, where, words
 from ecg_ccta.report.formatting import count, estimate, is_missing, number
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import rows_of
@@ -33,7 +33,7 @@ READINGS = {
 }
 
 COMPARED = {
-    "": words("vessel", any_vessel),
+    "": words("vessel", vessel_name),
     "Log-rank p": where("grouping", RISK_GROUP, p_of("p", RANK)),
     "Hazard ratio": where("grouping", RISK_GROUP, measured("hazard ratio", 2, CRUDE)),
     "Adjusted for age and sex": where("grouping", RISK_GROUP, measured("hazard ratio", 2, ADJUSTED)),
@@ -58,7 +58,7 @@ def events(results: ResultsFolder) -> Section | None:
                 READINGS,
                 row="day",
                 group="vessel",
-                label=lambda vessel, rows: any_vessel(vessel),
+                label=lambda vessel, rows: vessel_name(vessel),
                 notes=[
                     "One minus Kaplan-Meier; the last column is Aalen and Johansen's estimate, where deaths occurred. "
                     "The strata's readings are in the download."
@@ -129,7 +129,7 @@ def _auc_by_day(results: ResultsFolder, site: str) -> list[Table]:
         site,
         "Area under the ROC curve by day",
         found,
-        {"": words("vessel", any_vessel), **by_day},
+        {"": words("vessel", vessel_name), **by_day},
         row="vessel",
         says=auc_sentence(found),
         notes=[

@@ -7,7 +7,7 @@ from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.columns import bounded, capital, largest, value, where, words
 from ecg_ccta.report.formatting import count, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.waveforms.explain_logits import BLOCKS, BOTH, FOLDS, MEASUREMENTS, REFITS
+from ecg_ccta.waveforms.explain_logits import BLOCKS, BOTH, MEASUREMENTS, NESTED_FOLDS, REFITS
 
 ORDER = 140
 
@@ -55,10 +55,10 @@ def logits(results: ResultsFolder) -> Section | None:
                 row="vessel",
                 notes=[
                     "Elastic net of the logits on what measure_ecgs gives of the recordings, linear, in "
-                    f"{FOLDS} folds of patients; the penalty is chosen in {FOLDS} folds inside each, and R² is that of "
-                    "the patients left out, so that it is below 0 where nothing is explained. A missing measurement is "
-                    "the median of the fitting patients and has a flag of its own. Intervals: patients drawn with all "
-                    "their ECGs."
+                    f"{NESTED_FOLDS} folds of patients; the penalty is chosen in {NESTED_FOLDS} folds inside each, and "
+                    "R² is that of the patients left out, so that it is below 0 where nothing is explained. A missing "
+                    "measurement is the median of the fitting patients and has a flag of its own. Intervals: patients "
+                    "drawn with all their ECGs."
                 ],
             ),
             results.tabulated(

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ecg_ccta.report.blocks import Section
-from ecg_ccta.report.columns import any_vessel, bounded, equal_p, part_of, value, words
+from ecg_ccta.report.columns import bounded, equal_p, part_of, value, vessel_name, words
 from ecg_ccta.report.formatting import count, interval, is_missing, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.truth.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
@@ -11,7 +11,7 @@ from ecg_ccta.truth.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 ORDER = 160
 
 HAZARDS = {
-    "Severe or complete stenosis": words("finding", any_vessel),
+    "Severe or complete stenosis": words("finding", vessel_name),
     "Planted": value("planted", number, 1),
     "Cox regression": bounded("estimate", 2),
     "Planted ratio within": words(
@@ -20,7 +20,7 @@ HAZARDS = {
 }
 
 SEPARATION = {
-    "Vessel": words("vessel", any_vessel),
+    "Vessel": words("vessel", vessel_name),
     "High: events / patients": part_of("events_high", "patients_high"),
     "Low: events / patients": part_of("events_low", "patients_low"),
     "Log-rank p": value("log_rank_p", p_value),

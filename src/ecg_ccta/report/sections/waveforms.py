@@ -9,14 +9,14 @@ from ecg_ccta.report.formatting import count, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.matching import CALIPER_YEARS
 from ecg_ccta.vessels import VESSELS
-from ecg_ccta.waveforms.compare_waveforms import ALL, MATCHED, MILLIVOLTS, NORMALISED, rows_of
+from ecg_ccta.waveforms.compare_waveforms import ALL, MATCHED, MILLIVOLTS, NORMALISED, comparison_rows
 
 ORDER = 115
 
 STRONGEST = 5
 """Regions and clusters per vessel that the page shows; all are in the download."""
 
-REGIONS = {
+REGION_COLUMNS = {
     "Lead": words("lead"),
     "Segment": words("segment"),
     "High − low (mV)": bounded("difference"),
@@ -38,7 +38,7 @@ def _in_unit(cell: Cell, coarse: Cell) -> Cell:
     return lambda rows: (cell if rows["unit"].iloc[0] == "mV" else coarse)(rows)
 
 
-MEASUREMENTS = {
+MEASUREMENT_COLUMNS = {
     "Measurement": lambda rows: (
         ", ".join(rows[["measurement", "lead"]].iloc[0].dropna()) + f" ({rows['unit'].iloc[0]})"
     ),
@@ -55,7 +55,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, _ in results.sites_with("waveforms"):
         every = results.table("waveform_clusters", site)
-        found, clusters = rows_of(results.table("waveforms", site), ALL), rows_of(every, ALL)
+        found, clusters = comparison_rows(results.table("waveforms", site), ALL), comparison_rows(every, ALL)
         blocks += results.drawn(
             "beats",
             site,
@@ -84,7 +84,7 @@ def waveforms(results: ResultsFolder) -> Section | None:
                 site,
                 "Largest differences between high-risk and low-risk ECGs",
                 largest(found, "t", STRONGEST),
-                REGIONS,
+                REGION_COLUMNS,
                 group="vessel",
                 needs="t",
                 says=f"The {STRONGEST} regions with the largest t statistic of each vessel; the download has all.",
@@ -129,7 +129,7 @@ def _matching(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Tabl
     clear = clusters[clusters["p_corrected"] < 0.05]
 
     def differing(comparison: str, scale: str) -> Cell:
-        chosen = rows_of(clear, comparison, scale)
+        chosen = comparison_rows(clear, comparison, scale)
         return lambda rows: count((chosen["vessel"] == rows["vessel"].iloc[0]).sum())
 
     columns = {
@@ -164,9 +164,9 @@ def _matching(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Tabl
 def _measurements(results: ResultsFolder, site: str) -> Table:
     every = results.table("measurements_comparison", site)
     keys = ["vessel", "measurement", "lead"]
-    matched = rows_of(every, MATCHED)[[*keys, "standardised_difference", "note"]]
+    matched = comparison_rows(every, MATCHED)[[*keys, "standardised_difference", "note"]]
     matched = matched.rename(columns={"standardised_difference": "matched", "note": "matched_note"})
-    found = rows_of(every, ALL).merge(matched, on=keys, how="left")
+    found = comparison_rows(every, ALL).merge(matched, on=keys, how="left")
     shown = []
     for _, rows in found.groupby("vessel", sort=False):
         by_lead = rows[rows["lead"].notna()]
@@ -177,7 +177,7 @@ def _measurements(results: ResultsFolder, site: str) -> Table:
         site,
         "Measurements of high-risk and low-risk ECGs",
         pd.concat(shown),
-        MEASUREMENTS,
+        MEASUREMENT_COLUMNS,
         group="vessel",
         says=f"Rate, intervals, axes and R transition, and the {STRONGEST} P, R, ST and T amplitudes with the largest "
         "standardised difference; the download has all leads.",
