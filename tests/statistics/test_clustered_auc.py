@@ -147,5 +147,7 @@ def test_few_events_are_covered():
 def test_too_few_patients_have_no_variance():
     with pytest.raises(ValueError, match="1 patients with and 3 without"):
         clustered_auc(np.array([1, 1, 0, 0, 0]), np.arange(5.0), np.array([0, 0, 1, 2, 3]), 4)
+    with pytest.raises(ValueError, match=r"codes \(3,\)"):
+        clustered_auc(np.array([1, 1, 0, 0]), np.arange(4.0), np.arange(3), 4)
     with pytest.raises(ValueError, match="only 0 and 1"):
         clustered_auc(np.array([2, 0]), np.arange(2.0), np.arange(2), 2)

@@ -92,6 +92,9 @@ def stratified_auc(
         As `clustered_auc`, with as many patients of either class as strata in place of one.
     """
     truth, (score,) = checked_scores(y_true, y_score, least=1)
+    stratum, codes = np.asarray(stratum), np.asarray(codes)
+    if not stratum.shape == codes.shape == truth.shape:
+        raise ValueError(f"y_true has shape {truth.shape}, stratum {stratum.shape}, codes {codes.shape}")
     parts = np.zeros((2, patients))
     counts, strata, pairs, right = np.zeros(2, dtype=int), 0, 0, 0.0
     for name in np.unique(stratum):
