@@ -5,10 +5,18 @@ import pytest
 from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.oneway import anova_oneway
 
 from ecg_ccta.statistics.auc import auc_replicates, compare_auc_delong_unpaired
 from ecg_ccta.statistics.bootstrap import Bootstrap
-from ecg_ccta.statistics.heterogeneity import adjusted, equality, equality_of_replicates
+from ecg_ccta.statistics.clustered_auc import clustered_auc
+from ecg_ccta.statistics.heterogeneity import (
+    adjusted,
+    equality,
+    equality_of_aucs,
+    equality_of_replicates,
+    welch_equality,
+)
 
 
 def test_two_groups_are_the_z_test_of_their_difference():
@@ -97,3 +105,55 @@ def test_benjamini_and_hochbergs_own_example():
     p_values = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
                 0.7590, 1.0]  # fmt: skip
     assert (adjusted(np.array(p_values)) <= 0.05).sum() == 4
+
+
+def test_welch_is_statsmodels_on_means():
+    rng = np.random.default_rng(2)
+    groups = [rng.normal(0.1 * k, 1 + k, size=n) for k, n in enumerate((9, 14, 30, 11))]
+    theirs = anova_oneway(groups, use_var="unequal")
+    means, variances = (np.array([of(group) for group in groups]) for of in (np.mean, lambda g: g.var(ddof=1) / g.size))
+    found = welch_equality(means, np.diag(variances), np.array([group.size - 1 for group in groups]))
+    assert found.statistic == pytest.approx(theirs.statistic)
+    assert (found.degrees, found.denominator) == pytest.approx((theirs.df_num, theirs.df_denom))
+    assert found.p_value == pytest.approx(theirs.pvalue)
+
+
+def test_welch_of_two_groups_is_the_t_test():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=8), rng.normal(1, 3, size=15)
+    variances = np.diag([a.var(ddof=1) / 8, b.var(ddof=1) / 15])
+    found = welch_equality(np.array([a.mean(), b.mean()]), variances, np.array([7, 14]))
+    assert found.p_value == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue)
+
+
+@pytest.mark.parametrize("groups", [2, 4, 6])
+def test_the_test_of_equal_aucs_has_its_size_with_twelve_events_per_group(groups):
+    """Patients with 1.3 ECGs, a tenth of which are in another group than the patient; the chi-squared test fails."""
+    rng = np.random.default_rng(groups)
+    repetitions, patients = 500, 80 * groups
+    welch, wald = [], []
+    for _ in range(repetitions):
+        codes = np.repeat(np.arange(patients), np.where(rng.random(patients) < 0.15, 3, 1))
+        outcome = np.arange(patients) < 12 * groups
+        score = (rng.normal(size=patients) + outcome)[codes] + 0.3 * rng.normal(size=codes.size)
+        group = np.where(rng.random(codes.size) < 0.1, rng.integers(groups, size=codes.size), codes % groups)
+        found = [
+            clustered_auc(outcome[codes][group == k], score[group == k], codes[group == k], patients)
+            for k in range(groups)
+        ]
+        welch.append(equality_of_aucs(found).p_value < 0.05)
+        influence = np.array([one.influence for one in found])
+        wald.append(equality(np.array([one.estimate for one in found]), influence @ influence.T).p_value < 0.05)
+    error = (0.05 * 0.95 / repetitions) ** 0.5
+    assert abs(np.mean(welch) - 0.05) < 3 * error
+    if groups > 2:
+        assert np.mean(wald) > 0.05 + 3 * error
+
+
+def test_perfect_separation_has_no_test():
+    found = [
+        clustered_auc(np.array([0, 0, 1, 1]), score, np.arange(4), 4)
+        for score in (np.array([1.0, 2, 3, 4]), np.array([1.0, 3, 2, 4]))
+    ]
+    with pytest.raises(ValueError, match="perfectly separated"):
+        equality_of_aucs(found)

@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from ecg_ccta.statistics.logistic import fit_logistic, likelihood_ratio, out_of_fold_logit, predict_logit
+from ecg_ccta.statistics.logistic import (
+    fit_logistic,
+    likelihood_ratio,
+    likelihood_ratio_out_of_fold,
+    out_of_fold_logit,
+    predict_logit,
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +69,21 @@ def test_a_column_that_never_varies_changes_nothing(spector):
         predict_logit(fit_logistic(design, y_true), design)
     )
     assert likelihood_ratio(design[:, :2], more, y_true).degrees == 1
+
+
+def test_a_useless_out_of_fold_score_is_found_once_in_twenty():
+    """Two clinical predictors and a ridge regression's out-of-fold score of 20 columns of noise."""
+    rng = np.random.default_rng(0)
+    repetitions, patients = 300, 200
+    halved, plain = [], []
+    for _ in range(repetitions):
+        y_true = np.arange(patients) % 3 == 0
+        noise, clinical = rng.normal(size=(patients, 20)), rng.normal(size=(patients, 2)) + 0.5 * y_true[:, None]
+        model = RidgeClassifier(alpha=30.0)
+        score = cross_val_predict(model, noise, y_true, cv=StratifiedKFold(5), method="decision_function")
+        both = np.column_stack([clinical, score])
+        plain.append(likelihood_ratio(clinical, both, y_true).p_value < 0.05)
+        halved.append(likelihood_ratio_out_of_fold(clinical, both, y_true).p_value < 0.05)
+    error = (0.05 * 0.95 / repetitions) ** 0.5
+    assert abs(np.mean(halved) - 0.05) < 3 * error
+    assert np.mean(plain) > 0.05 + 3 * error

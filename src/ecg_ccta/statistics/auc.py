@@ -72,8 +72,8 @@ def auc_delong(y_true: Any, y_score: Any, level: float = 0.95) -> AucResult:
     >>> round(result.auc, 4), round(result.variance, 4)
     (0.7778, 0.0617)
     """
-    y, (score,) = _checked(y_true, y_score, least=2)
-    events, others = _placements(y, score)
+    y, (score,) = checked_scores(y_true, y_score, least=2)
+    events, others = placements(y, score)
     auc = float(events.mean())
     variance = float(events.var(ddof=1) / events.size + others.var(ddof=1) / others.size)
     half = stats.norm.ppf((1 + level) / 2) * variance**0.5
@@ -94,9 +94,9 @@ def compare_auc_delong(y_true: Any, score_a: Any, score_b: Any, level: float = 0
     ValueError
         As `auc_delong`.
     """
-    y, (a, b) = _checked(y_true, score_a, score_b, least=2)
-    events_a, others_a = _placements(y, a)
-    events_b, others_b = _placements(y, b)
+    y, (a, b) = checked_scores(y_true, score_a, score_b, least=2)
+    events_a, others_a = placements(y, a)
+    events_b, others_b = placements(y, b)
     variance = (events_a - events_b).var(ddof=1) / events_a.size + (others_a - others_b).var(ddof=1) / others_a.size
     return _comparison(float(events_a.mean()), float(events_b.mean()), float(variance), stats.norm(), level)
 
@@ -142,13 +142,13 @@ def auc_bootstrap(
     ValueError
         As `auc_delong` but for one event and one non-event being enough, and where a patient is missing.
     """
-    y, (score,) = _checked(y_true, y_score, least=1)
+    y, (score,) = checked_scores(y_true, y_score, least=1)
     codes, patients = patient_codes(groups)
     if len(codes) != len(y):
         raise ValueError(f"groups has {len(codes)} values, y_true has {len(y)}")
     drawn = auc_replicates(y, score, codes, Bootstrap(patients, replicates, level, seed))
     lower, upper, used = percentile_interval(drawn, level)
-    return BootstrapAuc(float(_placements(y, score)[0].mean()), lower, upper, used)
+    return BootstrapAuc(float(placements(y, score)[0].mean()), lower, upper, used)
 
 
 def auc_and_pr_auc(y_true: np.ndarray, y_score: np.ndarray) -> tuple[float, float]:
@@ -259,7 +259,7 @@ def _comparison(auc_a: float, auc_b: float, variance: float, distribution: Any, 
     return AucComparison(auc_a, auc_b, difference, max(-1.0, difference - half), min(1.0, difference + half), p_value)
 
 
-def _placements(y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def placements(y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Proportion of non-events below each event, and of events above each non-event; ties one half."""
     events, others = score[y], score[~y]
     sorted_events, sorted_others = np.sort(events), np.sort(others)
@@ -268,7 +268,7 @@ def _placements(y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return below / (2 * others.size), 1 - not_above / (2 * events.size)
 
 
-def _checked(y_true: Any, *scores: Any, least: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def checked_scores(y_true: Any, *scores: Any, least: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Boolean truth and float scores, or a ValueError that names the argument at fault."""
     missing = np.asarray(pd.isna(y_true))
     if missing.any():

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from ecg_ccta.statistics.cross_validated_auc import SHARED_LABELS
+
 
 class LikelihoodRatio(NamedTuple):
     """Twice the difference of the log likelihoods, its degrees of freedom and p value."""
@@ -86,6 +88,23 @@ def likelihood_ratio(smaller: np.ndarray, larger: np.ndarray, y_true: np.ndarray
     statistic = float(2 * (fits[1].llf - fits[0].llf))
     degrees = int(fits[1].df_model - fits[0].df_model)
     return LikelihoodRatio(statistic, degrees, float(stats.chi2.sf(statistic, degrees)))
+
+
+def likelihood_ratio_out_of_fold(smaller: np.ndarray, larger: np.ndarray, y_true: np.ndarray) -> LikelihoodRatio:
+    """Test, as `likelihood_ratio`, a score that `larger` has beyond `smaller` and that is out of fold.
+
+    Such a score was learnt from the labels of the patients on whom it is tested, though each from others': the square
+    of its standardised coefficient is up to SHARED_LABELS times as large as chi-squared (`cross_validated_auc`). The
+    statistic is divided by that.
+
+    Parameters
+    ----------
+    smaller, larger : (n, predictors) designs, the smaller one's columns among the larger one's
+    y_true : (n,) 0 and 1
+    """
+    found = likelihood_ratio(smaller, larger, y_true)
+    statistic = found.statistic / SHARED_LABELS
+    return LikelihoodRatio(statistic, found.degrees, float(stats.chi2.sf(statistic, found.degrees)))
 
 
 def _with_intercept(design: np.ndarray) -> np.ndarray:
