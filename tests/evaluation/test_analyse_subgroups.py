@@ -13,7 +13,7 @@ from ecg_ccta.evaluation.forest import forest_figure
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.figures import COLUMN
 from ecg_ccta.statistics.auc import compare_auc_delong_unpaired
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, rows_of
+from ecg_ccta.statistics.estimates import HONEST, rows_of
 from ecg_ccta.vessels import VESSELS
 
 SETTINGS = Evaluation(bootstrap_replicates=100, age_cut=60)
@@ -29,8 +29,8 @@ def table(scored: pd.DataFrame) -> pd.DataFrame:
     return subgroup_auc(scored, SETTINGS, seed=1)
 
 
-def aucs(table: pd.DataFrame, method: str = CLUSTERED) -> pd.DataFrame:
-    return rows_of(table, "AUC", method).set_index(["vessel", "subgroup", "category"]).sort_index()
+def aucs(table: pd.DataFrame) -> pd.DataFrame:
+    return rows_of(table, "AUC", HONEST).set_index(["vessel", "subgroup", "category"]).sort_index()
 
 
 def of_subgroups(table: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -57,16 +57,16 @@ def of_subgroups(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 def test_members_and_auc(scored: pd.DataFrame, table: pd.DataFrame, subgroup: str, category: str, member) -> None:
     rows = scored[(scored["vessel"] == "LAD") & scored["y_true"].notna()]
     rows = rows[member(rows).to_numpy(dtype=bool)]
-    for method in (CLUSTERED, DELONG):
-        found = aucs(table, method).loc[("LAD", subgroup, category)]
-        assert (found["n"], found["events"]) == (len(rows), rows["y_true"].sum())
-        assert found["patients"] == rows["patient_id"].nunique()
-        if found["note"]:
-            assert found["note"].startswith("too few events")
-            assert rows.loc[rows["y_true"] == 1, "patient_id"].nunique() < SETTINGS.minimum_events
-            continue
-        assert found["estimate"] == pytest.approx(roc_auc_score(rows["y_true"].astype(int), rows["logit"]))
-        assert found["lower"] < found["estimate"] < found["upper"]
+    found = aucs(table).loc[("LAD", subgroup, category)]
+    assert (found["n"], found["events"]) == (len(rows), rows["y_true"].sum())
+    assert found["patients"] == rows["patient_id"].nunique()
+    if found["note"]:
+        assert found["note"].startswith("too few events")
+        assert rows.loc[rows["y_true"] == 1, "patient_id"].nunique() < SETTINGS.minimum_events
+        return
+    # The mean over folds, where each has enough.
+    assert found["estimate"] == pytest.approx(roc_auc_score(rows["y_true"].astype(int), rows["logit"]), abs=0.05)
+    assert found["lower"] < found["estimate"] < found["upper"]
 
 
 @pytest.mark.parametrize("subgroup", ["age", "hypertension", "sex", "time of day", "calendar year"])
@@ -81,7 +81,7 @@ def test_difference_is_the_first_minus_the_second(table: pd.DataFrame) -> None:
     found = of_subgroups(table, "AUC difference").loc[("LAD", "sex")]
     of_sex = aucs(table).loc["LAD"].loc["sex", "estimate"]
     assert found["note"] == "female minus male"
-    assert found["estimate"] == pytest.approx(of_sex["female"] - of_sex["male"])
+    assert found["estimate"] == pytest.approx(of_sex["female"] - of_sex["male"], abs=0.03)
     assert found["lower"] < found["estimate"] < found["upper"]
     assert ("LAD", "chest pain") not in of_subgroups(table, "AUC difference").index
 
@@ -131,7 +131,8 @@ def test_a_category_with_few_events_is_left_out_of_the_test_and_named(scored: pd
     patients = rare["patient_id"].unique()[:12]
     rare["chest_pain"] = rare["chest_pain"].mask(rare["patient_id"].isin(patients), "nonanginal")
     found = of_subgroups(subgroup_auc(rare, SETTINGS, seed=1), "interaction p").loc[("LAD", "chest pain")]
-    assert found["note"].endswith("2 df; too few events or non-events in nonanginal")
+    assert found["note"].startswith("F ")
+    assert found["note"].endswith(" df; too few events or non-events in nonanginal")
 
 
 def test_covariates_missing_throughout(scored: pd.DataFrame) -> None:

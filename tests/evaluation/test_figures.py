@@ -16,7 +16,7 @@ from ecg_ccta.evaluation.recalibrate import recalibrate
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.figures import COLUMN
-from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
+from ecg_ccta.statistics.estimates import HONEST, rows_of
 
 SETTINGS = Evaluation(bootstrap_replicates=30)
 
@@ -42,7 +42,7 @@ def figures(tables) -> dict[str, Figure]:
 def test_figures_of_a_site(cohort_and_predictions, tmp_path) -> None:
     scored = scored_ecgs(*cohort_and_predictions)
     table = validate(scored, SETTINGS, seed=1)["discrimination"]
-    table = rows_of(table, "AUC", CLUSTERED).set_index("vessel")
+    table = rows_of(table, "AUC", HONEST).set_index("vessel")
     drawn = figures(cohort_and_predictions)
     assert f"AUC {table.loc['LAD', 'estimate']:.3f}" in words(drawn["roc"])
     assert table.loc["LM", "note"] in words(drawn["roc"])

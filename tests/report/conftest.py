@@ -11,15 +11,13 @@ from matplotlib.figure import Figure
 
 from ecg_ccta import figures
 from ecg_ccta.config import Study, load, merge, read_yaml, validated
-from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
 from ecg_ccta.evaluation.recalibrate import UPDATES
 from ecg_ccta.files import write_json
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import GROUPINGS, PROBABILITY
 from ecg_ccta.result_tables import schema_of, write_csv
 from ecg_ccta.signals.segments import SEGMENTS
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
-from ecg_ccta.statistics.heterogeneity import WALD
+from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, PATIENTS, estimate_table
 from ecg_ccta.statistics.incidence import AALEN_JOHANSEN, INCIDENCE_METHODS
 from ecg_ccta.truth.planted_hazards import ALONE, MODEL, ORACLE, TOGETHER
 from ecg_ccta.vessels import GRADES, LEADS, VESSELS
@@ -58,9 +56,8 @@ def write_study(folder: Path) -> Path:
         {"site": "external", "vessel": v, "measure": m, "method": method, "estimate": -0.07, "lower": -0.12,
          "upper": -0.02}
         for v in (*VESSELS, "macro")
-        for m, method in (("AUC difference", "unpaired DeLong"), ("AUC difference", CLUSTERED),
-                          ("AUC difference p", "unpaired DeLong"), ("PR-AUC difference", CLUSTERED))
-        if not (v == "macro" and method != CLUSTERED)
+        for m, method in (("AUC difference", PATIENTS), ("AUC difference p", PATIENTS),
+                          ("PR-AUC difference", CLUSTERED))
     ]  # fmt: skip
     path = folder / "tables/site_comparison.csv"
     write_table(comparison, path)
@@ -114,7 +111,8 @@ def discrimination(auc: dict[str, float], macro: float) -> pd.DataFrame:
         few = np.isnan(auc[vessel])
         counts = {"vessel": vessel, "n": 2200 if vessel != "LM" else 2100, "events": 7 if few else 260,
                   "patients": 1900, "level": 0.95, "note": "too few events (7)" if few else ""}  # fmt: skip
-        for measure, method, half in (("AUC", DELONG, 0.035), ("AUC", CLUSTERED, 0.04), ("PR-AUC", CLUSTERED, 0.05)):
+        for measure, method, half in (("AUC", PATIENTS, 0.04), ("AUC", DELONG, 0.035), ("AUC", CLUSTERED, 0.04),
+                                      ("PR-AUC", CLUSTERED, 0.05)):  # fmt: skip
             value = auc[vessel] - 0.4 * (measure == "PR-AUC")
             rows.append(counts | {"measure": measure, "estimate": value, "lower": value - half, "upper": value + half,
                                   "method": method})  # fmt: skip
@@ -122,8 +120,8 @@ def discrimination(auc: dict[str, float], macro: float) -> pd.DataFrame:
         rows += [
             {"vessel": vessel, "measure": measure, "estimate": macro, "lower": macro - 0.02, "upper": macro + 0.02,
              "level": 0.95, "n": 2300, "events": None if vessel == "macro" else 6700, "patients": 1910,
-             "method": CLUSTERED, "note": note}
-            for measure in ("AUC", "PR-AUC")
+             "method": method, "note": note}
+            for measure, method in (("AUC", PATIENTS), ("AUC", CLUSTERED), ("PR-AUC", CLUSTERED))
         ]  # fmt: skip
     return estimate_table(rows, ["vessel"])
 
@@ -147,17 +145,14 @@ def normal_comparison() -> pd.DataFrame:
     for v in VESSELS:
         few = {"note": "too few events (3)"} if v == "LM" else {}
         rows += [
-            {"vessel": v, "ecgs": ecgs, "measure": "AUC", "method": CLUSTERED, "n": 1000, "events": 100}
+            {"vessel": v, "ecgs": ecgs, "measure": "AUC", "method": PATIENTS, "n": 1000, "events": 100}
             | (few or {"estimate": value, "lower": value - 0.04, "upper": value + 0.04})
             for ecgs, value in (("normal", 0.66), ("not normal", 0.72))
         ]  # fmt: skip
         rows += [
-            {"vessel": v, "ecgs": "normal - not normal", "measure": measure, "method": method}
+            {"vessel": v, "ecgs": "normal - not normal", "measure": measure, "method": PATIENTS}
             | (few or {"estimate": value, "lower": value - 0.05, "upper": value + 0.05})
-            for measure, method, value in (
-                ("AUC difference", UNPAIRED_DELONG, -0.06), ("AUC difference p", UNPAIRED_DELONG, 0.012),
-                ("AUC difference", CLUSTERED, -0.06), ("AUC difference p", WALD, 0.02 if v == "LAD" else 0.3),
-            )
+            for measure, value in (("AUC difference", -0.06), ("AUC difference p", 0.02 if v == "LAD" else 0.3))
         ]  # fmt: skip
     return estimate_table(rows, ["vessel", "ecgs"])
 
@@ -202,7 +197,7 @@ def write_site(folder: Path, site: str) -> None:
             {"vessel": v, "subgroup": s, "category": c, "measure": "AUC", "method": method, "n": 900, "events": 100,
              "patients": 800, "level": 0.95}
             | (few if v == "LM" else {"estimate": AUC[v], "lower": AUC[v] - 0.05, "upper": AUC[v] + 0.05})
-            for v in VESSELS for s, c in categories for method in (CLUSTERED, DELONG)
+            for v in VESSELS for s, c in categories for method in (PATIENTS,)
         ] + [
             {"vessel": v, "subgroup": s, "category": "", "measure": f"interaction {letter}"}
             | (few if v == "LM" else {"estimate": 0.003 if (v, s, site) == ("LAD", "sex", "external") else value})

@@ -9,23 +9,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
-from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
+from ecg_ccta.evaluation.findings import Findings, difference_rows, findings_by_vessel
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.p_values import p_equation
-from ecg_ccta.statistics.auc import compare_auc_delong_unpaired
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table, rows_of
-from ecg_ccta.statistics.heterogeneity import WALD, equality_of_replicates
+from ecg_ccta.statistics.clustered_auc import compare_paired
+from ecg_ccta.statistics.estimates import HONEST, PATIENTS, estimate_table, rows_of
 from ecg_ccta.vessels import VESSELS
 
 SIDES = ("normal", "not normal")
-_DIFFERENCE = (
-    ("AUC difference", UNPAIRED_DELONG),
-    ("AUC difference p", UNPAIRED_DELONG),
-    ("AUC difference", CLUSTERED),
-    ("AUC difference p", WALD),
-)
 
 
 def validate_normal(
@@ -43,10 +35,9 @@ def validate_normal(
     The tables of `validate` for the normal ECGs, and
 
     comparison : strata vessel and ecgs ("normal", "not normal", "normal - not normal"), in the form of
-        `estimate_table`: the AUC of either side by DeLong and by the clustered bootstrap; their difference with the
-        interval and p value of the unpaired DeLong test, which takes the two sides for independent, and with interval
-        and Wald test by the clustered bootstrap, which does not: a patient may have ECGs of both kinds. With vessel
-        "any": how many ECGs are normal, not normal, or "unknown" and on neither side.
+        `estimate_table`: the AUC of either side (`Findings.expected`), and their difference with interval and p value,
+        patients clustered: one may have ECGs of both kinds. With vessel "any": how many ECGs are normal, not
+        normal, or "unknown" and on neither side.
     """
     sides = {
         "normal": normal.fillna(False).to_numpy(dtype=bool),
@@ -73,39 +64,28 @@ def validate_normal(
 
 def _compared(sides: dict[str, Findings]) -> list[dict[str, Any]]:
     """Rows of the AUC of either side and of their difference."""
-    rows = [{"ecgs": side} | row for side, findings in sides.items() for row in findings.auc_rows(DELONG, CLUSTERED)]
+    rows = [{"ecgs": side} | row for side, findings in sides.items() for row in findings.auc_rows(findings.method)]
     one, other = sides.values()
     both = replace(one, rows=pd.concat([one.rows, other.rows]))
     counts = {"ecgs": " - ".join(SIDES), **both.counts}
     if one.insufficient or other.insufficient:
         note = "; ".join(f"{side} ECGs: {of.insufficient}" for side, of in sides.items() if of.insufficient)
-        return rows + [counts | {"measure": measure, "method": method, "note": note} for measure, method in _DIFFERENCE]
-    bootstrap = one.bootstrap
-    test = compare_auc_delong_unpaired(one.y, one.logit, other.y, other.logit, bootstrap.level)
-    drawn = np.column_stack([one.drawn_areas[0], other.drawn_areas[0]])
-    try:
-        p_value, note = equality_of_replicates(np.array([one.delong.auc, other.delong.auc]), drawn).p_value, ""
-    except ValueError as error:
-        p_value, note = np.nan, str(error)
-    made = [
-        {"measure": "AUC difference", "estimate": test.difference, "lower": test.lower, "upper": test.upper,
-         "level": bootstrap.level, "method": UNPAIRED_DELONG},
-        {"measure": "AUC difference p", "estimate": test.p_value, "method": UNPAIRED_DELONG},
-        bootstrap.estimate("AUC difference", test.difference, drawn[:, 0] - drawn[:, 1]),
-        {"measure": "AUC difference p", "estimate": p_value, "method": WALD, "note": note},
-    ]  # fmt: skip
+        absent = {"method": PATIENTS, "note": note}
+        return rows + [counts | absent | {"measure": measure} for measure in ("AUC difference", "AUC difference p")]
+    level = one.bootstrap.level
+    made = difference_rows(compare_paired(one.fixed, other.fixed, level), PATIENTS, level)
     return rows + [counts | row for row in made]
 
 
 def comparison_figure(comparison: pd.DataFrame) -> Figure:
-    """AUC in normal and in all other ECGs, per vessel, with clustered bootstrap intervals and the p value beside them.
+    """AUC in normal and in all other ECGs, per vessel, with intervals and the p value beside them.
 
     Parameters
     ----------
     comparison : from `validate_normal`
     """
-    aucs = rows_of(comparison, "AUC", CLUSTERED)
-    tests = rows_of(comparison, "AUC difference p", WALD).set_index("vessel")
+    aucs = rows_of(comparison, "AUC", HONEST)
+    tests = rows_of(comparison, "AUC difference p", PATIENTS).set_index("vessel")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN, 2.5))
         axes = figure.subplots()

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
-from ecg_ccta.statistics.heterogeneity import BENJAMINI_HOCHBERG, WALD, adjusted, equality_of_replicates
+from ecg_ccta.evaluation.findings import Findings, difference_rows, findings_by_vessel
+from ecg_ccta.statistics.clustered_auc import compare_paired
+from ecg_ccta.statistics.estimates import PATIENTS, estimate_table
+from ecg_ccta.statistics.heterogeneity import BENJAMINI_HOCHBERG, WELCH, adjusted, equality_of_aucs
 from ecg_ccta.tables import CHEST_PAIN, PLACES, RISK_FACTORS
 
 ALL_ECGS = "all ECGs"
@@ -31,11 +32,11 @@ def subgroup_auc(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.Da
 
     Returns
     -------
-    Strata vessel, subgroup, category, in the form of `estimate_table`. Per category "AUC" by the clustered bootstrap
-    and by DeLong. Per subgroup (category empty), over the categories with enough events:
+    Strata vessel, subgroup, category, in the form of `estimate_table`. Per category "AUC"
+    (`Findings.expected`). Per subgroup (category empty), over the categories with enough events:
 
     AUC difference : of the first minus the second, where the subgroup has two categories
-    interaction p : Wald test that the categories share one AUC, from the bootstrap covariance
+    interaction p : Welch's test that the categories share one AUC (`heterogeneity.equality_of_aucs`)
     interaction q : its Benjamini-Hochberg adjustment over all interaction tests of this table
     ECGs without it : how many ECGs with a finding lack the covariate and are in no category
 
@@ -54,9 +55,7 @@ def subgroup_auc(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.Da
 def _subgroup(findings: Findings, categories: pd.Series) -> list[dict[str, Any]]:
     """Rows of one subgroup; `categories` are those of the findings' rows."""
     members = {name: findings.where((categories == name).to_numpy(dtype=bool)) for name in categories.cat.categories}
-    rows = [
-        {"category": category} | row for category, part in members.items() for row in part.auc_rows(CLUSTERED, DELONG)
-    ]
+    rows = [{"category": category} | row for category, part in members.items() for row in part.auc_rows(part.method)]
     if len(members) == 1:
         return rows
     enough = {category: part for category, part in members.items() if not part.insufficient}
@@ -67,29 +66,30 @@ def _subgroup(findings: Findings, categories: pd.Series) -> list[dict[str, Any]]
 
 
 def _interaction(names: list[str], enough: dict[str, Findings]) -> list[dict[str, Any]]:
-    """Rows of the difference between two categories and of the test that all of them share one AUC."""
+    """Rows of the difference between two categories and of the test that all of them share one AUC.
+
+    Patients with ECGs in several categories count; of out-of-fold predictions no correction is needed here.
+    """
     rows = []
-    drawn = {name: part.drawn_areas[0] for name, part in enough.items()}
+    left_out = [name for name in names if name not in enough]
     if len(names) == 2:
         note = f"{names[0]} minus {names[1]}"
-        if len(enough) == 2:
-            first, second = (enough[name] for name in names)
-            difference = first.delong.auc - second.delong.auc
-            apart = drawn[names[0]] - drawn[names[1]]
-            rows.append(first.bootstrap.estimate("AUC difference", difference, apart, note))
-        else:
+        if left_out:
             note += ": too few events or non-events"
-            rows.append({"measure": "AUC difference", "method": CLUSTERED, "note": note})
-    test = {"measure": "interaction p", "method": WALD}
+            rows.append({"measure": "AUC difference", "method": PATIENTS, "note": note})
+        else:
+            first, second = (enough[name] for name in names)
+            level = first.bootstrap.level
+            difference = difference_rows(compare_paired(first.fixed, second.fixed, level), PATIENTS, level)[0]
+            rows.append(difference | {"note": note})
+    test = {"measure": "interaction p", "method": WELCH}
     if len(enough) < 2:
         return [*rows, test | {"note": "fewer than two categories with enough events"}]
-    aucs = np.array([part.delong.auc for part in enough.values()])
     try:
-        found = equality_of_replicates(aucs, np.column_stack(list(drawn.values())))
+        found = equality_of_aucs([part.fixed for part in enough.values()])
     except ValueError as error:
         return [*rows, test | {"note": str(error)}]
-    left_out = [name for name in names if name not in enough]
-    note = f"chi-squared {found.statistic:.2f}, {found.degrees} df"
+    note = f"F {found.statistic:.2f}, {found.degrees} and {found.denominator:.1f} df"
     if left_out:
         note += f"; too few events or non-events in {', '.join(left_out)}"
     return [*rows, test | {"estimate": found.p_value, "note": note}]

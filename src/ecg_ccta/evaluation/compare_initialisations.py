@@ -1,16 +1,19 @@
 """What the foundation is worth: macro AUC of the same training started from it and from random weights, by fold."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.findings import findings_by_vessel
 from ecg_ccta.figures import COLUMN, GREY, STYLE
+from ecg_ccta.statistics.clustered_auc import compare_paired, mean_auc
+from ecg_ccta.statistics.estimates import CROSS_VALIDATED
 
 INITIALISATION_COLUMNS = [
     "fold", "vessels", "macro_auc_foundation", "macro_auc_random", "difference", "lower", "upper", "p_value", "note",
@@ -20,13 +23,12 @@ START_COLOURS = {"random": "#E69F00", "foundation": "#0072B2"}
 
 
 def compare_initialisations(foundation: pd.DataFrame, random: pd.DataFrame, settings: Evaluation) -> pd.DataFrame:
-    """Macro AUC of each fold's test patients by both starts, and the mean difference with a paired t interval.
+    """Macro AUC of each fold's test patients by both starts, and the difference of the means over folds.
 
     The macro AUC of a fold is the mean over the vessels with at least `settings.minimum_events` patients with, and
-    without, an event among its test patients: the same vessels for both starts. The interval and the two-sided p value
-    are those of the paired t test over folds (Student, Biometrika 6:1-25, 1908). Folds share training patients, so
-    their differences are not independent and the interval is rather too narrow (Nadeau and Bengio, Machine Learning
-    52:239-281, 2003).
+    without, an event among its test patients: the same vessels for both starts. The means over folds are of the vessels
+    with as many among all patients; interval and two-sided p value of their difference are paired over patients and
+    allow for the training patients that folds have in common (`Findings.expected`).
 
     Parameters
     ----------
@@ -52,7 +54,7 @@ def compare_initialisations(foundation: pd.DataFrame, random: pd.DataFrame, sett
         )
     rows = [_fold_row(fold, ecgs, settings) for fold, ecgs in both.groupby("fold")]
     table = pd.DataFrame(rows, columns=INITIALISATION_COLUMNS)
-    mean = pd.DataFrame([_mean_row(table, settings.level)], columns=INITIALISATION_COLUMNS)
+    mean = pd.DataFrame([_mean_row(both, settings)], columns=INITIALISATION_COLUMNS)
     numbers = INITIALISATION_COLUMNS[2:-1]
     return pd.concat([part.astype(dict.fromkeys(numbers, float)) for part in (table, mean)], ignore_index=True)
 
@@ -82,23 +84,25 @@ def _fold_row(fold: int, ecgs: pd.DataFrame, settings: Evaluation) -> dict:
     }
 
 
-def _mean_row(folds: pd.DataFrame, level: float) -> dict:
-    known = folds.dropna(subset=["difference"])
-    row = {
-        "fold": "mean",
-        "vessels": "",
-        **known[["macro_auc_foundation", "macro_auc_random", "difference"]].astype(float).mean(),
+def _mean_row(both: pd.DataFrame, settings: Evaluation) -> dict:
+    enough = {
+        vessel: findings
+        for vessel, findings in findings_by_vessel(both, settings, None).items()
+        if not findings.insufficient
     }
-    if len(known) < 2:
-        return row | {"note": f"no interval: {len(known)} fold(s) with enough events"}
-    differences = known["difference"].to_numpy(dtype=float)
-    error = stats.sem(differences)
-    if error == 0:
-        return row | {"note": "no interval: the difference is the same in every fold"}
-    half = stats.t.ppf((1 + level) / 2, len(differences) - 1) * error
-    p_value = 2 * stats.t.sf(abs(differences.mean()) / error, len(differences) - 1)
-    bounds = {"lower": differences.mean() - half, "upper": differences.mean() + half, "p_value": p_value}
-    return row | bounds | {"note": f"paired t test over {len(differences)} folds"}
+    row = {"fold": "mean", "vessels": " ".join(enough)}
+    if not enough:
+        return row | {"note": "no vessel with enough events"}
+    foundation, random = (
+        mean_auc([replace(of, rows=of.rows.assign(logit=of.rows[score])).expected for of in enough.values()])
+        for score in ("logit", "logit_random")
+    )
+    found = compare_paired(foundation, random, settings.level)
+    return row | {
+        "macro_auc_foundation": foundation.estimate, "macro_auc_random": random.estimate,
+        "difference": found.difference, "lower": found.lower, "upper": found.upper, "p_value": found.p_value,
+        "note": CROSS_VALIDATED,
+    }  # fmt: skip
 
 
 def initialisations_figure(table: pd.DataFrame) -> Figure:

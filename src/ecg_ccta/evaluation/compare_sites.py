@@ -7,13 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
-from ecg_ccta.statistics.auc import compare_auc_delong_unpaired
-from ecg_ccta.statistics.bootstrap import Bootstrap
-from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
+from ecg_ccta.evaluation.findings import Findings, difference_rows, findings_by_vessel
+from ecg_ccta.statistics.clustered_auc import compare_independent, mean_auc
+from ecg_ccta.statistics.estimates import CLUSTERED, PATIENTS, estimate_table
 from ecg_ccta.vessels import VESSELS
-
-UNPAIRED_DELONG = "unpaired DeLong"
 
 
 def compare_sites(
@@ -31,9 +28,9 @@ def compare_sites(
     Returns
     -------
     In the form of `estimate_table`, strata site and vessel; n, events and patients are those of both sites together.
-    Per vessel the difference of AUCs (external minus internal) by the unpaired DeLong test with its two-sided p value,
-    and the differences of AUCs and PR-AUCs by the clustered bootstrap; for "macro" the differences of the means over
-    the vessels with enough events at both.
+    Per vessel the difference of AUCs (external minus internal) with interval and two-sided p value, patients clustered
+    and the development site's folds allowed for (`Findings.expected`), and that of PR-AUCs by the clustered bootstrap;
+    for "macro" the differences of the means over the vessels with enough events at both.
     """
     here = findings_by_vessel(internal, settings, seed)
     rows: list[dict[str, Any]] = []
@@ -44,15 +41,14 @@ def compare_sites(
             one, other = here[vessel], there[vessel]
             counts = {count: one.counts[count] + other.counts[count] for count in one.counts}
             rows += [{"site": name, "vessel": vessel, **counts} | row for row in _compared(one, other, name)]
-        shared = [vessel for vessel in VESSELS if not here[vessel].insufficient and not there[vessel].insufficient]
-        rows += [{"site": name, "vessel": "macro"} | row for row in _macro(here, there, shared)]
+        common = [vessel for vessel in VESSELS if not here[vessel].insufficient and not there[vessel].insufficient]
+        rows += [{"site": name, "vessel": "macro"} | row for row in _macro(here, there, common)]
     return estimate_table(rows, ["site", "vessel"])
 
 
 _EMPTY = [
-    {"measure": "AUC difference", "method": UNPAIRED_DELONG},
-    {"measure": "AUC difference p", "method": UNPAIRED_DELONG},
-    {"measure": "AUC difference", "method": CLUSTERED},
+    {"measure": "AUC difference", "method": PATIENTS},
+    {"measure": "AUC difference p", "method": PATIENTS},
     {"measure": "PR-AUC difference", "method": CLUSTERED},
 ]
 
@@ -64,32 +60,25 @@ def _compared(here: Findings, there: Findings, name: str) -> list[dict[str, Any]
             f"{side}: {of.insufficient}" for side, of in (("internal", here), (name, there)) if of.insufficient
         )
         return [row | {"note": note} for row in _EMPTY]
-    level = here.bootstrap.level
-    test = compare_auc_delong_unpaired(there.y, there.logit, here.y, here.logit, level)
+    return _rows([here], [there])
+
+
+def _macro(here: Mapping[str, Findings], there: Mapping[str, Findings], common: list[str]) -> list[dict[str, Any]]:
+    if not common:
+        return [row | {"note": "no vessel with enough events at both sites"} for row in _EMPTY]
+    rows = _rows([here[vessel] for vessel in common], [there[vessel] for vessel in common])
+    return [row | {"note": f"mean of {', '.join(common)}"} for row in rows]
+
+
+def _rows(here: list[Findings], there: list[Findings]) -> list[dict[str, Any]]:
+    """Rows of the differences of the means over vessels, there minus here."""
+    bootstrap = here[0].bootstrap
+    ours, theirs = (mean_auc([findings.expected for findings in side]) for side in (here, there))
+    area, drawn = (
+        np.mean([of(other) - of(one) for one, other in zip(here, there, strict=True)], axis=0)
+        for of in (lambda found: found.areas[1], lambda found: found.drawn_areas[1])
+    )
     return [
-        {"measure": "AUC difference", "estimate": test.difference, "lower": test.lower, "upper": test.upper,
-         "level": level, "method": UNPAIRED_DELONG},
-        {"measure": "AUC difference p", "estimate": test.p_value, "method": UNPAIRED_DELONG},
-        *_resampled(*_differences(here, there), here.bootstrap),
-    ]  # fmt: skip
-
-
-def _differences(here: Findings, there: Findings) -> tuple[np.ndarray, np.ndarray]:
-    """Differences of AUC and PR-AUC, (2,), and those of each draw, (2, replicates)."""
-    return np.subtract(there.areas, here.areas), np.subtract(there.drawn_areas, here.drawn_areas)
-
-
-def _macro(here: Mapping[str, Findings], there: Mapping[str, Findings], shared: list[str]) -> list[dict[str, Any]]:
-    if not shared:
-        note = "no vessel with enough events at both sites"
-        return [row | {"note": note} for row in _EMPTY if row["method"] == CLUSTERED]
-    areas, drawn = zip(*(_differences(here[vessel], there[vessel]) for vessel in shared), strict=True)
-    rows = _resampled(np.mean(areas, axis=0), np.mean(drawn, axis=0), here[shared[0]].bootstrap)
-    return [row | {"note": f"mean of {', '.join(shared)}"} for row in rows]
-
-
-def _resampled(areas: np.ndarray, drawn: np.ndarray, bootstrap: Bootstrap) -> list[dict[str, Any]]:
-    return [
-        bootstrap.estimate(f"{measure} difference", float(area), values)
-        for measure, area, values in zip(("AUC", "PR-AUC"), areas, drawn, strict=True)
+        *difference_rows(compare_independent(theirs, ours, bootstrap.level), PATIENTS, bootstrap.level),
+        bootstrap.estimate("PR-AUC difference", float(area), drawn),
     ]

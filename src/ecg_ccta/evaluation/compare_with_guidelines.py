@@ -16,6 +16,7 @@ import pandas as pd
 from sklearn.metrics import roc_curve
 
 from ecg_ccta.config import Evaluation
+from ecg_ccta.evaluation.findings import auc_row, difference_rows
 from ecg_ccta.evaluation.pretest_probability import (
     CATEGORIES,
     CUTS,
@@ -25,10 +26,11 @@ from ecg_ccta.evaluation.pretest_probability import (
     pretest_category,
 )
 from ecg_ccta.evaluation.scored import insufficient_events
-from ecg_ccta.statistics.auc import auc_delong, auc_replicates, compare_auc_delong
 from ecg_ccta.statistics.bootstrap import Bootstrap
-from ecg_ccta.statistics.estimates import DELONG, WILSON, estimate_table, rows_of
-from ecg_ccta.statistics.logistic import fit_logistic, likelihood_ratio, out_of_fold_logit, predict_logit
+from ecg_ccta.statistics.clustered_auc import AucInfluence, clustered_auc, compare_paired, stratified_auc
+from ecg_ccta.statistics.cross_validated_auc import cross_validated_auc
+from ecg_ccta.statistics.estimates import CROSS_VALIDATED, PATIENTS, WILSON, estimate_table, rows_of
+from ecg_ccta.statistics.logistic import fit_logistic, likelihood_ratio_out_of_fold, out_of_fold_logit, predict_logit
 from ecg_ccta.statistics.proportions import wilson
 from ecg_ccta.statistics.reclassification import (
     Improvement,
@@ -118,7 +120,7 @@ def compare_with_guidelines(
 
 def headline_aucs(added_value: pd.DataFrame) -> dict[str, float]:
     """AUC of the clinical model, of the ECG and of both, where there is one; from the table `added_value`."""
-    found = rows_of(added_value[added_value["basis"] == CLINICAL], "AUC", DELONG)
+    found = rows_of(added_value[added_value["basis"] == CLINICAL], "AUC")
     return dict(zip(found["comparison"], found["estimate"], strict=True))
 
 
@@ -235,37 +237,39 @@ def _model_rows(
         model: models.designs[model][:, 0] if models.designs[model].shape[1] == 1 else logit
         for model, logit in models.logits.items()
     }
-    people = np.arange(n)
-    drawn = {model: auc_replicates(y_true, score, people, bootstrap) for model, score in scores.items()}
-    rows = []
-    for model, score in scores.items():
-        found = auc_delong(y_true, score, bootstrap.level)
-        own = {**base, "comparison": model, "measure": "AUC", "estimate": found.auc}
-        rows += [
-            own | {"lower": found.lower, "upper": found.upper, "method": DELONG},
-            own | bootstrap.estimate("AUC", found.auc, drawn[model]),
-        ]
+    aucs = {model: _auc(models, model, score, basis, is_development) for model, score in scores.items()}
+    method = CROSS_VALIDATED if is_development else PATIENTS
+    rows = [{**base, "comparison": model} | auc_row(auc, method, settings.level) for model, auc in aucs.items()]
     for contrast, (old, new) in CONTRASTS.items():
         own = {**base, "comparison": contrast}
-        gain = compare_auc_delong(y_true, scores[new], scores[old], bootstrap.level)
-        by_delong = own | {"method": f"{DELONG}, paired"}
-        ends = {"estimate": gain.difference, "lower": gain.lower, "upper": gain.upper}
-        rows += [
-            by_delong | {"measure": "AUC difference", **ends},
-            by_delong | {"measure": "AUC difference p value", "estimate": gain.p_value},
-            own | bootstrap.estimate("AUC difference", gain.difference, drawn[new] - drawn[old]),
-        ]
+        gain = compare_paired(aucs[new], aucs[old], settings.level)
+        rows += [own | row for row in difference_rows(gain, method, settings.level)]
         before, after = risks[old], risks[new]
         rows += _improvement_rows(own, "NRI without categories", net_reclassification, y_true, before, after, bootstrap)
         categories = np.digitize(before, CUTS), np.digitize(after, CUTS)
         rows += _improvement_rows(own, "NRI by categories", net_reclassification, y_true, *categories, bootstrap)
         rows += _improvement_rows(own, "IDI", integrated_discrimination, y_true, before, after, bootstrap)
         if is_development and contrast in NESTED:
-            test = likelihood_ratio(models.designs[old], models.designs[new], y_true)
+            test = likelihood_ratio_out_of_fold(models.designs[old], models.designs[new], y_true)
             own = {**own, "method": f"{LIKELIHOOD_RATIO}, {test.degrees} df"}
             rows.append({**own, "measure": "likelihood ratio chi-squared", "estimate": test.statistic})
             rows.append({**own, "measure": "likelihood ratio p value", "estimate": test.p_value})
     return rows
+
+
+def _auc(models: Models, model: str, score: np.ndarray, basis: str, is_development: bool) -> AucInfluence:
+    """AUC of a model with what patients contribute to it.
+
+    At the development site only patients of one fold are compared, and the variance of what was learnt there is that
+    of `cross_validated_auc`; a guideline's probability was learnt elsewhere.
+    """
+    y_true, people = models.patients["y_true"].to_numpy(dtype=np.int64), np.arange(len(score))
+    if not is_development:
+        return clustered_auc(y_true, score, people, len(score))
+    fold = models.patients["fold"].to_numpy()
+    if basis != CLINICAL and model == "without ECG":
+        return stratified_auc(y_true, score, fold, people, len(score))
+    return cross_validated_auc(y_true, score, fold, people, len(score))
 
 
 def _improvement_rows(

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, UPDATES
 from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, STYLE, VESSEL_COLOURS
-from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
+from ecg_ccta.statistics.estimates import HONEST, rows_of
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
 _LINES: list[tuple[str, Literal["-", "--", ":"]]] = [("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")]
@@ -55,7 +55,7 @@ def roc_figure(discrimination: pd.DataFrame, roc: pd.DataFrame) -> Figure:
         grid = figure.subplots(2, 2, sharex=True, sharey=True)
         for axes in grid.flat:
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
-        _panels(grid.ravel(), rows_of(discrimination, "AUC", CLUSTERED), panel)
+        _panels(grid.ravel(), rows_of(discrimination, "AUC", HONEST), panel)
         figure.supylabel("Sensitivity", fontsize=8)
         figure.supxlabel("1 − specificity", fontsize=8)
     return figure

@@ -12,7 +12,9 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.scored import insufficient_events, with_finding
 from ecg_ccta.statistics.auc import AucResult, auc_and_pr_auc, auc_and_pr_auc_replicates, auc_delong
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG
+from ecg_ccta.statistics.clustered_auc import AucDifference, AucInfluence, auc_interval, clustered_auc
+from ecg_ccta.statistics.cross_validated_auc import cross_validated_auc, variance_factor
+from ecg_ccta.statistics.estimates import CLUSTERED, CROSS_VALIDATED, DELONG, PATIENTS
 from ecg_ccta.vessels import VESSELS
 
 
@@ -68,6 +70,29 @@ class Findings:
         return insufficient_events(self.rows, self.minimum_events)
 
     @cached_property
+    def is_out_of_fold(self) -> bool:
+        """Tell whether each ECG was predicted by the one fold that did not see its patient."""
+        return bool((self.rows["fold"] >= 0).all())
+
+    @cached_property
+    def fixed(self) -> AucInfluence:
+        """AUC of the predictions as they are, for comparisons between groups of ECGs (`cross_validated_auc`)."""
+        return clustered_auc(self.y, self.logit, self.codes, self.bootstrap.patients)
+
+    @cached_property
+    def expected(self) -> AucInfluence:
+        """AUC to be expected of a model trained as these were; out of fold its variance knows of the shared labels."""
+        if not self.is_out_of_fold:
+            return self.fixed
+        fold = self.rows["fold"].to_numpy()
+        try:
+            return cross_validated_auc(self.y, self.logit, fold, self.codes, self.bootstrap.patients)
+        except ValueError:
+            # Few ECGs in some fold, as in a small subgroup: the folds are pooled, at the same loss of precision.
+            spread = variance_factor(max(2, np.unique(fold).size)) ** 0.5
+            return self.fixed._replace(influence=self.fixed.influence * spread)
+
+    @cached_property
     def delong(self) -> AucResult:
         return auc_delong(self.y, self.logit, self.bootstrap.level)
 
@@ -81,8 +106,16 @@ class Findings:
         """(replicates,) AUC and average precision of each draw of patients."""
         return auc_and_pr_auc_replicates(self.y, self.logit, self.codes, self.bootstrap)
 
+    @property
+    def method(self) -> str:
+        """Name the method of `expected`, one of `estimates.HONEST`."""
+        return CROSS_VALIDATED if self.is_out_of_fold else PATIENTS
+
     def auc_rows(self, *methods: str) -> list[dict[str, Any]]:
-        """Make a row of the AUC by each method, DELONG or CLUSTERED; with a note where there are too few events."""
+        """Make a row of the AUC by each method: `self.method`, DELONG or CLUSTERED.
+
+        With too few events, rows without numbers and with a note.
+        """
         if self.insufficient:
             return [self.counts | {"measure": "AUC", "method": method, "note": self.insufficient} for method in methods]
         by_delong = {
@@ -90,10 +123,28 @@ class Findings:
             "level": self.bootstrap.level, "method": DELONG,
         }  # fmt: skip
         made = {
+            self.method: lambda: auc_row(self.expected, self.method, self.bootstrap.level),
             DELONG: lambda: by_delong,
             CLUSTERED: lambda: self.bootstrap.estimate("AUC", self.delong.auc, self.drawn_areas[0]),
         }
         return [self.counts | made[method]() for method in methods]
+
+
+def auc_row(found: AucInfluence, method: str, level: float) -> dict[str, Any]:
+    """Make the row of an AUC, or of a mean of AUCs, with its interval."""
+    lower, upper = auc_interval(found, level)
+    note = "" if found.variance > 0 else "perfect separation: the interval has no width"
+    row = {"measure": "AUC", "estimate": found.estimate, "lower": lower, "upper": upper, "level": level}
+    return row | {"method": method, "note": note}
+
+
+def difference_rows(found: AucDifference, method: str, level: float) -> list[dict[str, Any]]:
+    """Make the rows of a difference of AUCs: the difference with its interval, and the two-sided p value."""
+    return [
+        {"measure": "AUC difference", "estimate": found.difference, "lower": found.lower, "upper": found.upper,
+         "level": level, "method": method},
+        {"measure": "AUC difference p", "estimate": found.p_value, "method": method},
+    ]  # fmt: skip
 
 
 def findings_by_vessel(scored: pd.DataFrame, settings: Evaluation, seed: int | None) -> Mapping[str, Findings]:

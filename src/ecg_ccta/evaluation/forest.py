@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ecg_ccta.evaluation.analyse_subgroups import ALL_ECGS
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.p_values import p_text
-from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
+from ecg_ccta.statistics.estimates import HONEST, rows_of
 
 _LINE_INCHES = 0.128
 _NARROWEST = 0.3
@@ -25,7 +25,7 @@ def forest_figure(subgroups: pd.DataFrame, vessel: str) -> Figure:
     vessel : whose rows are drawn
     """
     of_vessel = subgroups[subgroups["vessel"] == vessel]
-    aucs = rows_of(of_vessel, "AUC", CLUSTERED)
+    aucs = rows_of(of_vessel, "AUC", HONEST)
     tests = {
         measure: of_vessel[of_vessel["measure"] == measure].set_index("subgroup")["estimate"]
         for measure in ("interaction p", "interaction q")

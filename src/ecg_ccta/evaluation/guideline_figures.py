@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ecg_ccta.evaluation.compare_with_guidelines import CLINICAL, MODELS, MODIFIERS
 from ecg_ccta.evaluation.pretest_probability import CATEGORIES, GUIDELINES
 from ecg_ccta.figures import COLUMN, GREY, PAGE, STYLE
-from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
+from ecg_ccta.statistics.estimates import rows_of
 
 RIGHT, WRONG, STAYED = "#0072B2", "#D55E00", "#C8C8C8"
 """Of the Okabe-Ito palette: towards the truth, away from it; and neither."""
@@ -125,7 +125,7 @@ def added_value_roc_figure(added_value: pd.DataFrame, roc: pd.DataFrame) -> Figu
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, linestyle=(0, (4, 3)))
         for model in MODELS:
             curve = roc[(roc["basis"] == CLINICAL) & (roc["model"] == model)]
-            found = aucs[(aucs["comparison"] == model) & (aucs["method"] == CLUSTERED)]
+            found = aucs[aucs["comparison"] == model]
             if curve.empty:
                 continue
             row = found.iloc[0]

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
+from ecg_ccta.evaluation.findings import Findings, auc_row, findings_by_vessel
 from ecg_ccta.statistics.auc import roc_curve
 from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.calibration import CALIBRATION_MEASURES, calibration_groups, calibration_summary
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, estimate_table
+from ecg_ccta.statistics.clustered_auc import mean_auc
+from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, PATIENTS, estimate_table
 
 ROC_GRID = np.linspace(0, 1, 201)
 """False positive rates at which the ROC curve and its band are tabled."""
@@ -31,8 +32,9 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
 
     Returns
     -------
-    discrimination : per vessel AUC (by DeLong and by the clustered bootstrap) and PR-AUC (average precision); "macro",
-        their means over the vessels with enough events; "micro", all pairs of an ECG and such a vessel pooled
+    discrimination : per vessel AUC (`Findings.expected`, and of the predictions as they are by DeLong and by the
+        clustered bootstrap) and PR-AUC (average precision); "macro", their means over the vessels with enough events;
+        "micro", all pairs of an ECG and such a vessel pooled
     roc : sensitivity with its band at `ROC_GRID`, per vessel with enough events
     calibration : groups of equal size by predicted probability with Wilson intervals
     calibration_curve : the smoothed curve with its bands
@@ -78,21 +80,28 @@ def _discriminate(findings: Findings) -> list[dict[str, Any]]:
     """Rows of AUC and PR-AUC of a vessel."""
     if findings.insufficient:
         missing = {"measure": "PR-AUC", "method": CLUSTERED, "note": findings.insufficient}
-        return [*findings.auc_rows(DELONG, CLUSTERED), missing]
+        return [*findings.auc_rows(findings.method, DELONG, CLUSTERED), missing]
     flat = "" if findings.delong.variance > 0 else "perfect separation: the interval has no width"
-    by_delong = findings.auc_rows(DELONG)[0] | {"note": flat}
-    return [by_delong, *_resampled(findings.areas, findings.drawn_areas, findings.bootstrap, flat)]
+    expected, by_delong = findings.auc_rows(findings.method, DELONG)
+    return [
+        expected,
+        by_delong | {"note": flat},
+        *_resampled(findings.areas, findings.drawn_areas, findings.bootstrap, flat),
+    ]
 
 
 def _macro(enough: Mapping[str, Findings]) -> list[dict[str, Any]]:
-    """Means over the vessels with enough events; their intervals from the vessels' shared draws of patients."""
+    """Means over the vessels with enough events; what patients contribute, and their draws, are added up."""
     pooled = _pooled(enough)
     if pooled is None:
         return [{"vessel": "macro", "n": 0, "patients": 0} | row for row in _ABSENT]
     counts = {"vessel": "macro", "n": pooled.rows["ecg_id"].nunique(), "patients": pooled.counts["patients"]}
     areas = np.mean([findings.areas for findings in enough.values()], axis=0)
     drawn = np.mean([findings.drawn_areas for findings in enough.values()], axis=0)
-    return [counts | row for row in _resampled(areas, drawn, pooled.bootstrap, f"mean of {', '.join(enough)}")]
+    note = f"mean of {', '.join(enough)}"
+    mean = mean_auc([findings.expected for findings in enough.values()])
+    rows = [auc_row(mean, pooled.method, pooled.bootstrap.level) | {"note": note}]
+    return [counts | row for row in [*rows, *_resampled(areas, drawn, pooled.bootstrap, note)]]
 
 
 def _micro(enough: Mapping[str, Findings]) -> list[dict[str, Any]]:
@@ -113,7 +122,8 @@ def _pooled(enough: Mapping[str, Findings]) -> Findings | None:
 
 
 _ABSENT = [
-    {"measure": measure, "method": CLUSTERED, "note": "no vessel with enough events"} for measure in ("AUC", "PR-AUC")
+    {"measure": measure, "method": method, "note": "no vessel with enough events"}
+    for measure, method in (("AUC", PATIENTS), ("AUC", CLUSTERED), ("PR-AUC", CLUSTERED))
 ]
 
 

@@ -75,7 +75,7 @@ def bounded(name: str, digits: int = 3, lower: str = "lower", upper: str = "uppe
     return cell
 
 
-def measured(measure: str, digits: int = 3, method: str | None = None, absent: str = ABSENT) -> Cell:
+def measured(measure: str, digits: int = 3, method: str | tuple[str, ...] | None = None, absent: str = ABSENT) -> Cell:
     """Write a measure's estimate with its interval."""
 
     def cell(rows: pd.DataFrame) -> str:
@@ -85,7 +85,7 @@ def measured(measure: str, digits: int = 3, method: str | None = None, absent: s
     return cell
 
 
-def p_of(measure: str, method: str | None = None, absent: str = ABSENT) -> Cell:
+def p_of(measure: str, method: str | tuple[str, ...] | None = None, absent: str = ABSENT) -> Cell:
     """Write a measure that is a p value."""
 
     def cell(rows: pd.DataFrame) -> str:

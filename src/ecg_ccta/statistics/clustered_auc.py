@@ -2,7 +2,7 @@
 
 Every patient's contribution to the AUC (its influence) is the sum of the placements of the patient's ECGs, less their
 mean. Patients are independent of each other, so the variance of the AUC is the sum of the squared contributions, and
-the covariance of two AUCs that share patients is the sum of their products: means, differences and tests of several
+the covariance of two AUCs with common patients is the sum of their products: means, differences and tests of several
 AUCs follow without resampling. Source: Obuchowski, Biometrics 53:567-578, 1997. With one ECG per patient the variance
 is that of DeLong, DeLong and Clarke-Pearson, Biometrics 44:837-845, 1988.
 

@@ -19,8 +19,6 @@ from ecg_ccta.statistics.clustered_auc import AucInfluence, stratified_auc
 SHARED_LABELS = 2.0
 """Variance of an out-of-fold statistic over that with the scores held fixed, where there is nothing to learn."""
 
-METHOD = "cross-validated, patient-clustered"
-
 
 def variance_factor(folds: int) -> float:
     """Give the greatest ratio of the variance of an out-of-fold AUC to its variance with the scores held fixed.

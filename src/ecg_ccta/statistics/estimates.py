@@ -8,6 +8,11 @@ import pandas as pd
 ESTIMATE_COLUMNS = ("measure", "estimate", "lower", "upper", "level", "n", "events", "patients", "method", "note")
 """What follows the strata in every table. `n` and `events` count ECGs; `note` says why a number is missing."""
 
+PATIENTS = "patient-clustered"
+"""From each patient's contribution, for models that were not trained on these patients."""
+CROSS_VALIDATED = "cross-validated, patient-clustered"
+"""The same out of fold, where the folds' models were trained on each other's patients."""
+HONEST = (PATIENTS, CROSS_VALIDATED)
 DELONG = "DeLong"
 CLUSTERED = "patient-clustered bootstrap"
 WILSON = "Wilson"
@@ -31,9 +36,9 @@ def estimate_table(rows: list[dict[str, Any]], strata: Sequence[str]) -> pd.Data
     return table.assign(note=table["note"].fillna("").astype(str))
 
 
-def rows_of(table: pd.DataFrame, measure: str, method: str | None = None) -> pd.DataFrame:
-    """The rows of one measure, and of one method where several give it; all strata."""
+def rows_of(table: pd.DataFrame, measure: str, method: str | tuple[str, ...] | None = None) -> pd.DataFrame:
+    """The rows of one measure, and of one method, or one of several, where more give it; all strata."""
     chosen = table["measure"] == measure
     if method is not None:
-        chosen &= table["method"] == method
+        chosen &= table["method"].isin([method] if isinstance(method, str) else method)
     return table[chosen]

@@ -48,8 +48,8 @@ def initialisations(results: ResultsFolder) -> Section | None:
         notes=[
             "Macro AUC: mean over the vessels with at least "
             f"{study.evaluation.minimum_events} patients with, and without, an event among the fold's test "
-            "patients, the same vessels for both. Interval of the mean difference: paired t over folds; it is "
-            "rather too narrow, because folds share training patients."
+            "patients, the same vessels for both. The last row is of all folds, paired over patients; its "
+            "interval allows for the training patients that folds have in common."
         ],
     )
     return Section("initialisations", "Foundation against random weights", [introduction, *figures, table])

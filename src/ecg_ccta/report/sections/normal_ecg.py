@@ -2,14 +2,12 @@
 
 import pandas as pd
 
-from ecg_ccta.evaluation.compare_sites import UNPAIRED_DELONG
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.columns import measured, p_of, part_of, where, words
 from ecg_ccta.report.formatting import count, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
-from ecg_ccta.statistics.heterogeneity import WALD
+from ecg_ccta.statistics.estimates import HONEST, PATIENTS, rows_of
 from ecg_ccta.vessels import VESSELS
 
 ORDER = 60
@@ -25,12 +23,11 @@ DEFINITIONS = {
 COLUMNS = {
     "Vessel": words("vessel"),
     "Normal: events / ECGs": where("ecgs", "normal", where("measure", "AUC", part_of("events", "n"))),
-    "Normal: AUC": where("ecgs", "normal", measured("AUC", method=CLUSTERED)),
+    "Normal: AUC": where("ecgs", "normal", measured("AUC", method=HONEST)),
     "Not normal: events / ECGs": where("ecgs", "not normal", where("measure", "AUC", part_of("events", "n"))),
-    "Not normal: AUC": where("ecgs", "not normal", measured("AUC", method=CLUSTERED)),
-    "Difference": measured("AUC difference", method=CLUSTERED),
-    "p (DeLong)": p_of("AUC difference p", UNPAIRED_DELONG),
-    "p (patients)": p_of("AUC difference p", WALD),
+    "Not normal: AUC": where("ecgs", "not normal", measured("AUC", method=HONEST)),
+    "Difference": measured("AUC difference", method=PATIENTS),
+    "p": p_of("AUC difference p", PATIENTS),
 }
 
 
@@ -39,7 +36,7 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
     definition = DEFINITIONS[settings.normal_ecg].format(codes=listed(settings.normal_codes))
     blocks: list = []
     for site, title in results.judged_sites_with("normal_ecg"):
-        aucs = rows_of(results.table("normal_ecg", site), "AUC", CLUSTERED)
+        aucs = rows_of(results.table("normal_ecg", site), "AUC", HONEST)
         compared = results.table("normal_ecg_comparison", site)
         calibration = results.table("normal_ecg_calibration_summary", site)
         blocks += results.drawn(
@@ -82,8 +79,7 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
                 says=counts_sentence(compared),
                 notes=[
                     f"{definition} ECGs of which this is not known are on neither side.",
-                    "Difference: normal minus not normal, interval over patients. p (DeLong) takes the two groups for "
-                    "independent; p (patients), the Wald test from draws of patients, who may have both, does not.",
+                    "Difference: normal minus not normal; interval and p allow for patients who have ECGs of both.",
                 ],
             )
         )
@@ -92,10 +88,10 @@ def normal_ecg(results: ResultsFolder) -> Section | None:
 
 def comparison_sentence(compared: pd.DataFrame) -> str:
     """Which vessels' AUCs differ between normal and other ECGs."""
-    tests = rows_of(compared, "AUC difference p", WALD).dropna(subset=["estimate"])
+    tests = rows_of(compared, "AUC difference p", PATIENTS).dropna(subset=["estimate"])
     if tests.empty:
         return "No vessel has enough events on both sides for a comparison."
-    difference = rows_of(compared, "AUC difference", CLUSTERED).set_index("vessel")["estimate"]
+    difference = rows_of(compared, "AUC difference", PATIENTS).set_index("vessel")["estimate"]
     differing = tests[tests["estimate"] < 0.05]
     if differing.empty:
         tested = listed(list(tests["vessel"]))

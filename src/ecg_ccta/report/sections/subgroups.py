@@ -6,7 +6,7 @@ from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.columns import Cell, capital, words
 from ecg_ccta.report.formatting import count, is_missing, listed, number, p_value
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
+from ecg_ccta.statistics.estimates import HONEST, rows_of
 from ecg_ccta.vessels import VESSELS
 
 ORDER = 70
@@ -38,7 +38,7 @@ def subgroups(results: ResultsFolder) -> Section | None:
                 row="subgroup",
                 says=interaction_sentence(found),
                 notes=[
-                    "p: Wald test that the categories share one AUC, covariance from draws of patients. q: Benjamini-"
+                    "p: Welch's test that the categories share one AUC, on log-odds, patients clustered. q: Benjamini-"
                     "Hochberg over all tests of the site. A category with fewer than "
                     f"{results.study.evaluation.minimum_events} patients with, or without, an event is left out."
                 ],
@@ -49,7 +49,7 @@ def subgroups(results: ResultsFolder) -> Section | None:
 
 def range_sentence(vessel: str, found: pd.DataFrame) -> str:
     """How many categories have an AUC, and between what values."""
-    parts = rows_of(found[found["subgroup"] != "all ECGs"], "AUC", CLUSTERED)
+    parts = rows_of(found[found["subgroup"] != "all ECGs"], "AUC", HONEST)
     known = parts.dropna(subset=["estimate"])
     if known.empty:
         return f"{vessel}: no category has enough events."
