@@ -17,8 +17,8 @@ from ecg_ccta.sources.statements import RHYTHM_STATEMENTS, alteration_statements
 BLOCK = 256
 """ECGs drawn from one seed and yielded together."""
 
-SIZES = {"": 0.06, "marked ": 0.14}
-"""How readers grade a change, and the millivolts from which the word holds (a marked one is also a change)."""
+VISIBLE_MILLIVOLTS = 0.08
+"""Changes from this size on, in the mean over a territory's leads, are named."""
 
 # Parts of the beat -> the words for a negative and for a positive change.
 WORDS = {
@@ -27,10 +27,7 @@ WORDS = {
     ("T peak",): ("T wave flattening", "T wave peaking"),
 }
 
-STATEMENTS = (
-    *RHYTHM_STATEMENTS,
-    *(f"{size}{statement}" for size in SIZES for statement in alteration_statements(WORDS)),
-)
+STATEMENTS = RHYTHM_STATEMENTS + alteration_statements(WORDS)
 """Every statement, in the order of the columns of the labels."""
 
 # Seconds after R, that of the T peak after the T peak: from where to where a change's centre may lie.
@@ -40,7 +37,7 @@ WIDTHS = np.array([(0.005, 0.012), (0.005, 0.012), (0.012, 0.04), (0.012, 0.04),
 
 PRESENT = 0.4
 """Probability that a part of the beat is changed."""
-MILLIVOLTS = 0.09
+MILLIVOLTS = 0.08
 """Standard deviation of a changed dipole in each direction, and of what single leads show beside it."""
 
 
@@ -62,10 +59,7 @@ def _block(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     widths = rng.uniform(*WIDTHS.T, (BLOCK, len(SEGMENTS)))
     changes = _varied_changes(rng)
     signals = tracings(hearts, changes, rng, segment_centres=centres, segment_widths=widths)
-    found = [read_tracings(hearts, changes, signals, millivolts, WORDS) for millivolts in SIZES.values()]
-    rhythm = found[0][:, : len(RHYTHM_STATEMENTS)]
-    graded = [findings[:, len(RHYTHM_STATEMENTS) :] for findings in found]
-    return signals, np.concatenate([rhythm, *graded], axis=1).astype(np.int8)
+    return signals, read_tracings(hearts, changes, signals, VISIBLE_MILLIVOLTS, WORDS).astype(np.int8)
 
 
 def _varied_hearts(rng: np.random.Generator) -> Hearts:
