@@ -232,11 +232,11 @@ def _why_kept(epoch: int, monitor: str) -> str:
 
 
 def _averaging(decay: float | None) -> Callable:
-    """Exponential moving average whose decay rises with the steps done, so that the start is soon forgotten."""
+    """Exponential moving average that begins as the plain mean of all steps so far, until the decay's window is full."""
 
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
-        kept = min(decay, (1 + float(updates)) / (10 + float(updates)))
+        kept = min(decay, (1 + float(updates)) / (2 + float(updates)))
         for old, new in zip(averaged, current, strict=True):
             old.lerp_(new, 1 - kept) if old.is_floating_point() else old.copy_(new)
 
