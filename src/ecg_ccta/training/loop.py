@@ -232,7 +232,7 @@ def _why_kept(epoch: int, monitor: str) -> str:
 
 
 def _averaging(decay: float | None) -> Callable:
-    """Exponential moving average that begins as the plain mean of all steps so far, until the decay's window is full."""
+    """Exponential moving average, the plain mean of all steps so far until the window of the decay is full."""
 
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
