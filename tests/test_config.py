@@ -123,6 +123,18 @@ def test_a_foundation_has_one_source(values, path, value):
     assert "  - foundation: give either pretraining or weights, not both and not neither" in refusal(values)
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "fix"),
+    [
+        ("training.patience", 1, "set patience to at least epochs"),
+        ("training.keep_originals", True, "set crop_fraction: 1"),
+    ],
+)
+def test_settings_that_contradict_one_another_are_refused(values, path, value, fix):
+    put(values, path, value)
+    assert fix in refusal(values)
+
+
 def test_every_fault_is_told_at_once(values):
     put(values, "seed", -1)
     put(values, "training.folds", 0)

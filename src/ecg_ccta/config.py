@@ -166,6 +166,7 @@ class Pretraining(Section):
     batch_size: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
+    crop_fraction: float = Field(1.0, gt=0, le=1, description="Proportion of an ECG that a training step sees.")
     threads: int = Field(2, gt=0)
 
 
@@ -225,8 +226,9 @@ class Recipe(Section):
     )
     epochs: int = Field(gt=0)
     patience: int = Field(gt=0, description="Epochs without a better inner validation before stopping.")
-    monitor: Literal["loss", "macro-auc"] = Field(
-        "loss", description="What makes an epoch better on the inner-validation patients."
+    monitor: Literal["loss", "macro-auc", "none"] = Field(
+        "loss",
+        description="What makes an epoch better on the inner-validation patients; none: the last epoch is kept.",
     )
     batch_size: int = Field(gt=0, description="ECGs per step, over all processes.")
     learning_rate: float = Field(gt=0)
@@ -238,6 +240,9 @@ class Recipe(Section):
     )
     keep_originals: bool = Field(
         False, description="Augmented copies beside the originals, which doubles each step, rather than instead."
+    )
+    crop_fraction: float = Field(
+        1.0, gt=0, le=1, description="Augmentation: proportion of an ECG that a step sees, a stretch drawn each time."
     )
     shift_fraction: Probability = Field(0.1, description="Augmentation: largest circular shift, proportion of the ECG.")
     scale_range: float = Field(0.1, ge=0, lt=1, description="Augmentation: amplitude within 1 +- this.")
@@ -258,6 +263,10 @@ class Recipe(Section):
             raise ValueError("class_balance is for binary labels; with labels: ordinal set class_balance: none")
         if self.method == "linear-probe" and not self.probe_start:
             raise ValueError("method: linear-probe is the probe alone; leave probe_start: true")
+        if self.monitor == "none" and self.patience < self.epochs:
+            raise ValueError("monitor: none keeps the last of all epochs; set patience to at least epochs")
+        if self.keep_originals and self.crop_fraction < 1:
+            raise ValueError("keep_originals shows whole ECGs beside augmented ones; set crop_fraction: 1")
         return self
 
 

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.errors import StudyError
-from ecg_ccta.model.checkpoints import build_network
+from ecg_ccta.model.checkpoints import build_network, load_foundation
 from ecg_ccta.training.criterion import BinaryCriterion
 from ecg_ccta.training.fine_tuning import fine_tune, start_from_probe, targets
 from ecg_ccta.training.inner_validation import predict, predict_logits
@@ -28,7 +28,7 @@ def test_the_probe_is_scikit_learns_regression_on_the_networks_features(cohort, 
     torch.manual_seed(0)
     network = build_network(TINY, 4)
     labels, rows = targets(cohort), np.arange(len(cohort))
-    start_from_probe(network, store, labels, labels, rows[:180], rows[180:], BinaryCriterion(labels[:180], "none"))
+    start_from_probe(network, store, labels, labels, rows[:180], rows[180:], BinaryCriterion(labels[:180], "none"), 2)
     features = predict(network.features, network, store, rows)
     scaled = (features - features[:180].mean(0)) / (features[:180].std(0) + 1e-6)
     known = ~np.isnan(labels[:180, 0])
@@ -47,7 +47,7 @@ def test_a_vessel_without_events_starts_at_its_prevalence(cohort, store):
     labels[:, 1] = 0
     network = build_network(TINY, 4)
     rows = np.arange(len(cohort))
-    start_from_probe(network, store, labels, labels, rows[:180], rows[180:], BinaryCriterion(labels[:180], "none"))
+    start_from_probe(network, store, labels, labels, rows[:180], rows[180:], BinaryCriterion(labels[:180], "none"), 2)
     probability = 1 / (1 + np.exp(-predict_logits(network, store, rows)[:, 1]))
     np.testing.assert_allclose(probability, 0.5 / 181, rtol=1e-4)
 
@@ -93,3 +93,24 @@ def test_another_preprocessing_contract_is_refused(cohort, store, foundation):
     contract.unlink()
     with pytest.raises(StudyError, match="contract"):
         fine_tune(foundation, TINY, store, cohort, split_patients(cohort, 3, 1), 0, SETTINGS, seed=3)
+
+
+def test_the_description_holds_the_probes_score_beside_the_epochs(cohort, store, foundation):
+    fixed = SETTINGS.model_copy(update={"monitor": "none"})
+    made = fine_tune(foundation, TINY, store, cohort, split_patients(cohort, 3, 1), 0, fixed, seed=3)
+    probe, epoch = made.provenance["probe"], made.provenance["epochs"][0]
+    assert probe["penalty"] in PENALTIES
+    assert 0 < probe["validation_loss"] != epoch["validation_loss"]
+    assert probe["validation_auc"] != epoch["validation_auc"]
+    assert made.provenance["kept"].startswith("epoch 1")
+
+
+def test_a_fixed_schedule_leaves_no_fold_with_the_foundations_weights(cohort, store, foundation):
+    splits = split_patients(cohort, 3, 1)
+    fixed = SETTINGS.model_copy(update={"monitor": "none", "ema_decay": 0.99})
+    start = load_foundation(foundation, TINY, 4).state_dict()
+    for fold in range(3):
+        weights = fine_tune(foundation, TINY, store, cohort, splits, fold, fixed, seed=3).network.state_dict()
+        learnt = [name for name, value in start.items() if name.endswith("conv.weight")]
+        assert learnt
+        assert not any(torch.equal(start[name], weights[name]) for name in learnt)

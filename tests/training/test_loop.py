@@ -6,9 +6,11 @@ import torch
 
 from ecg_ccta.config import Architecture, Training
 from ecg_ccta.model.checkpoints import build_network
+from ecg_ccta.training.augmentation import Draws, augment
 from ecg_ccta.training.criterion import masked_loss
 from ecg_ccta.training.fine_tuning import targets
 from ecg_ccta.training.inner_validation import macro_auc
+from ecg_ccta.training.interruption import copy_of
 from ecg_ccta.training.loop import learning_rate_factor, train
 
 TINY = Architecture(
@@ -89,3 +91,39 @@ def test_two_trainings_with_one_seed_are_equal_and_another_differs(cohort, store
     first, again, other = weights(1), weights(1), weights(2)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["dense.weight"], other["dense.weight"])
+
+
+def test_a_fixed_schedule_keeps_its_last_epoch_whatever_the_inner_validation(cohort, store):
+    labels, rows = targets(cohort), np.arange(len(cohort))
+    torch.manual_seed(0)
+    network = build_network(TINY, 4)
+    start = copy_of(network)
+    # So large a learning rate does harm; the best of all would be the start.
+    fixed = SETTINGS.model_copy(update={"monitor": "none", "learning_rate": 0.1, "ema_decay": 0.9})
+    history = train(network, store, labels, rows[:96], rows[96:140], fixed, 1)
+    assert history.best_epoch == SETTINGS.epochs - 1
+    assert "the last" in history.kept
+    assert len(history.epochs) == SETTINGS.epochs
+    assert not torch.equal(network.state_dict()["first_conv.conv.weight"], start["first_conv.conv.weight"])
+
+
+def test_why_weights_are_kept_is_said(cohort, store):
+    labels, rows = targets(cohort), np.arange(len(cohort))
+    harmful = SETTINGS.model_copy(update={"learning_rate": 10.0, "patience": 1})
+    torch.manual_seed(0)
+    network = build_network(TINY, 4)
+    history = train(network, store, labels, rows[:96], rows[96:140], harmful, 1)
+    expected = "the start" if history.best_epoch < 0 else f"epoch {history.best_epoch + 1}"
+    assert history.kept.startswith(expected)
+    assert "inner-validation loss" in history.kept
+
+
+def test_a_crop_is_a_stretch_of_the_ecg():
+    settings = SETTINGS.model_copy(
+        update={"crop_fraction": 0.25, "scale_range": 0.0, "noise": 0.0, "mask_fraction": 0.0, "shift_fraction": 0.0}
+    )
+    x = torch.arange(1000.0).expand(8, 12, 1000)
+    cropped = augment(x, settings, 1.0, Draws(torch.device("cpu"), 1), 8)
+    assert cropped.shape == (8, 12, 250)
+    assert (cropped.diff(dim=2) == 1).all()
+    assert len(cropped[:, 0, 0].unique()) > 4

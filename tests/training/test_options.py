@@ -39,6 +39,8 @@ OPTIONS = {
     "pcgrad-features": {"gradient_surgery": "pcgrad-features"},
     "average": {"ema_decay": 0.99},
     "originals": {"keep_originals": True},
+    "crop": {"crop_fraction": 0.5},
+    "fixed schedule": {"monitor": "none"},
     "macro AUC": {"monitor": "macro-auc"},
     "bfloat16": {"precision": "bfloat16"},
     "all at once": {

@@ -1,8 +1,9 @@
 """Simulated ECGs with the statements a reader would write, to pre-train a small foundation network.
 
 Like the statements on which ECGFounder was trained, these train reading ECGs in general: rhythm, intervals, axis,
-voltages, and alterations of QRS, ST and T by territory, in any mixture, of either sign, and of more varied timing,
-width and size than in the simulated hospitals. No finding of the coronary arteries enters.
+voltages, and changes of QRS, ST and T by territory. The changes may lie anywhere in their part of the beat, be of any
+width and spread over the leads in any way, so that the network learns to see morphology, and not the patterns that are
+planted in the simulated hospitals. No finding of the coronary arteries enters.
 """
 
 from collections.abc import Iterator
@@ -10,41 +11,34 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecg_ccta.sources.heart_beats import (
-    MEASURED_LEADS,
-    SEGMENT_CENTRES,
-    SEGMENT_WIDTHS,
-    SEGMENTS,
-    Hearts,
-    simulate_hearts,
-    tracings,
-)
-from ecg_ccta.sources.statements import ALTERATION_STATEMENTS, RHYTHM_STATEMENTS, read_tracings
+from ecg_ccta.sources.heart_beats import DOWER, MEASURED_LEADS, SEGMENTS, Hearts, simulate_hearts, tracings
+from ecg_ccta.sources.statements import RHYTHM_STATEMENTS, alteration_statements, read_tracings
 
 BLOCK = 256
 """ECGs drawn from one seed and yielded together."""
 
-SIZES = {"": 0.05, "moderate ": 0.12, "marked ": 0.22}
-"""How readers grade an alteration, and the millivolts from which the word holds (a marked one is also moderate)."""
+VISIBLE_MILLIVOLTS = 0.08
+"""Changes from this size on, in the mean over a territory's leads, are named."""
 
-STATEMENTS = (
-    *RHYTHM_STATEMENTS,
-    *(f"{size}{statement}" for size in SIZES for statement in ALTERATION_STATEMENTS),
-)
+# Parts of the beat -> the words for a negative and for a positive change.
+WORDS = {
+    ("early QRS", "terminal QRS"): ("Q or S waves", "QRS notching"),
+    ("early ST", "late ST"): ("ST depression", "ST elevation"),
+    ("T peak",): ("T wave flattening", "T wave peaking"),
+}
+
+STATEMENTS = RHYTHM_STATEMENTS + alteration_statements(WORDS)
 """Every statement, in the order of the columns of the labels."""
 
-# Regions of the chest and limbs that are altered together: relative size in each measured lead.
-REGIONS = {
-    "inferior": {"II": 1.0, "I": 0.1},
-    "septal": {"V1": 1.0, "V2": 0.8},
-    "anterior": {"V2": 0.8, "V3": 1.0, "V4": 0.8},
-    "lateral": {"I": 0.8, "V5": 1.0, "V6": 0.9},
-    "diffuse": {"I": 0.7, "II": 1.0, "V1": -0.4, "V4": 0.8, "V5": 1.0, "V6": 0.8},
-}
-PRESENT = 0.3
-"""Probability that a region's segment is altered."""
-MILLIVOLTS = 0.16
-"""Standard deviation of an alteration."""
+# Seconds after R, that of the T peak after the T peak: from where to where a change's centre may lie.
+CENTRES = np.array([(-0.04, 0.0), (0.015, 0.06), (0.06, 0.17), (0.06, 0.17), (-0.06, 0.06)])
+WIDTHS = np.array([(0.005, 0.012), (0.005, 0.012), (0.012, 0.04), (0.012, 0.04), (0.015, 0.05)])
+"""Seconds: from which to which width a change may have."""
+
+PRESENT = 0.4
+"""Probability that a part of the beat is changed."""
+MILLIVOLTS = 0.08
+"""Standard deviation of a changed dipole in each direction, and of what single leads show beside it."""
 
 
 def simulate_corpus(ecgs: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -61,15 +55,11 @@ def simulate_corpus(ecgs: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarr
 
 def _block(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     hearts = _varied_hearts(rng)
-    alterations = _varied_alterations(rng)
-    timing = np.array([0.006, 0.008, 0.010, 0.014, 0.012])
-    centres = SEGMENT_CENTRES + timing * rng.standard_normal((BLOCK, len(SEGMENTS)))
-    widths = SEGMENT_WIDTHS * np.exp(0.25 * rng.standard_normal((BLOCK, len(SEGMENTS))))
-    signals = tracings(hearts, alterations, rng, segment_centres=centres, segment_widths=widths)
-    found = [read_tracings(hearts, alterations, signals, millivolts) for millivolts in SIZES.values()]
-    rhythm = found[0][:, : len(RHYTHM_STATEMENTS)]
-    graded = [findings[:, len(RHYTHM_STATEMENTS) :] for findings in found]
-    return signals, np.concatenate([rhythm, *graded], axis=1).astype(np.int8)
+    centres = rng.uniform(CENTRES[:, 0], CENTRES[:, 1], (BLOCK, len(SEGMENTS)))
+    widths = rng.uniform(WIDTHS[:, 0], WIDTHS[:, 1], (BLOCK, len(SEGMENTS)))
+    changes = _varied_changes(rng)
+    signals = tracings(hearts, changes, rng, segment_centres=centres, segment_widths=widths)
+    return signals, read_tracings(hearts, changes, signals, VISIBLE_MILLIVOLTS, WORDS).astype(np.int8)
 
 
 def _varied_hearts(rng: np.random.Generator) -> Hearts:
@@ -94,10 +84,10 @@ def _varied_hearts(rng: np.random.Generator) -> Hearts:
     )
 
 
-def _varied_alterations(rng: np.random.Generator) -> np.ndarray:
-    """(BLOCK, 8, segments) mV: every region and segment on its own, either sign, leads of a region unequal."""
-    regions = np.array([[leads.get(lead, 0.0) for lead in MEASURED_LEADS] for leads in REGIONS.values()])
-    regions = regions * np.exp(0.3 * rng.standard_normal((BLOCK, *regions.shape)))
-    shape = (BLOCK, len(REGIONS), len(SEGMENTS))
-    sizes = MILLIVOLTS * rng.standard_normal(shape) * (rng.random(shape) < PRESENT)
-    return np.einsum("nrl,nrs->nls", regions, sizes)
+def _varied_changes(rng: np.random.Generator) -> np.ndarray:
+    """(BLOCK, 8, segments) mV: each segment on its own, of the dipole and, beside it, in half of the leads."""
+    shape = (BLOCK, len(SEGMENTS))
+    present = rng.random((*shape, 1)) < PRESENT
+    dipoles = rng.standard_normal((*shape, 3)) @ DOWER.T
+    single = rng.standard_normal((*shape, len(MEASURED_LEADS))) * (rng.random((*shape, len(MEASURED_LEADS))) < 0.5)
+    return (MILLIVOLTS * present * (dipoles + single)).transpose(0, 2, 1)

@@ -33,7 +33,7 @@ RHYTHM_STATEMENTS = (
 )
 
 # Segment(s) -> the words for a negative and for a positive alteration.
-ALTERATION_WORDS = {
+ALTERATION_WORDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("early QRS",): ("Q waves", "slurred QRS onset"),
     ("terminal QRS",): ("late QRS notch", "J waves"),
     ("early ST",): ("J point depression", "J point elevation"),
@@ -41,24 +41,34 @@ ALTERATION_WORDS = {
     ("T peak",): ("T wave flattening", "T wave peaking"),
 }
 
-ALTERATION_STATEMENTS = (
-    *(f"{word}, {territory}" for territory in TERRITORIES for words in ALTERATION_WORDS.values() for word in words),
-    "ST depression, aVR",
-    "ST elevation, aVR",
-)
 
-STATEMENTS = RHYTHM_STATEMENTS + ALTERATION_STATEMENTS
+def alteration_statements(words: dict[tuple[str, ...], tuple[str, str]]) -> tuple[str, ...]:
+    """Statements of alterations in these words, in the order of the columns of `read_tracings`."""
+    return (
+        *(f"{word}, {territory}" for territory in TERRITORIES for pair in words.values() for word in pair),
+        "ST depression, aVR",
+        "ST elevation, aVR",
+    )
+
+
+STATEMENTS = RHYTHM_STATEMENTS + alteration_statements(ALTERATION_WORDS)
 """Every statement, in the order of the columns of `read_tracings`."""
 
 
-def read_tracings(hearts: Hearts, alterations: np.ndarray, ecgs: np.ndarray, visible_millivolts: float) -> np.ndarray:
+def read_tracings(
+    hearts: Hearts,
+    alterations: np.ndarray,
+    ecgs: np.ndarray,
+    visible_millivolts: float,
+    words: dict[tuple[str, ...], tuple[str, str]] = ALTERATION_WORDS,
+) -> np.ndarray:
     """(n, statements) bool: what each tracing shows.
 
-    `alterations` (n, 8, segments) in mV count where their mean over a territory's leads reaches `visible_millivolts`;
-    `ecgs` (n, 12, samples) in mV are the tracings, for the voltages. Criteria: rate 60 and 100 per minute, PR above
-    200 ms, QRS 120 ms or more, Fridericia QTc above 450 (AHA/ACCF/HRS 2009 recommendations), Sokolow-Lyon 3.5 mV
-    (Sokolow and Lyon, Am Heart J 1949), all limb leads below 0.5 mV (0.6 with
-    the noise), axis outside -30 to 90 degrees.
+    `alterations` (n, 8, segments) in mV count where their mean over a territory's leads, summed over the segments of
+    one of `words`, reaches `visible_millivolts`; `ecgs` (n, 12, samples) in mV are the tracings, for the voltages.
+    Criteria: rate 60 and 100 per minute, PR above 200 ms, QRS 120 ms or more, Fridericia QTc above 450
+    (AHA/ACCF/HRS 2009 recommendations), Sokolow-Lyon 3.5 mV (Sokolow and Lyon, Am Heart J 1949), all limb leads below
+    0.5 mV (0.6 with the noise), axis outside -30 to 90 degrees.
     """
     axis = frontal_axis(hearts)
     deepest, tallest = ecgs.min(axis=2), ecgs.max(axis=2)
@@ -82,7 +92,7 @@ def read_tracings(hearts: Hearts, alterations: np.ndarray, ecgs: np.ndarray, vis
     leads = in_twelve_leads(alterations)
     for names in TERRITORIES.values():
         territory = leads[:, [LEADS.index(lead) for lead in names]].mean(axis=1)
-        for segments in ALTERATION_WORDS:
+        for segments in words:
             size = territory[:, [SEGMENTS.index(segment) for segment in segments]].sum(axis=1)
             found += [size < -visible_millivolts, size > visible_millivolts]
     st = [SEGMENTS.index(segment) for segment in ("early ST", "late ST")]

@@ -93,6 +93,7 @@ class Record:
                 self.series("step_loss", step, loss)
                 step += 1
         self.metrics({"best_epoch": made["best_epoch"]})
+        self.metrics(made.get("probe") or {}, "probe.")
 
 
 @contextlib.contextmanager

@@ -37,19 +37,26 @@ class Draws:
 
 
 def augment(x: Tensor, settings: Recipe, strength: float, draws: Draws, total: int) -> Tensor:
-    """Circular shift, amplitude scale, added noise and one masked stretch, drawn for each ECG; a new tensor.
+    """Circular shift, crop, amplitude scale, added noise and one masked stretch, drawn for each ECG; a new tensor.
 
     Parameters
     ----------
     x : standardised ECGs (ECGs, leads, samples)
     strength : multiplies every range, 0 to 1
     total : ECGs of the batch over all processes
+
+    Returns
+    -------
+    (ECGs, leads, `crop_fraction` of the samples)
     """
-    ecgs, leads, samples = x.shape
-    largest_shift = settings.shift_fraction * strength * samples
+    ecgs, leads, recorded = x.shape
+    samples = max(1, round(settings.crop_fraction * recorded))
+    largest_shift = settings.shift_fraction * strength * recorded
     shift = draws.uniform(-largest_shift, largest_shift, total).long()
+    if samples < recorded:
+        shift -= draws.uniform(0, recorded - samples, total).long()
     time = torch.arange(samples, device=x.device)
-    x = x.gather(2, ((time - shift) % samples).expand(ecgs, leads, samples))
+    x = x.gather(2, ((time - shift) % recorded).expand(ecgs, leads, samples))
     x.mul_(draws.uniform(1 - settings.scale_range * strength, 1 + settings.scale_range * strength, total))
     if settings.noise:
         x.add_(draws.noise(x.shape), alpha=settings.noise * strength)

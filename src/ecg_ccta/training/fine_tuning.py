@@ -22,7 +22,7 @@ from ecg_ccta.signals.store import Store
 from ecg_ccta.training import parallel
 from ecg_ccta.training.criterion import Criterion, make_criterion, masked_loss
 from ecg_ccta.training.history import Epoch, History, Step
-from ecg_ccta.training.inner_validation import predict, predict_logits
+from ecg_ccta.training.inner_validation import macro_auc, predict, predict_logits
 from ecg_ccta.training.loop import train
 from ecg_ccta.training.probe import PENALTIES, fit_probe
 from ecg_ccta.training.splits import patients_fingerprint, roles
@@ -205,9 +205,12 @@ def _tune(
         network = load_foundation(foundation, architecture, outputs)
     network = parallel.synchronised_batch_norm(network.to(device))
     criterion = make_criterion(learnt[train_rows], settings)
+    probe = None
     if settings.probe_start and foundation is not None:
         if parallel.rank() == 0:
-            start_from_probe(network, store, labels, learnt, train_rows, inner_rows, criterion)
+            probe = start_from_probe(
+                network, store, labels, learnt, train_rows, inner_rows, criterion, settings.minimum_events
+            )
         criterion.to(device)
         parallel.copy_from_first(criterion)
     criterion.to(device)
@@ -230,6 +233,7 @@ def _tune(
             on_epoch,
         )
     provenance = {
+        "probe": probe,
         **history.as_json(),
         "seed": seed,
         "training": settings.model_dump(),
@@ -248,31 +252,40 @@ def start_from_probe(
     train_rows: np.ndarray,
     inner_rows: np.ndarray,
     criterion: Criterion,
-) -> None:
+    minimum_events: int,
+) -> dict[str, float | None]:
     """Set the new last layer, and the criterion's own parameters, to a linear probe of the foundation's features.
 
     A random last layer sends large and meaningless gradients into the pre-trained layers; starting from a linear
     probe keeps what they know (Kumar et al., ICLR 2022). The penalty, one for all outputs, is the one with the
     smallest inner-validation loss.
+
+    Returns
+    -------
+    The penalty, and the probe's loss and macro AUC on the inner-validation patients, named as an epoch's are.
     """
     rows = np.concatenate([train_rows, inner_rows])
     features = predict(network.features, network, store, rows)
     count = len(train_rows)
     mean, deviation = features[:count].mean(0), features[:count].std(0) + 1e-6
     features = (features - mean) / deviation
-    best_loss = np.inf
+    best: dict[str, float | None] = {}
+    smallest = np.inf
     for penalty in PENALTIES:
         fitted = copy.deepcopy(criterion)
         weight, bias = fit_probe(features[:count], labels[train_rows], learnt[train_rows], fitted, penalty)
         logits = features[count:] @ weight.T + bias + fitted.offset.numpy()
         loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels[inner_rows])))
-        if loss < best_loss:
-            best_loss = loss
+        if loss < smallest:
+            smallest = loss
+            auc = macro_auc(labels[inner_rows], logits, minimum_events)
+            best = {"penalty": penalty, "validation_loss": loss, "validation_auc": auc}
             criterion.load_state_dict(fitted.state_dict())
             with torch.no_grad():
                 network.dense.weight.copy_(torch.from_numpy(weight / deviation))
                 network.dense.bias.copy_(torch.from_numpy(bias - (weight / deviation) @ mean))
-    log.info("linear probe: inner-validation loss %.4f", best_loss)
+    log.info("linear probe: inner-validation loss %.4f, penalty %g", smallest, best["penalty"])
+    return best
 
 
 def environment() -> dict:

@@ -35,7 +35,13 @@ class Step:
 class History:
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int = -1
-    """-1: no epoch was better than the start."""
+    """The epoch whose weights are kept; -1: those of the start."""
+    kept: str = "the start: no epoch was asked for"
+    """Which weights are kept, and why."""
 
     def as_json(self) -> dict:
-        return {"best_epoch": self.best_epoch, "epochs": [asdict(epoch) for epoch in self.epochs]}
+        return {
+            "best_epoch": self.best_epoch,
+            "kept": self.kept,
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+        }

@@ -74,7 +74,7 @@ class InnerValidation:
         logits = parallel.gather_rows(predict_logits(network, self._store, mine), len(self._rows)) + self._offset
         loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(self._labels)))
         auc = macro_auc(self._labels, logits, self._settings.minimum_events)
-        if self._settings.monitor == "loss":
+        if self._settings.monitor != "macro-auc":
             return -loss, loss, auc
         if auc is None:
             raise StudyError(

@@ -101,6 +101,7 @@ def train(
 
     `settings.monitor` says what is best. The loss is a proper score of all ECGs; the macro AUC is what studies report,
     but with the few events of a small inner validation it jumps from epoch to epoch by more than the epochs differ.
+    With `none` the schedule is fixed beforehand: the last epoch is kept, and the inner validation is only noted.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def train(
     parts: dict = {"network": network, "criterion": criterion, "weights": weights, "optimiser": optimiser}
     shown = network
     if settings.ema_decay:
-        parts["average"] = AveragedModel(network, multi_avg_fn=_averaging(settings.ema_decay), use_buffers=True)
+        parts["average"] = AveragedModel(network, multi_avg_fn=_averaging(settings.ema_decay or 0.0), use_buffers=True)
         shown = parts["average"].module
     validation = InnerValidation(store, labels, inner_rows, criterion.offset.cpu().numpy(), settings)
     history = History()
@@ -185,7 +186,7 @@ def train(
         score, inner_loss, auc = validation.score(shown)
         if not (math.isfinite(inner_loss) and all(map(math.isfinite, step_losses))):
             raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}: lower the learning rate")
-        if score > best["score"]:
+        if score > best["score"] or settings.monitor == "none":
             history.best_epoch = epoch
             best = {"score": score, "weights": copy_of(shown)}
         record = Epoch(
@@ -213,6 +214,7 @@ def train(
             save_state(state_file, parts, history, best)
         on_epoch(record)
 
+    history.kept = _why_kept(history.best_epoch, settings.monitor)
     network.load_state_dict(best["weights"])
     network.requires_grad_(True)
     network.eval()
@@ -221,12 +223,20 @@ def train(
     return history
 
 
+def _why_kept(epoch: int, monitor: str) -> str:
+    """Which weights are kept, the start's or an epoch's, and why."""
+    if monitor == "none":
+        return f"epoch {epoch + 1}, the last: the schedule is fixed"
+    better = {"loss": "smaller inner-validation loss", "macro-auc": "larger inner-validation macro AUC"}[monitor]
+    return f"the start: no epoch had a {better}" if epoch < 0 else f"epoch {epoch + 1}: none had a {better}"
+
+
 def _averaging(decay: float) -> Callable:
-    """Exponential moving average whose decay rises with the steps done, so that the start is soon forgotten."""
+    """Exponential moving average, the plain mean of all steps so far until the window of the decay is full."""
 
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
-        kept = min(decay, (1 + float(updates)) / (10 + float(updates)))
+        kept = min(decay, (1 + float(updates)) / (2 + float(updates)))
         for old, new in zip(averaged, current, strict=True):
             old.lerp_(new, 1 - kept) if old.is_floating_point() else old.copy_(new)
 

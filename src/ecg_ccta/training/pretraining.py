@@ -65,6 +65,7 @@ def pretrain(settings: Pretraining, architecture: Architecture, threads: int) ->
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
+        crop_fraction=settings.crop_fraction,
     )
     history = train(
         network,
