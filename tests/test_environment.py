@@ -164,7 +164,7 @@ def test_every_caption_is_used_and_can_be_filled_in(rules):
     folder = WORKFLOW / "report"
     assert {file.stem for file in files} | {"study"} == {path.stem for path in folder.glob("*.rst")}
     job = SimpleNamespace(wildcards=SimpleNamespace(site="site-x", study="study-x"), config={"title": "Title X"})
-    shown = {"study": "Title X", "page": "study-x", "initialisations": "study-x"}
+    shown = {"study": "Title X", "page": "study-x", "initialisations": "study-x", "ladder": "study-x"}
     for path in folder.glob("*.rst"):
         text = jinja2.Template(path.read_text("utf-8"), undefined=jinja2.StrictUndefined)
         assert shown.get(path.stem, "site-x") in text.render(snakemake=job)

@@ -83,6 +83,8 @@ SCHEMAS = {
     "initialisations": _columns(
         "fold vessels note", "macro_auc_foundation macro_auc_random difference lower upper p_value"
     ),
+    "ladder": _estimates(["rung", "vessel"]),
+    "training": _columns("kept_as reason", "probe_loss probe_auc loss auc", "fold kept_epoch epochs"),
     "added_value": _estimates(["basis", "comparison"]),
     "added_value_roc": _columns("basis model", "false_positive_rate sensitivity"),
     "reclassification": _columns("basis modifier before stratum after", "estimate lower upper", "n events"),

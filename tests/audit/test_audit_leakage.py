@@ -215,10 +215,10 @@ def test_one_ensemble_prediction_at_the_development_site_is_found(clean):
 
 def test_swapped_folds_of_the_random_start_are_found(clean):
     predictions = clean["development"].predictions
-    assert len(audit(**clean, random_predictions=predictions)) == 13
+    assert len(audit(**clean, compared={"from random weights": predictions})) == 13
     swapped = predictions.assign(fold=(predictions["fold"] + 1) % FOLDS)
     assert "prediction by another fold (predictions from random weights)" in complaint(
-        {**clean, "random_predictions": swapped}
+        {**clean, "compared": {"from random weights": swapped}}
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 import wfdb
 import yaml
+from safetensors.torch import load_file
 
 from ecg_ccta import tables
 from ecg_ccta.config import Training, load
@@ -113,6 +114,22 @@ def test_mlflow_holds_one_parent_and_one_child_per_job(small_study):
     # Each table of the site is there, although all have its name.
     tables = [item.path for item in client.list_artifacts(by_name["validate internal"].info.run_id, "discrimination")]
     assert tables == ["discrimination/internal.csv"]
+
+
+def test_every_fold_is_fine_tuned_and_every_probe_is_not(small_study):
+    """A fold whose weights equal the foundation's would be a linear probe under another name."""
+    results = small_study.results
+    foundation = torch.load(results / "foundation/tiny/checkpoint.pth", weights_only=True)["state_dict"]
+    for fold in (0, 1):
+        for kind, is_tuned in (("models", True), ("probe_models", False)):
+            weights = load_file(results / f"small/{kind}/fold{fold}/model.safetensors")
+            compared = [name for name in weights if name in foundation and not name.startswith("dense")]
+            assert len(compared) > 20
+            changed = [name for name in compared if not torch.equal(weights[name], foundation[name])]
+            assert bool(changed) == is_tuned, f"{kind} of fold {fold}"
+    kept = pd.read_csv(results / "small/tables/training.csv")
+    assert kept["kept_as"].tolist() == ["fine-tuned"] * 2
+    assert kept["reason"].str.contains("the last: the schedule is fixed").all()
 
 
 def test_the_time_of_every_job_is_divided_into_work_and_overhead(small_study):

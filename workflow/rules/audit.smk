@@ -10,7 +10,7 @@ rule audit_leakage:
         predictions=every_site("results/{study}/predictions/{site}.parquet", is_analysed),
         thresholds="results/{study}/thresholds.json",
         intermediate=intermediate_trace_of,
-        random_start=random_start_trace_of,
+        compared=compared_traces_of,
     output:
         leakage="results/{study}/tables/leakage.csv",
         record="results/{study}/records/audit_leakage/leakage.json",
@@ -29,6 +29,7 @@ rule audit_leakage:
         sites=audited_sites,
         labels=lambda wildcards: getattr(study_of(wildcards).intermediate, "labels", []),
         folds=lambda wildcards: study_of(wildcards).training.folds,
+        starts=lambda wildcards: starts(study_of(wildcards)),
         evaluation=leaves(
             "evaluation",
             "minimum_events",

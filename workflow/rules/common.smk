@@ -31,7 +31,7 @@ wildcard_constraints:
     fold=r"\d+",
     foundation="[a-z0-9-]+",
     # Of a training: from the foundation (or the intermediate task), or from random weights.
-    start="(random_)?",
+    start="(random_|probe_)?",
 
 
 # ---- The studies and their sites
@@ -94,6 +94,11 @@ def has_intermediate(study):
 
 def has_random_start(study):
     return study.random_start is not None
+
+
+def has_ladder(study):
+    """Whether networks are trained beyond a linear probe, so that the two can be compared."""
+    return study.training.method != "linear-probe" and study.training.probe_start
 
 
 def has_external_findings(study):

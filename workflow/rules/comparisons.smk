@@ -78,3 +78,41 @@ rule compare_initialisations:
 
 
 jobs(rules.compare_initialisations, once(in_main, has_random_start))
+
+
+rule build_ladder:
+    input:
+        cohort=development("results/{study}/cohort/{site}.parquet"),
+        signals=signals_of,
+        splits=development("results/{study}/splits/{site}.parquet"),
+        predictions=development("results/{study}/predictions/{site}.parquet"),
+        measurements=development_measurements_of,
+        models=every_fold("results/{study}/models/fold{fold}"),
+        probes=every_fold("results/{study}/probe_models/fold{fold}"),
+    output:
+        **figure("ladder", category="foundation"),
+        predictions="results/{study}/probe_predictions/development.parquet",
+        ladder="results/{study}/tables/ladder.csv",
+        training="results/{study}/tables/training.csv",
+        record="results/{study}/records/build_ladder/ladder.json",
+    log:
+        "results/{study}/logs/build_ladder/ladder.log",
+    benchmark:
+        "results/{study}/benchmarks/build_ladder/ladder.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing_with_input(3000),
+        runtime=growing(60),
+        gpu=0,
+    params:
+        library=library_of("build_ladder"),
+        evaluation=leaves("evaluation", "level", "minimum_events"),
+    message:
+        "Comparing the fine-tuned network of study {wildcards.study} with simpler models"
+    script:
+        "../scripts/build_ladder.py"
+
+
+jobs(rules.build_ladder, once(in_main, has_ladder))

@@ -88,6 +88,12 @@ def all_measurements_of(wildcards):
     return [f"results/{wildcards.study}/measurements/{wildcards.site}/{shard}.parquet" for shard in shards]
 
 
+def development_measurements_of(wildcards):
+    study = study_of(wildcards)
+    shards = range(study.sites[study.development_site].shards)
+    return [f"results/{study.study}/measurements/{study.development_site}/{shard}.parquet" for shard in shards]
+
+
 def measurements_of(wildcards):
     """The measurements that say which ECGs are clinically normal, where that is measured."""
     return all_measurements_of(wildcards) if is_normal_measured(study_of(wildcards)) else []
@@ -121,7 +127,7 @@ def foundation_of(wildcards):
 
 def checkpoint_of(wildcards):
     """The checkpoint that a training starts from, the intermediate task's where the study has one; or none."""
-    if wildcards.start:
+    if wildcards.start == "random_":
         return []
     if study_of(wildcards).intermediate:
         return f"results/{wildcards.study}/intermediate/checkpoint.pth"
@@ -140,10 +146,13 @@ def contract_beside(checkpoint):
 
 def recipe_of(wildcards):
     """All of the training's settings but those of the machine it runs on."""
-    study = study_of(wildcards)
-    if wildcards.start and study.random_start is None:
+    study, training = study_of(wildcards), study_of(wildcards).training
+    if wildcards.start == "random_" and study.random_start is None:
         raise ValueError(f"study {wildcards.study} has no section random_start")
-    training = random_start_settings(study.training, study.random_start) if wildcards.start else study.training
+    if wildcards.start == "random_":
+        training = random_start_settings(training, study.random_start)
+    elif wildcards.start == "probe_":
+        training = training.model_copy(update={"method": "linear-probe"})
     return training.model_dump(mode="json", include=set(Recipe.model_fields))
 
 
@@ -170,8 +179,9 @@ def intermediate_threads(wildcards):
 
 
 def starts(study):
-    """The two starts of a training that the study compares, or the one."""
-    return ["", "random_"] if study.random_start and in_main(study) else [""]
+    """The network's training, and what the main study compares it with: a linear probe, and random weights."""
+    compared = [("probe_", has_ladder(study)), ("random_", has_random_start(study))] if in_main(study) else []
+    return ["", *(start for start, is_made in compared if is_made)]
 
 
 def intermediate_trace_of(wildcards):
@@ -196,14 +206,12 @@ def audited_sites(wildcards):
     return {name: site.model_dump(mode="json", include=shown) for name, site in study_of(wildcards).sites.items()}
 
 
-def random_start_trace_of(wildcards):
-    """Models from random weights and their predictions, where the study makes them."""
-    study = study_of(wildcards)
-    if not (has_random_start(study) and in_main(study)):
-        return []
-    folder = f"results/{study.study}"
-    models = every_fold("results/{study}/random_models/fold{fold}")(wildcards)
-    return [*models, f"{folder}/random_predictions/development.parquet"]
+def compared_traces_of(wildcards):
+    """Models that the network is compared with, and their predictions: a linear probe's, and from random weights."""
+    folder = f"results/{wildcards.study}"
+    others = [start for start in starts(study_of(wildcards)) if start]
+    models = [path for start in others for path in every_fold(f"{folder}/{start}models/fold{{fold}}")(wildcards)]
+    return [*models, *(f"{folder}/{start}predictions/development.parquet" for start in others)]
 
 
 def shown_of_control(wildcards):

@@ -17,7 +17,7 @@ with recorded_job(snakemake) as record:
         snakemake.params.folds,
         Evaluation.of(snakemake.params.evaluation),
         snakemake.params.seed,
-        random_start=bool(snakemake.input.random_start),
+        snakemake.params.starts,
     )
     write_csv(leakage, snakemake.output.leakage)
     record.metrics({"checks": len(leakage), "findings": leakage["findings"].sum()})

@@ -33,6 +33,9 @@ from ecg_ccta.training.intermediate import SAME_PATIENT, SAME_RECORDING
 from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.vessels import VESSELS
 
+COMPARED = {"probe_": "of the linear probe", "random_": "from random weights"}
+"""What the network is compared with, by the beginning of its folders."""
+
 NAMED_FINDINGS = 5
 """Findings of one check that the message names."""
 CHECK_COLUMNS = ("check", "compared", "n", "unit", "findings", "method", "note")
@@ -84,7 +87,7 @@ def audit_study(
     folds: int,
     evaluation: Evaluation,
     seed: int,
-    random_start: bool,
+    starts: Sequence[str],
 ) -> pd.DataFrame:
     """Audit what lies in `folder`, results/<study>. Takes 14 kB of memory per ECG.
 
@@ -93,7 +96,7 @@ def audit_study(
     sites : role of each site, and how its export is read
     labels : of the intermediate task, empty where the study has none
     folds, evaluation, seed : the study's
-    random_start : whether there are models from random weights as well
+    starts : beginnings of the folders of models and predictions, of `COMPARED` or "" for the network itself
     """
     folder = Path(folder)
 
@@ -119,8 +122,7 @@ def audit_study(
             read_json(folder / "intermediate/flow.json"),
             read_json(folder / "intermediate/contract.json"),
         )
-    kinds = ["", "random_"] if random_start else [""]
-    models = [f"{kind}models/fold{fold}" for kind in kinds for fold in range(folds)]
+    models = [f"{start}models/fold{fold}" for start in starts for fold in range(folds)]
     (development,) = of_role["development"]
     return audit(
         read(development),
@@ -130,7 +132,11 @@ def audit_study(
         evaluation,
         [read(name) for name in of_role["external"]],
         intermediate,
-        tables.read(tables.PREDICTIONS, folder / "random_predictions/development.parquet") if random_start else None,
+        {
+            COMPARED[start]: tables.read(tables.PREDICTIONS, folder / f"{start}predictions/development.parquet")
+            for start in starts
+            if start
+        },
     )
 
 
@@ -142,7 +148,7 @@ def audit(
     evaluation: Evaluation,
     external: Sequence[AuditedSite] = (),
     intermediate: IntermediateTraining | None = None,
-    random_predictions: pd.DataFrame | None = None,
+    compared: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Every check of a study; columns `CHECK_COLUMNS`, one row per check.
 
@@ -152,7 +158,7 @@ def audit(
     models : folder -> content of model.json, of every fold's model
     thresholds : from `choose_thresholds`
     evaluation : the settings by which they were chosen
-    random_predictions : out-of-fold predictions of the models from random weights, where the study has them
+    compared : out-of-fold predictions of the models that the network is compared with, by what they are
 
     Raises
     ------
@@ -171,8 +177,9 @@ def audit(
         *recording_checks(development, splits, external),
         *near_duplicate_checks(development, splits, external, trained_on),
     ]
-    if random_predictions is not None:
-        checks.append(out_of_fold_check(cohort, splits, random_predictions, "predictions from random weights"))
+    checks += [
+        out_of_fold_check(cohort, splits, found, f"predictions {name}") for name, found in (compared or {}).items()
+    ]
     if intermediate is not None:
         checks += intermediate_checks(intermediate, [development, *external])
     return table_or_error(checks)

@@ -54,7 +54,7 @@ def test_foundation_and_random_weights_are_compared_in_words(changed, with_initi
         "0.115 (95 % interval 0.094 to 0.136; p &lt; 0.001, paired t test over 4 folds)."
     ) in page
     assert "From random weights: at most 7 epochs (patience 7), learning rate 0.004, all layers learning." in page
-    assert "foundation: at most 1 epoch (patience 1), learning rate 0.0003." in page
+    assert "foundation: at most 6 epochs (patience 6), learning rate 0.003." in page
     assert "no vessel with enough events" in page
     assert 'download="initialisations.csv"' in page
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ecg_ccta.config import Simulation
+from ecg_ccta.evaluation.build_ladder import PROBE
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.formatting import count, interval, listed, percent
@@ -77,15 +78,25 @@ def _methods(results: ResultsFolder) -> list[str]:
         between = f", then on {listed(study.intermediate.labels)} at {results.title(study.intermediate_site)},"
     said = [
         f"{'; '.join(sources)}.",
-        f"A network, pre-trained as a foundation model{between} and fine-tuned in {study.training.folds} folds of "
-        f"patients, gives a probability for each vessel ({', '.join(VESSELS)}). Every ECG of the development site is "
-        "predicted once, by a model that never saw its patient; other sites by the mean of all folds. Intervals are "
-        f"{percent(study.evaluation.level)} bootstrap intervals over patients.",
+        f"A network, pre-trained as a foundation model{between} and {_tuned(results)} folds of patients, gives a "
+        f"probability for each vessel ({', '.join(VESSELS)}). Every ECG of the development site is predicted once, "
+        "by a model that never saw its patient; other sites by the mean of all folds. Intervals are at the "
+        f"{percent(study.evaluation.level)} level and allow for several ECGs of a patient, that of the AUC out of fold "
+        "also for the folds' common training patients.",
     ]
     effects = sorted({simulation.effect for simulation in simulated(results).values()})
     if effects:
         said.append(f"Planted effect: {listed([percent(effect) for effect in effects])} of full strength.")
     return said
+
+
+def _tuned(results: ResultsFolder) -> str:
+    """How many folds were fine-tuned, by what each of them kept."""
+    folds = results.study.training.folds
+    probes = int((results.table("training")["kept_as"] == PROBE).sum()) if results.has("training") else 0
+    if not probes:
+        return f"fine-tuned in {folds}"
+    return f"fine-tuned in {folds - probes}, kept as a linear probe in {probes} of {folds}"
 
 
 def _discrimination(results: ResultsFolder) -> list[str]:

@@ -175,8 +175,8 @@ def _analysis(results: ResultsFolder) -> list[Item]:
         Item("12b", "Handling of predictors", "Filtered and standardised, not categorised.", ("methods",)),
         Item(
             "12c", "Model and its building",
-            "Pre-trained and fine-tuned network; the epoch is chosen on inner-validation patients.",
-            ("methods", "provenance"),
+            "Pre-trained network, fine-tuned fold by fold; what each fold kept, and why, is listed.",
+            ("methods", "ladder", "provenance"),
         ),
         Item("12d", "Differences between sites", *_between_sites(results)),
         Item(

@@ -114,15 +114,22 @@ def _training(study: Study) -> str:
         f"moving average of the weights (decay {training.ema_decay:g})" if training.ema_decay else "",
     ]
     chosen = listed([option for option in options if option])
-    monitor = {"loss": "smallest loss", "macro-auc": "largest macro AUC"}[training.monitor]
+    then = "and then held" if training.final_learning_rate_fraction == 1 else "and cosine decay"
+    best = {"loss": "smallest loss", "macro-auc": "largest macro AUC"}.get(training.monitor)
+    kept = (
+        f"The epoch with the {best} of inner-validation patients is kept (patience {training.patience} of at most "
+        f"{training.epochs} epochs), and the temperature of the calibration is fitted on them alone"
+        if best
+        else f"All {training.epochs} epochs of the schedule are run and the last is kept; the temperature of the "
+        "calibration is fitted on inner-validation patients alone"
+    )
     return (
         f"Training. Patients are split into {training.folds} folds; each fold is predicted once, by a model that saw "
         f"neither these patients nor used them to stop. The network learns {learnt}; its last layer starts as {start}. "
         f"{method} AdamW, learning rate {training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up "
-        f"and cosine decay, weight decay {training.weight_decay:g}, batches of {training.batch_size}"
-        f"{f', {chosen}' if chosen else ''}. The epoch with the {monitor} of inner-validation patients is kept "
-        f"(patience {training.patience} of at most {training.epochs} epochs), and the temperature of the calibration "
-        "is fitted on them alone. Other sites are predicted by the mean calibrated logit of all folds."
+        f"{then}, weight decay {training.weight_decay:g}, batches of {training.batch_size}"
+        f"{f', {chosen}' if chosen else ''}. {kept}. Other sites are predicted by the mean calibrated "
+        "logit of all folds."
     )
 
 
