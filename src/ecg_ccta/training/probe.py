@@ -10,7 +10,7 @@ from ecg_ccta.training.criterion import Criterion
 
 log = logging.getLogger(__name__)
 
-PENALTIES = (1e1, 1e2, 1e3, 1e4)
+PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4)
 """L2 penalties, on standardised features."""
 
 ITERATIONS = 200
