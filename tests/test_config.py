@@ -295,3 +295,17 @@ def test_numbers_in_any_spelling(values):
     # YAML reads 1e-3 without a dot as a word; a user need not know.
     put(values, "training.learning_rate", yaml.safe_load("1e-3"))
     assert validated(values).training.learning_rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("overlay", "words"),
+    [
+        ({"follow_up": {"landmark_days": 700}}, "horizon_days .700. must be later than landmark_days"),
+        ({"follow_up": {"reading_days": [30, 800]}}, "reading_days 800 is beyond horizon_days"),
+        ({"follow_up": {"reading_days": [-3]}}, "greater than 0"),
+        ({"cohort": {"days_after_ccta": 30}}, "landmark_days .28. must be at least cohort.days_after_ccta .30."),
+    ],
+)
+def test_days_of_follow_up_are_in_order(overlay, words):
+    with pytest.raises(StudyError, match=words):
+        validated(merge(read_yaml(ROOT / "config.yaml"), overlay))

@@ -350,7 +350,18 @@ class Evaluation(Section):
 class FollowUp(Section):
     landmark_days: int = Field(28, ge=0, description="Events up to this day do not count; follow-up starts here.")
     horizon_days: int = Field(700, gt=0)
-    reading_days: list[int] = [30, 100, 200, 300]
+    reading_days: list[Annotated[int, Field(gt=0)]] = [30, 100, 200, 300]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.horizon_days <= self.landmark_days:
+            raise ValueError(
+                f"horizon_days ({self.horizon_days}) must be later than landmark_days ({self.landmark_days})"
+            )
+        beyond = [day for day in self.reading_days if day > self.horizon_days]
+        if beyond:
+            raise ValueError(f"reading_days {beyond[0]} is beyond horizon_days ({self.horizon_days})")
+        return self
 
 
 class Explanation(Section):
@@ -396,6 +407,16 @@ class Study(Section):
             )
         if self.sites[development[0]].tables.ccta is None:
             raise ValueError(f"development site {development[0]} has no ccta table, so nothing could be learnt")
+        return self
+
+    @model_validator(mode="after")
+    def _exposure_before_follow_up(self) -> Study:
+        # An ECG that is taken after follow-up began would sort patients by what happened since.
+        if self.follow_up.landmark_days < self.cohort.days_after_ccta:
+            raise ValueError(
+                f"follow_up.landmark_days ({self.follow_up.landmark_days}) must be at least cohort.days_after_ccta "
+                f"({self.cohort.days_after_ccta}): risk groups come from ECGs up to then"
+            )
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import class_likelihood_ratios, confusion_matrix, f1_score, precision_score, recall_score
+from sklearn.metrics import class_likelihood_ratios, confusion_matrix, precision_score, recall_score
 from statsmodels.stats.proportion import proportion_confint
 
 from ecg_ccta import figures
@@ -54,7 +54,6 @@ def test_likelihood_ratios_of_a_published_example():
     p = np.repeat([1, 1, 0, 0], [815, 115, 208, 327])
     assert (found["LR+"], found["LR-"]) == pytest.approx(class_likelihood_ratios(y, p))
     assert (found["LR+"], found["LR-"]) == pytest.approx((0.797 / 0.260, 0.203 / 0.740), rel=0.005)
-    assert found["F1"] == pytest.approx(f1_score(y, p))
 
 
 @pytest.mark.parametrize("kind", THRESHOLD_KINDS)
@@ -76,7 +75,6 @@ def test_measures_are_scikit_learns(scored, chosen, table, vessel, kind):
         "proportion positive": positive.mean(),
         "LR+": ratios[0],
         "LR-": ratios[1],
-        "F1": f1_score(y, positive),
         "CCTAs per event found": 1 / precision_score(y, positive),
         "ECGs per event found": len(y) / tp,
     }
@@ -104,7 +102,6 @@ def test_the_bootstrap_is_that_of_the_repeated_patients(scored, chosen):
     cell = one[(one["vessel"] == "RCA") & (one["kind"] == "rule-in") & (one["method"] == CLUSTERED)]
     cell = cell.set_index("measure")
     assert cell.loc["sensitivity", "lower"] == pytest.approx(recall_score(repeated["y_true"].astype(int), positive))
-    assert cell.loc["F1", "upper"] == pytest.approx(f1_score(repeated["y_true"].astype(int), positive))
 
 
 def test_a_fold_is_judged_by_the_thresholds_of_the_others(scored, chosen, table):

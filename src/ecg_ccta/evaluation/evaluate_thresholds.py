@@ -38,7 +38,6 @@ PROPORTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
 RATIOS: dict[str, tuple[Callable[..., np.ndarray], str]] = {
     "LR+": (lambda tp, fp, fn, tn: (tp / (tp + fn)) / (fp / (fp + tn)), "no false positive"),
     "LR-": (lambda tp, fp, fn, tn: (fn / (tp + fn)) / (tn / (fp + tn)), "no true negative"),
-    "F1": (lambda tp, fp, fn, tn: 2 * tp / (2 * tp + fp + fn), "no events and no positives"),
     "CCTAs per event found": (lambda tp, fp, fn, tn: (tp + fp) / tp, "no event found"),
     "ECGs per event found": (lambda tp, fp, fn, tn: (tp + fp + fn + tn) / tp, "no event found"),
 }

@@ -3,7 +3,7 @@
 Every heart beat is a sum of Gaussian waves in time (two atrial, four ventricular, two small notches, ST and T), each
 with a 3-D dipole vector (X to the left, Y to the foot, Z to the back), as in the dynamical model of McSharry et al.
 (IEEE TBME 2003) and its vector form (Sameni et al., EURASIP J Adv Signal Process 2007). The dipole is projected to I,
-II and V1-V6 with the Dower matrix (Dower et al., J Electrocardiol 1980); the other limb leads follow exactly.
+II and V1-V6 with the Dower matrix (Dower et al., Clin Cardiol 3:87, 1980); the other limb leads follow exactly.
 Everything is computed for whole blocks of ECGs at once.
 """
 

@@ -68,6 +68,12 @@ def _grouped_folds(pattern: np.ndarray, groups: np.ndarray, folds: int, seed: in
     # just what is wanted.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
-        for k, (_, rows) in enumerate(splitter.split(pattern, pattern, groups)):
-            fold[rows] = k
+        try:
+            for k, (_, rows) in enumerate(splitter.split(pattern, pattern, groups)):
+                fold[rows] = k
+        except ValueError:
+            raise StudyError(
+                f"{len(np.unique(groups))} patients cannot be split over {folds} parts with findings of each kind. "
+                "Fix: lower training.folds, or include more patients"
+            ) from None
     return fold

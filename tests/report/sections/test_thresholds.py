@@ -148,7 +148,6 @@ def test_an_interval_without_width_gives_way_to_wilsons():
         "NPV",
         "LR+",
         "LR-",
-        "F1",
         "CCTAs per event found",
         "ECGs per event found",
     )

@@ -23,7 +23,7 @@ RECOVERY = {
     "ECGs": _unless_mean(value("n", count)),
     "Events": _unless_mean(value("events", count)),
     "Oracle's AUC": _unless_mean(value("oracle_auc", number)),
-    "Model's AUC": _unless_mean(bounded("model_auc", 3, "model_lower", "model_upper")),
+    "Model's AUC, folds pooled": _unless_mean(value("model_auc", number)),
     "Recovered": bounded("recovered", 0, "recovered_lower", "recovered_upper", percent_interval),
 }
 

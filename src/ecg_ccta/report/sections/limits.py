@@ -15,8 +15,8 @@ def limits(results: ResultsFolder) -> Section:
     if simulated:
         blocks.append(
             Text(
-                f"{listed(simulated)}: simulated. The figures show that the method finds what is there and nothing "
-                "where nothing is; they say nothing about patients.",
+                f"{listed(simulated)}: simulated. The figures show how much of a planted effect the method finds; they "
+                "say nothing about patients.",
                 lead="Simulation",
             )
         )

@@ -62,7 +62,7 @@ def sentence(found: pd.DataFrame) -> str:
     said = [f"{row['vessel']} {number(row['estimate'], 2)}" for _, row in known.iterrows()]
     parts = [f"Spearman's rank correlation of probability with grade: {listed(said)}."]
     if rising:
-        parts.append(f"Median probability rises through all grades for {listed(rising)}.")
+        parts.append(f"Median probability rises from each grade with enough patients to the next for {listed(rising)}.")
     if falling:
         parts.append(f"It does not for {listed(falling)}.")
     return " ".join(parts)

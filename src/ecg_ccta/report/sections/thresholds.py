@@ -47,7 +47,6 @@ COLUMNS = {
     "NPV": _accuracy("NPV", 0, percent_interval),
     "LR+": _accuracy("LR+", 2),
     "LR−": _accuracy("LR-", 2),
-    "F1": _accuracy("F1", 2),
     "CCTAs per event found": _accuracy("CCTAs per event found", 1),
     "ECGs per event found": _accuracy("ECGs per event found", 1),
 }
