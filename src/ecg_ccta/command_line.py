@@ -168,14 +168,18 @@ def explain(
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the page; nothing else of the file names it.")] = "12-lead ECG",
     output: Annotated[Path, typer.Option(help="Page to write: .pdf, .svg or .png.")] = Path("ecg.pdf"),
+    demonstration: Annotated[
+        bool, typer.Option("--demonstration", help="Draw it also by networks that have seen simulated ECGs alone.")
+    ] = False,
     results: Annotated[Path, typer.Option(help="Folder of all results.")] = Path("results"),
 ) -> None:
     """Score one ECG of any hospital by a finished study, and explain it on a page of A4.
 
     The page has the tracing on ECG paper (to scale when printed at 100 %), the four probabilities with their risk
     groups among the study's thresholds, and in colour what in the tracing raised or lowered one of them. The recording
-    is cleaned and judged exactly as those of the study; one that the study would exclude is refused with the reason.
-    For research only.
+    is cleaned and judged exactly as those of the study; one that the study would exclude is refused with the reason. A
+    study of simulated hospitals says nothing about a patient: it is refused too, without --demonstration, and with it
+    the page says so. For research only.
     """
     from ecg_ccta.figures import PAGE_SUFFIXES, save_page
     from ecg_ccta.single_ecg.recording_page import explain_recording
@@ -183,12 +187,13 @@ def explain(
     try:
         if output.suffix not in PAGE_SUFFIXES:
             raise StudyError(f"--output {output}: give a name that ends with {', '.join(PAGE_SUFFIXES)}")
-        risks, page = explain_recording(recording, results / study, vessel, title)
+        risks, page = explain_recording(recording, results / study, vessel, title, demonstration)
     except StudyError as error:
         errors.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     save_page(page, output)
     for row in risks.itertuples():
         stratum = f", stratum {row.stratum}" if isinstance(row.stratum, str) else ""
-        console.print(f"{row.vessel}: {100 * row.probability:.1f} %, {row.group} risk{stratum}", highlight=False)
+        only = "demonstration, no statement about a patient: " if demonstration else ""
+        console.print(f"{only}{row.vessel}: {100 * row.probability:.1f} %, {row.group} risk{stratum}", highlight=False)
     console.print(f"wrote {output}", highlight=False)

@@ -18,7 +18,7 @@ from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.model.fold_models import FoldModel, load_fold, save_fold
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.signals.recording import clean_recording
-from ecg_ccta.single_ecg.recording_page import explain_recording
+from ecg_ccta.single_ecg.recording_page import DEMONSTRATION, explain_recording
 from ecg_ccta.vessels import LEADS, VESSELS
 
 
@@ -72,7 +72,7 @@ def write(tmp_path, make_ecg):
 
 def test_a_recording_is_cleaned_and_scored_as_the_study_does(finished, write, study):
     path = write()
-    risks, page = explain_recording(path, finished)
+    risks, page = explain_recording(path, finished, is_demonstration=True)
     inputs = standardise(torch.from_numpy(clean_recording(path, study.quality).microvolts[None]))
     with torch.no_grad():
         folds = [load_fold(finished / f"models/fold{fold}") for fold in range(2)]
@@ -84,7 +84,7 @@ def test_a_recording_is_cleaned_and_scored_as_the_study_does(finished, write, st
 
 
 def test_nothing_of_the_files_name_or_header_is_on_the_page(finished, write, tmp_path):
-    _, page = explain_recording(write(), finished, "RCA", "A title")
+    _, page = explain_recording(write(), finished, "RCA", "A title", is_demonstration=True)
     words = " ".join(text.get_text() for text in page.axes[0].texts)
     assert "A title" in words
     assert "lowers RCA" in words
@@ -101,9 +101,16 @@ def test_a_recording_that_cannot_be_used_says_why(finished, write, tmp_path):
         (write("short", seconds=9), "too short: the network reads 10 s"),
     ):
         with pytest.raises(StudyError, match=said):
-            explain_recording(path, finished)
+            explain_recording(path, finished, is_demonstration=True)
     (tmp_path / "broken.hea").write_text("nonsense")
     with pytest.raises(StudyError, match="unreadable file"):
-        explain_recording(tmp_path / "broken", finished)
+        explain_recording(tmp_path / "broken", finished, is_demonstration=True)
     with pytest.raises(StudyError, match="give one of RCA, LM, LAD, LCX"):
         explain_recording(write(), finished, "aorta")
+
+
+def test_networks_that_saw_no_patient_are_refused_or_named_across_the_page(finished, write):
+    with pytest.raises(StudyError, match=r"trained on simulated ECGs.*--demonstration"):
+        explain_recording(write(), finished)
+    _, page = explain_recording(write(), finished, is_demonstration=True)
+    assert [text.get_text() for text in page.texts] == [DEMONSTRATION]

@@ -26,6 +26,9 @@ from ecg_ccta.single_ecg.individual import attribution_of, reference_beats
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import LEADS, VESSELS
 
+DEMONSTRATION = "DEMONSTRATION ONLY\ntrained on simulated ECGs:\nno statement about a patient"
+"""What stands across a page whose networks have seen no patient."""
+
 FIXES = {
     "missing file": "the header (.hea) or the signal file that it names is not there; give the record's path",
     "unreadable file": "it is not a WFDB record of one segment; other formats are converted with wfdb.wrsamp",
@@ -38,7 +41,11 @@ FIXES = {
 
 
 def explain_recording(
-    recording: Path, study_folder: Path, vessel: str | None = None, title: str = "12-lead ECG"
+    recording: Path,
+    study_folder: Path,
+    vessel: str | None = None,
+    title: str = "12-lead ECG",
+    is_demonstration: bool = False,
 ) -> tuple[pd.DataFrame, Figure]:
     """Score a recording by the mean of a study's folds and draw its page.
 
@@ -49,6 +56,8 @@ def explain_recording(
         development site, whose mean beat the recording is compared with
     vessel : whose prediction is attributed; None: that of highest risk relative to its threshold, in log odds
     title : heading of the page
+    is_demonstration : draw the page also where the study's networks have seen simulated ECGs alone, with words across
+        it that say so
 
     Returns
     -------
@@ -57,11 +66,18 @@ def explain_recording(
     Raises
     ------
     StudyError
-        Where the vessel is unknown, the study is not finished, or the recording would be excluded from it.
+        Where the vessel is unknown, the study is not finished, its networks were trained on simulated ECGs and nobody
+        asked for a demonstration, or the recording would be excluded from it.
     """
     if vessel not in (None, *VESSELS):
         raise StudyError(f"--vessel {vessel}: give one of {', '.join(VESSELS)}")
     study = _study(study_folder)
+    is_simulated = study.sites[study.development_site].simulation is not None
+    if is_simulated and not is_demonstration:
+        raise StudyError(
+            f"study {study.study}: its networks were trained on simulated ECGs, and what they say of a patient means "
+            "nothing. Fix: use a study of patients (--study), or ask for a page that says so with --demonstration"
+        )
     found = clean_recording(recording, study.quality)
     if found.microvolts is None or found.raw_mv is None or found.source_rate is None:
         fix = FIXES.get(str(found.reason), "the study excludes such recordings (quality in the configuration)")
@@ -81,7 +97,11 @@ def explain_recording(
     page = ExplainedEcg(
         title, facts, vessel, found.raw_mv, attribution, risks, notes(found.noisy_leads, found.source_rate)
     )
-    return risks, draw_page(page)
+    drawn = draw_page(page)
+    if is_simulated:
+        drawn.text(0.5, 0.5, DEMONSTRATION, fontsize=26, color="#D55E00", alpha=0.35, rotation=30, ha="center",
+                   va="center", fontweight="bold")  # fmt: skip
+    return risks, drawn
 
 
 def _study(folder: Path) -> Study:
