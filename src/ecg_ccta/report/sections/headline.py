@@ -176,7 +176,8 @@ def control_sentence(control: ResultsFolder) -> str:
         return f"Negative control: {macro['note'] or 'no estimate'}."
     covered = macro["lower"] <= 0.5 <= macro["upper"]
     auc = interval(macro["estimate"], macro["lower"], macro["upper"])
-    return f"Negative control (the same analysis where nothing is planted): mean AUC over vessels {auc}; " + (
+    size = f"{count(macro['patients'])} patients in {control.study.training.folds} folds"
+    return f"Negative control (nothing is planted; {size}): mean AUC over vessels {auc}; " + (
         "0.5 lies within the interval." if covered else "0.5 lies OUTSIDE the interval: find out why."
     )
 
