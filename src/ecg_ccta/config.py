@@ -365,8 +365,6 @@ class FollowUp(Section):
 
 
 class Explanation(Section):
-    seconds_before_r: float = Field(0.25, gt=0)
-    seconds_after_r: float = Field(0.65, gt=0)
     attributed_ecgs: int = Field(64, gt=0, description="Highest-risk ECGs per fold and vessel that are attributed.")
     batch_size: int = Field(64, gt=0, description="ECGs that a network sees at once while it is explained.")
     explained_ecgs: list[Annotated[str, Field(pattern=r"^[0-9a-f]{20}$")]] = Field(

@@ -22,7 +22,7 @@ rule attribute_waveforms:
         runtime=growing(240),
     params:
         library=library_of("attribute_waveforms"),
-        explanation=leaves("explanation", "attributed_ecgs", "seconds_before_r", "seconds_after_r", "batch_size"),
+        explanation=leaves("explanation", "attributed_ecgs", "batch_size"),
         seed=seed,
     message:
         "Attributing the predictions of fold {wildcards.fold} at site {wildcards.site} to leads and segments"

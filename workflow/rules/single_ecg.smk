@@ -29,14 +29,7 @@ rule explain_ecgs:
         title=title_of,
         folder=export_folder,
         evaluation=leaves("evaluation", "high_risk_thresholds"),
-        explanation=leaves(
-            "explanation",
-            "explained_ecgs",
-            "explained_per_outcome",
-            "seconds_before_r",
-            "seconds_after_r",
-            "batch_size",
-        ),
+        explanation=leaves("explanation", "explained_ecgs", "explained_per_outcome", "batch_size"),
         seed=seed,
     message:
         "Explaining single ECGs of site {wildcards.site}"

@@ -32,7 +32,6 @@ rule compare_waveforms:
         runtime=growing(60),
     params:
         library=library_of("compare_waveforms"),
-        explanation=leaves("explanation", "seconds_before_r", "seconds_after_r"),
         evaluation=leaves("evaluation", "level"),
         seed=seed,
         shown=30,

@@ -10,6 +10,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta import tables
     from ecg_ccta.attribution.attribute_waveforms import attribute_fold, save_attribution
     from ecg_ccta.model.fold_models import load_fold
+    from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S
     from ecg_ccta.signals.store import SignalStore
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
@@ -23,8 +24,8 @@ with recorded_job(snakemake) as record:
         cohort["ecg_id"],
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
         settings["attributed_ecgs"],
-        settings["seconds_before_r"],
-        settings["seconds_after_r"],
+        BEFORE_R_S,
+        AFTER_R_S,
         settings["batch_size"],
         snakemake.params.seed,
     )

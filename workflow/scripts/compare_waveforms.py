@@ -11,7 +11,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.signals.beats import stored_median_beats
     from ecg_ccta.signals.quality_sheet import beat_table, draw_quality_sheet
-    from ecg_ccta.signals.segments import beat_times
+    from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S, beat_times
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.vessels import VESSELS
     from ecg_ccta.waveforms import compare_waveforms as comparisons
@@ -21,13 +21,12 @@ with recorded_job(snakemake) as record:
     out, seed = snakemake.output, snakemake.params.seed
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
     store = SignalStore(Path(snakemake.input.signals[0]).parent, cohort)
-    before, after = (snakemake.params.explanation[name] for name in ("seconds_before_r", "seconds_after_r"))
-    beats, _, ok = stored_median_beats(store, before, after, snakemake.threads)
+    beats, _, ok = stored_median_beats(store, BEFORE_R_S, AFTER_R_S, snakemake.threads)
     groups = tables.read(tables.RISK_GROUPS, snakemake.input.risk)
     matched, balance = match_risk_groups(groups, cohort, seed)
     risk = {comparisons.ALL: groups, comparisons.MATCHED: matched}
     level = snakemake.params.evaluation["level"]
-    beats, times = comparisons.at_half_the_rate(beats, beat_times(before, after))
+    beats, times = comparisons.at_half_the_rate(beats, beat_times(BEFORE_R_S, AFTER_R_S))
     compared = comparisons.compare_all_waveforms(
         beats, times, cohort["ecg_id"], risk, level, seed=seed, jobs=snakemake.threads
     )

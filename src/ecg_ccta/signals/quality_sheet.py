@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from ecg_ccta.figures import GREY, PAGE, STYLE
 from ecg_ccta.signals.beats import MINIMUM_BEATS, SAME_BEAT_S, Beats, find_beats, windows
+from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S
 from ecg_ccta.vessels import LEADS, SAMPLING_RATE
 
 SHEETS_ABREAST = 3
-BEFORE_S, AFTER_S = 0.25, 0.65
 _CHEST = [LEADS.index(lead) for lead in ("V1", "V2", "V3", "V4", "V5", "V6")]
 _LIMB = [LEADS.index(lead) for lead in ("I", "II", "III", "aVR", "aVL", "aVF")]
 _LIMB_COLOUR, _CHEST_COLOUR = "#0072B2", "#D55E00"
@@ -78,7 +78,7 @@ def draw_quality_sheet(signals: np.ndarray, labels: list[str] | None = None) -> 
 
 
 def _found(ecg: np.ndarray) -> Beats:
-    return find_beats(ecg, round(BEFORE_S * SAMPLING_RATE), round(AFTER_S * SAMPLING_RATE))
+    return find_beats(ecg, round(BEFORE_R_S * SAMPLING_RATE), round(AFTER_R_S * SAMPLING_RATE))
 
 
 def _rate(beats: Beats) -> float:
@@ -115,7 +115,7 @@ def _draw_strip(axis, ecg: np.ndarray, beats: Beats, label: str) -> None:
 def _draw_beat(axis, ecg: np.ndarray, beats: Beats) -> None:
     if len(beats.usable) < MINIMUM_BEATS:
         return
-    before, after = round(BEFORE_S * SAMPLING_RATE), round(AFTER_S * SAMPLING_RATE)
+    before, after = round(BEFORE_R_S * SAMPLING_RATE), round(AFTER_R_S * SAMPLING_RATE)
     beat = np.median(windows(ecg, beats.usable, before, after), axis=0)
     time = np.arange(-before, after) / SAMPLING_RATE
     axis.axvline(0, color=GREY, lw=0.4, zorder=0)

@@ -21,6 +21,10 @@ SEGMENTS: Final = {
 }
 """Segment -> (start, end) in seconds from the R peak; the start belongs to the segment, the end to the next one."""
 
+BEFORE_R_S: Final = 0.25
+AFTER_R_S: Final = 0.65
+"""Window of a beat that is averaged and explained: it holds all segments at any resting rate."""
+
 ISOELECTRIC: Final = "PQ"
 """The segment whose level counts as zero volts, as when ST deviation is measured by hand."""
 

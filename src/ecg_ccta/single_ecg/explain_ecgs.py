@@ -14,6 +14,7 @@ from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.files import replacing
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.result_tables import write_csv
+from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S
 from ecg_ccta.single_ecg.choosing import CHOSEN_BY_HAND, choose_ecgs, named_ecgs
 from ecg_ccta.single_ecg.ecg_page import THRESHOLD_MARKS, ExplainedEcg, draw_page
 from ecg_ccta.single_ecg.individual import explained
@@ -75,11 +76,10 @@ def explain_ecgs(
     else:
         chosen = choose_ecgs(scored, explanation.explained_per_outcome)
     raw = read_raw(chosen["ecg_id"])
-    beat = (explanation.seconds_before_r, explanation.seconds_after_r)
     rows = []
     with replacing(folder) as temporary:
         temporary.mkdir()
-        attributions = explained(chosen, cohort, predictions, models, read, *beat)
+        attributions = explained(chosen, cohort, predictions, models, read, BEFORE_R_S, AFTER_R_S)
         for choice, attribution in zip(chosen.itertuples(), attributions, strict=True):
             of_ecg = scored[scored["ecg_id"] == choice.ecg_id]
             patient = cohort[cohort["ecg_id"] == choice.ecg_id].iloc[0]

@@ -18,7 +18,7 @@ from ecg_ccta.model.fold_models import FoldModel, load_fold
 from ecg_ccta.model.inputs import standardise
 from ecg_ccta.prediction.predicting import ensemble_table
 from ecg_ccta.signals.recording import clean_recording
-from ecg_ccta.signals.segments import beat_times
+from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S, beat_times
 from ecg_ccta.signals.store import SignalStore
 from ecg_ccta.single_ecg.ecg_page import ExplainedEcg, draw_page
 from ecg_ccta.single_ecg.explain_ecgs import notes, risk_rows
@@ -90,7 +90,7 @@ def explain_recording(
     if vessel is None:
         needed = predictions["vessel"].map(thresholds.model_dump()).astype(float)
         vessel = str(predictions["vessel"][(predictions["logit"] - logit(needed)).idxmax()])
-    times = beat_times(study.explanation.seconds_before_r, study.explanation.seconds_after_r)
+    times = beat_times(BEFORE_R_S, AFTER_R_S)
     attribution, _ = attribution_of(models, found.microvolts, vessel, _mean_beat(study, study_folder, times), times)
     risks = risk_rows(scored, chosen)
     facts = [f"Scored by the mean of {len(models)} networks of the study “{study.title}”; coloured for {vessel}."]

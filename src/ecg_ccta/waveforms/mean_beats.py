@@ -120,9 +120,7 @@ def from_isoelectric(beats: np.ndarray, times: np.ndarray) -> np.ndarray:
     """
     level = beats[:, :, segment_mask(ISOELECTRIC, times)]
     if level.shape[2] == 0:
-        raise StudyError(
-            "explanation.seconds_before_r: the beat window does not reach the PQ segment; use 0.08 or more"
-        )
+        raise StudyError("the beat window does not reach the PQ segment; use 0.08 s or more before R")
     return beats - np.median(level, axis=2, keepdims=True)
 
 

@@ -5,6 +5,7 @@ from ecg_ccta.config import Intermediate, Study
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S
 from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS
 
 ORDER = 190
@@ -179,8 +180,8 @@ def _explanation(study: Study) -> str:
     explanation = study.explanation
     return (
         f"Explanation. R peaks on the lead that others agree on most; "
-        f"one median beat per ECG, {explanation.seconds_before_r:g} s before to "
-        f"{explanation.seconds_after_r:g} s after R, relative to the PQ level; patients averaged first; differences of "
+        f"one median beat per ECG, {BEFORE_R_S:g} s before to "
+        f"{AFTER_R_S:g} s after R, relative to the PQ level; patients averaged first; differences of "
         "high-risk against low-risk ECGs with variance clustered by patient. Attribution of the "
         f"{explanation.attributed_ecgs} ECGs of highest risk of each fold, one per patient, by the model that never "
         "saw them, against the mean beat of other folds' patients at the same R peaks: integrated gradients of each "
