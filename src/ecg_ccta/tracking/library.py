@@ -11,8 +11,9 @@ PACKAGE = "ecg_ccta"
 ITSELF = ".*"
 """Ends the name of what is imported itself, unlike the packages that it lies in."""
 
-LEFT_OUT = ("config", "tracking")
-"""Modules that compute no result: settings reach a job as parameters, and a record only tells of it."""
+LEFT_OUT = ("config", "result_tables", "tracking")
+"""Modules that compute no result: settings reach a job as parameters, a contract refuses a table or leaves it as it is,
+and a record only tells of it."""
 
 
 def library_hash(script: Path, source: Path) -> str:
