@@ -57,7 +57,8 @@ def test_predictions_are_those_of_a_local_run(study, small_study):
 
 def test_every_training_asks_for_one_gpu(jobs):
     trainings = of(jobs, "rule_finetune")
-    assert len(trainings) == 2
+    # Two folds, each as a network and as a linear probe.
+    assert len(trainings) == 4
     for job in trainings + of(jobs, "rule_predict"):
         assert job["TresPerJob"] == "gres:gpu:1"
         assert job["Partition"] == "gpu"

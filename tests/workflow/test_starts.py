@@ -129,7 +129,7 @@ def test_random_weights_are_trained_and_compared(study):
     table = pd.read_csv(study.results / "starts/tables/initialisations.csv")
     assert table["fold"].tolist() == ["0", "1", "mean"]
     assert table["difference"].notna().all()
-    assert table["note"].iloc[-1] == "paired t test over 2 folds"
+    assert table["note"].iloc[-1] == "cross-validated, patient-clustered"
     metrics = read_json(study.results / "starts/metrics/compare_initialisations.json")
     assert metrics["difference"] == pytest.approx(table["difference"].iloc[-1])
     random = pd.read_parquet(study.results / "starts/random_predictions/development.parquet")
