@@ -26,7 +26,7 @@ from ecg_ccta.sources.heart_beats import (
     simulate_hearts,
     tracings,
 )
-from ecg_ccta.sources.statements import axis_of_leads
+from ecg_ccta.sources.statements import frontal_axis
 from ecg_ccta.vessels import LEADS
 
 HEARTS = 60
@@ -71,7 +71,7 @@ def t_axis(hearts):
         ("qrs_ms", lambda h: 1000 * h.qrs * QRS_DURATION, 8, 4),
         ("qt_ms", lambda h: 1000 * h.qt, 8, 5),
         ("qtc_ms", lambda h: 1000 * h.qtc, 8, 6),
-        ("axis_deg", axis_of_leads, 3, 8),
+        ("axis_deg", frontal_axis, 3, 8),
         ("t_axis_deg", t_axis, 3, 8),
     ],
 )
