@@ -132,7 +132,7 @@ def test_random_weights_are_trained_and_compared(study):
     assert table["note"].iloc[-1] == "cross-validated, patient-clustered"
     metrics = read_json(study.results / "starts/metrics/compare_initialisations.json")
     assert metrics["difference"] == pytest.approx(table["difference"].iloc[-1])
-    random = pd.read_parquet(study.results / "starts/random_predictions/development.parquet")
+    random = pd.read_parquet(study.results / "starts/random_predictions/internal.parquet")
     foundation = pd.read_parquet(study.results / "starts/predictions/internal.parquet")
     assert random[["ecg_id", "vessel", "fold"]].equals(foundation[["ecg_id", "vessel", "fold"]])
 

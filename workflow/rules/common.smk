@@ -98,7 +98,7 @@ def has_random_start(study):
 
 def has_ladder(study):
     """Whether networks are trained beyond a linear probe, so that the two can be compared."""
-    return study.training.method != "linear-probe" and study.training.probe_start
+    return study.training.method != "linear-probe"
 
 
 def has_external_findings(study):

@@ -47,13 +47,10 @@ jobs(rules.compare_with_guidelines, each_site(has_findings, in_main))
 rule compare_initialisations:
     input:
         cohort=development("results/{study}/cohort/{site}.parquet"),
-        signals=signals_of,
-        splits=development("results/{study}/splits/{site}.parquet"),
         predictions=development("results/{study}/predictions/{site}.parquet"),
-        models=every_fold("results/{study}/random_models/fold{fold}"),
+        random=development("results/{study}/random_predictions/{site}.parquet"),
     output:
         **figure("initialisations", category="foundation"),
-        predictions="results/{study}/random_predictions/development.parquet",
         initialisations="results/{study}/tables/initialisations.csv",
         metrics="results/{study}/metrics/compare_initialisations.json",
         record="results/{study}/records/compare_initialisations/initialisations.json",
@@ -65,9 +62,8 @@ rule compare_initialisations:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=growing_with_input(3000),
+        mem_mb=growing_with_input(2000),
         runtime=growing(60),
-        gpu=0,
     params:
         library=library_of("compare_initialisations"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
@@ -83,15 +79,12 @@ jobs(rules.compare_initialisations, once(in_main, has_random_start))
 rule build_ladder:
     input:
         cohort=development("results/{study}/cohort/{site}.parquet"),
-        signals=signals_of,
-        splits=development("results/{study}/splits/{site}.parquet"),
         predictions=development("results/{study}/predictions/{site}.parquet"),
-        measurements=development_measurements_of,
+        measurements=all_measurements_of,
         models=every_fold("results/{study}/models/fold{fold}"),
-        probes=every_fold("results/{study}/probe_models/fold{fold}"),
+        probe=development("results/{study}/probe_predictions/{site}.parquet"),
     output:
         **figure("ladder", category="foundation"),
-        predictions="results/{study}/probe_predictions/development.parquet",
         ladder="results/{study}/tables/ladder.csv",
         training="results/{study}/tables/training.csv",
         record="results/{study}/records/build_ladder/ladder.json",
@@ -103,9 +96,8 @@ rule build_ladder:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=growing_with_input(3000),
+        mem_mb=growing_with_input(2000),
         runtime=growing(60),
-        gpu=0,
     params:
         library=library_of("build_ladder"),
         evaluation=leaves("evaluation", "level", "minimum_events"),

@@ -84,14 +84,10 @@ def every_signal(wildcards):
 
 
 def all_measurements_of(wildcards):
-    shards = range(study_of(wildcards).sites[wildcards.site].shards)
-    return [f"results/{wildcards.study}/measurements/{wildcards.site}/{shard}.parquet" for shard in shards]
-
-
-def development_measurements_of(wildcards):
+    """Measurements of the job's site, or of the development site."""
     study = study_of(wildcards)
-    shards = range(study.sites[study.development_site].shards)
-    return [f"results/{study.study}/measurements/{study.development_site}/{shard}.parquet" for shard in shards]
+    site = wildcards.get("site", study.development_site)
+    return [f"results/{study.study}/measurements/{site}/{shard}.parquet" for shard in range(study.sites[site].shards)]
 
 
 def measurements_of(wildcards):
@@ -152,7 +148,7 @@ def recipe_of(wildcards):
     if wildcards.start == "random_":
         training = random_start_settings(training, study.random_start)
     elif wildcards.start == "probe_":
-        training = training.model_copy(update={"method": "linear-probe"})
+        training = training.model_copy(update={"method": "linear-probe", "probe_start": True})
     return training.model_dump(mode="json", include=set(Recipe.model_fields))
 
 
@@ -211,7 +207,8 @@ def compared_traces_of(wildcards):
     folder = f"results/{wildcards.study}"
     others = [start for start in starts(study_of(wildcards)) if start]
     models = [path for start in others for path in every_fold(f"{folder}/{start}models/fold{{fold}}")(wildcards)]
-    return [*models, *(f"{folder}/{start}predictions/development.parquet" for start in others)]
+    site = study_of(wildcards).development_site
+    return [*models, *(f"{folder}/{start}predictions/{site}.parquet" for start in others)]
 
 
 def shown_of_control(wildcards):

@@ -5,15 +5,15 @@ rule predict:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         signals=signals_of,
-        models=every_fold("results/{study}/models/fold{fold}"),
+        models=every_fold("results/{study}/{start}models/fold{fold}"),
         splits=splits_if_development,
     output:
-        predictions="results/{study}/predictions/{site}.parquet",
-        record="results/{study}/records/predict/{site}.json",
+        predictions="results/{study}/{start}predictions/{site}.parquet",
+        record="results/{study}/records/predict/{start}{site}.json",
     log:
-        "results/{study}/logs/predict/{site}.log",
+        "results/{study}/logs/predict/{start}{site}.log",
     benchmark:
-        "results/{study}/benchmarks/predict/{site}.tsv"
+        "results/{study}/benchmarks/predict/{start}{site}.tsv"
     conda:
         "../../envs/study.yaml"
     threads: 1
@@ -24,12 +24,19 @@ rule predict:
     params:
         library=library_of("predict"),
     message:
-        "Predicting the ECGs of site {wildcards.site}"
+        "Predicting the ECGs of site {wildcards.site}, {wildcards.start}models"
     script:
         "../scripts/predict.py"
 
 
-jobs(rules.predict, each_site(is_analysed))
+jobs(
+    rules.predict,
+    lambda study: [
+        {"start": start, **job}
+        for start in starts(study)
+        for job in each_site(is_development if start else is_analysed)(study)
+    ],
+)
 
 
 rule package_ensemble:

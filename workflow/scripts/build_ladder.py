@@ -12,26 +12,16 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.evaluation.build_ladder import build_ladder, ladder_figure, training_table
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.files import read_json
-    from ecg_ccta.model.fold_models import load_fold
-    from ecg_ccta.prediction.predicting import predict_out_of_fold
     from ecg_ccta.result_tables import write_csv
-    from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.statistics.estimates import rows_of
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
-    probe = predict_out_of_fold(
-        [load_fold(folder) for folder in snakemake.input.probes],
-        SignalStore(Path(snakemake.input.signals[0]).parent, cohort),
-        cohort,
-        tables.read(tables.SPLITS, snakemake.input.splits),
-    )
     ladder = build_ladder(
         scored_ecgs(cohort, tables.read(tables.PREDICTIONS, snakemake.input.predictions)),
-        scored_ecgs(cohort, probe),
+        scored_ecgs(cohort, tables.read(tables.PREDICTIONS, snakemake.input.probe)),
         pd.concat([tables.read(tables.MEASUREMENTS, path) for path in snakemake.input.measurements]),
         Evaluation.of(snakemake.params.evaluation),
     )
-    tables.write(probe, tables.PREDICTIONS, snakemake.output.predictions)
     write_csv(ladder, snakemake.output.ladder)
     told = [read_json(Path(folder) / "model.json") for folder in snakemake.input.models]
     write_csv(training_table(told), snakemake.output.training)

@@ -3,8 +3,6 @@
 from ecg_ccta.tracking.records import recorded_job
 
 with recorded_job(snakemake) as record:
-    from pathlib import Path
-
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation
     from ecg_ccta.evaluation.compare_initialisations import (
@@ -14,24 +12,14 @@ with recorded_job(snakemake) as record:
     )
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.files import write_json
-    from ecg_ccta.model.fold_models import load_fold
-    from ecg_ccta.prediction.predicting import predict_out_of_fold
     from ecg_ccta.result_tables import write_csv
-    from ecg_ccta.signals.store import SignalStore
 
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
-    predictions = predict_out_of_fold(
-        [load_fold(folder) for folder in snakemake.input.models],
-        SignalStore(Path(snakemake.input.signals[0]).parent, cohort),
-        cohort,
-        tables.read(tables.SPLITS, snakemake.input.splits),
-    )
     starts = compare_initialisations(
         scored_ecgs(cohort, tables.read(tables.PREDICTIONS, snakemake.input.predictions)),
-        scored_ecgs(cohort, predictions),
+        scored_ecgs(cohort, tables.read(tables.PREDICTIONS, snakemake.input.random)),
         Evaluation.of(snakemake.params.evaluation),
     )
-    tables.write(predictions, tables.PREDICTIONS, snakemake.output.predictions)
     write_csv(starts, snakemake.output.initialisations)
     figures.save(initialisations_figure(starts), snakemake.output.initialisations_svg)
     write_json(snakemake.output.metrics, mean_difference(starts))

@@ -133,7 +133,7 @@ def audit_study(
         [read(name) for name in of_role["external"]],
         intermediate,
         {
-            COMPARED[start]: tables.read(tables.PREDICTIONS, folder / f"{start}predictions/development.parquet")
+            COMPARED[start]: tables.read(tables.PREDICTIONS, folder / f"{start}predictions/{development}.parquet")
             for start in starts
             if start
         },
