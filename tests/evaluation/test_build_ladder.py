@@ -13,21 +13,16 @@ from ecg_ccta.evaluation.build_ladder import (
     MEASURED,
     PROBE,
     RUNGS,
+    START,
     build_ladder,
     ladder_figure,
     regressed,
     training_table,
 )
 from ecg_ccta.evaluation.findings import findings_by_vessel
-from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.statistics.estimates import CROSS_VALIDATED, rows_of
 
 SETTINGS = Evaluation(minimum_events=5)
-
-
-@pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +116,22 @@ def test_a_fold_that_kept_the_start_is_called_a_probe():
     assert table["kept_as"].tolist() == [FINE_TUNED, PROBE]
     assert table.loc[0, ["probe_loss", "loss"]].tolist() == [0.36, 0.35]
     assert table.loc[1, ["kept_epoch", "loss"]].tolist() == [0, 0.36]
+
+
+def test_measurements_of_other_ecgs_are_refused(scored, probe, measurements):
+    with pytest.raises(StudyError, match="not of the same ECGs"):
+        build_ladder(scored, probe, measurements.iloc[1:], SETTINGS)
+
+
+def test_outcomes_in_one_fold_alone_leave_nothing_to_fit(scored, probe, measurements):
+    """All who have a stenosis are in fold 0: its training patients have none."""
+    rare = scored.assign(y_true=scored["y_true"].where(scored["y_true"].isna() | (scored["fold"] == 0), 0))
+    table = build_ladder(rare, probe, measurements, SETTINGS)
+    lad = table[table["vessel"] == "LAD"]
+    assert lad["estimate"].isna().all()
+    assert set(lad["note"]) == {"too few patients of either outcome to fit a regression"}
+
+
+def test_a_start_that_was_no_probe_is_not_called_one():
+    kept = {"fold": 0, "probe": None, "epochs": [], "best_epoch": -1, "kept": "the start: no epoch had a smaller loss"}
+    assert training_table([kept])["kept_as"].tolist() == [START]

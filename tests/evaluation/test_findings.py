@@ -1,21 +1,18 @@
 """A vessel's findings: parts of a cohort are drawn alike, and too few findings give a note instead of a number."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import findings_by_vessel
-from ecg_ccta.evaluation.scored import scored_ecgs, with_finding
+from ecg_ccta.evaluation.scored import with_finding
 from ecg_ccta.statistics.auc import auc_bootstrap, auc_delong
 from ecg_ccta.statistics.estimates import CLUSTERED, DELONG
 from ecg_ccta.vessels import VESSELS
 
 SETTINGS = Evaluation(bootstrap_replicates=60, minimum_events=5)
-
-
-@pytest.fixture(scope="module")
-def scored(cohort_and_predictions):
-    return scored_ecgs(*cohort_and_predictions)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +57,25 @@ def test_too_few_findings_give_a_note_and_no_number(scored):
     assert row["note"].startswith("too few events")
     assert "estimate" not in row
     assert findings.where(np.zeros(len(findings.y), dtype=bool)).insufficient == "no findings"
+
+
+def test_a_small_group_pools_its_folds_and_says_so(scored):
+    lad = findings_by_vessel(scored, Evaluation(minimum_events=2, bootstrap_replicates=100), 1)["LAD"]
+    events, others = np.flatnonzero(lad.y == 1), np.flatnonzero(lad.y == 0)
+    small = lad.where(np.isin(np.arange(len(lad.y)), [*events[:4], *others[:40]]))
+    assert small.within_folds is None
+    (row,) = small.auc_rows(small.method)
+    assert row["note"] == "folds pooled: too few patients in one of them"
+    assert row["estimate"] == pytest.approx(small.delong.auc)
+    assert row["upper"] - row["lower"] > small.delong.upper - small.delong.lower
+
+
+def test_a_patient_in_two_folds_is_no_small_group(scored):
+    """Pooling is for too few patients; a leak between folds stops."""
+    lad = findings_by_vessel(scored, Evaluation(), 1)["LAD"]
+    patient = lad.rows["patient_id"].value_counts().index[0]
+    own = lad.rows.index[lad.rows["patient_id"] == patient]
+    leaking = replace(lad, rows=lad.rows.assign(fold=lad.rows["fold"].mask(lad.rows.index == own[0], 0)))
+    leaking = replace(leaking, rows=leaking.rows.assign(fold=leaking.rows["fold"].mask(lad.rows.index == own[1], 1)))
+    with pytest.raises(ValueError, match="in two folds"):
+        _ = leaking.expected

@@ -1,7 +1,6 @@
 """What each step towards the fine-tuned network is worth: age and sex, measurements, the foundation's features."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import matplotlib as mpl
@@ -10,18 +9,24 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegressionCV
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.findings import Findings, auc_row, difference_rows, findings_by_vessel
+from ecg_ccta.evaluation.scored import with_other_logit
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.clustered_auc import AucInfluence, compare_paired, mean_auc
 from ecg_ccta.statistics.estimates import HONEST, estimate_table, rows_of
 
 DEMOGRAPHY, MEASURED, PROBE, FINE_TUNED = "age and sex", "measurements, age and sex", "linear probe", "fine-tuned"
+START = "random last layer"
+"""What a fold is that kept a start without a probe."""
+INNER_PARTS = 3
+"""Parts of the training patients by which a regression's penalty is chosen."""
+
 RUNGS = (DEMOGRAPHY, MEASURED, PROBE, FINE_TUNED)
 """From what is known without an ECG, over what a reader measures in it, to the network's features and the network."""
 
@@ -51,21 +56,20 @@ def build_ladder(
     Raises
     ------
     StudyError
-        Where the two predictions are not of the same ECGs and folds.
+        Where the two predictions are not of the same ECGs and folds, or the measurements of other ECGs.
     """
-    key = ["ecg_id", "vessel", "fold"]
-    both = scored.merge(probe[[*key, "logit"]].rename(columns={"logit": "logit_probe"}), on=key, validate="one_to_one")
-    if not len(both) == len(scored) == len(probe):
-        raise StudyError("probe and network were not evaluated on the same ECGs in the same folds; run both again")
-    both = both.merge(measurements, on="ecg_id", how="left", validate="many_to_one")
+    if set(measurements["ecg_id"]) != set(scored["ecg_id"]):
+        raise StudyError("measurements and predictions are not of the same ECGs: run measure_ecgs and predict again")
+    both = with_other_logit(scored, probe, "logit_probe").merge(measurements, on="ecg_id", validate="many_to_one")
     demography = both[["age"]].assign(male=(both["sex"] == "male").where(both["sex"].notna()).astype(float))
     measured = both[[name for name in measurements if name != "ecg_id"]].astype(float).join(demography)
     rows: list[dict[str, Any]] = []
     found: dict[str, dict[str, Findings]] = {rung: {} for rung in RUNGS}
     for vessel, findings in findings_by_vessel(both, settings, None).items():
-        if findings.insufficient:
-            note = {"measure": "AUC", "method": findings.method, "note": findings.insufficient}
-            rows += [{"rung": rung, "vessel": vessel, **findings.counts} | note for rung in RUNGS]
+        note = findings.insufficient or _too_few_to_fit(findings)
+        if note:
+            absent = {"measure": "AUC", "method": findings.method, "note": note}
+            rows += [{"rung": rung, "vessel": vessel, **findings.counts} | absent for rung in RUNGS]
             continue
         at = findings.rows.index
         logits = {
@@ -75,7 +79,7 @@ def build_ladder(
             FINE_TUNED: findings.logit,
         }
         for rung, logit in logits.items():
-            found[rung][vessel] = replace(findings, rows=findings.rows.assign(logit=logit))
+            found[rung][vessel] = findings.with_logit(logit)
         rows += _rows({rung: found[rung][vessel].expected for rung in RUNGS}, vessel, findings, findings.counts)
     if found[FINE_TUNED]:
         means = {rung: mean_auc([of.expected for of in found[rung].values()]) for rung in RUNGS}
@@ -97,13 +101,20 @@ def _rows(aucs: dict[str, AucInfluence], vessel: str, findings: Findings, counts
     return rows
 
 
+def _too_few_to_fit(findings: Findings) -> str:
+    """Say why no regression can be fitted: each inner part of each fold's training patients needs both outcomes."""
+    patients = findings.rows.pivot_table(values="code", index="fold", columns="y_true", aggfunc="nunique", fill_value=0)
+    left = patients.sum() - patients
+    return "" if (left >= INNER_PARTS).all(axis=None) else "too few patients of either outcome to fit a regression"
+
+
 def regressed(findings: Findings, design: pd.DataFrame) -> np.ndarray:
     """Log-odds (n,) by a penalised logistic regression on the patients of all other folds."""
     logit = np.zeros(len(findings.rows))
     fold = findings.rows["fold"].to_numpy()
     for number in np.unique(fold):
         train, test = fold != number, fold == number
-        splits = list(GroupKFold(3).split(design[train], groups=findings.codes[train]))
+        splits = list(StratifiedGroupKFold(INNER_PARTS).split(design[train], findings.y[train], findings.codes[train]))
         model = _regression(splits).fit(design[train], findings.y[train])
         logit[test] = model.decision_function(design[test])
     return logit
@@ -133,8 +144,8 @@ def training_table(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Returns
     -------
-    fold, kept_as ("fine-tuned", or "linear probe" where the start was kept), kept_epoch (from 1; 0: the start),
-    epochs, probe_loss, probe_auc, loss, auc (of what was kept), reason.
+    fold, kept_as ("fine-tuned"; where the start was kept "linear probe", or START where it was no probe), kept_epoch
+    (from 1; 0: the start), epochs, probe_loss, probe_auc, loss, auc (of what was kept), reason.
     """
     rows = []
     for model in models:
@@ -142,8 +153,8 @@ def training_table(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         kept = epochs[best] if best >= 0 else probe
         rows.append(
             {
-                "fold": model["fold"], "kept_as": FINE_TUNED if best >= 0 else PROBE, "kept_epoch": best + 1,
-                "epochs": len(epochs), "probe_loss": probe.get("validation_loss"),
+                "fold": model["fold"], "kept_as": FINE_TUNED if best >= 0 else PROBE if probe else START,
+                "kept_epoch": best + 1, "epochs": len(epochs), "probe_loss": probe.get("validation_loss"),
                 "probe_auc": probe.get("validation_auc"), "loss": kept.get("validation_loss"),
                 "auc": kept.get("validation_auc"), "reason": model["kept"],
             }

@@ -1,7 +1,5 @@
 """What the foundation is worth: macro AUC of the same training started from it and from random weights, by fold."""
 
-from dataclasses import replace
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -9,8 +7,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.findings import findings_by_vessel
+from ecg_ccta.evaluation.scored import with_other_logit
 from ecg_ccta.figures import COLUMN, GREY, STYLE
 from ecg_ccta.statistics.clustered_auc import compare_paired, mean_auc
 from ecg_ccta.statistics.estimates import CROSS_VALIDATED
@@ -44,14 +42,7 @@ def compare_initialisations(foundation: pd.DataFrame, random: pd.DataFrame, sett
     StudyError
         Where the two are not of the same ECGs and folds.
     """
-    key = ["ecg_id", "vessel", "fold"]
-    both = foundation.merge(
-        random[[*key, "logit"]].rename(columns={"logit": "logit_random"}), on=key, validate="one_to_one"
-    )
-    if not len(both) == len(foundation) == len(random):
-        raise StudyError(
-            "the two starts were not evaluated on the same ECGs in the same folds; run both predictions again"
-        )
+    both = with_other_logit(foundation, random, "logit_random")
     rows = [_fold_row(fold, ecgs, settings) for fold, ecgs in both.groupby("fold")]
     table = pd.DataFrame(rows, columns=INITIALISATION_COLUMNS)
     mean = pd.DataFrame([_mean_row(both, settings)], columns=INITIALISATION_COLUMNS)
@@ -94,7 +85,7 @@ def _mean_row(both: pd.DataFrame, settings: Evaluation) -> dict:
     if not enough:
         return row | {"note": "no vessel with enough events"}
     foundation, random = (
-        mean_auc([replace(of, rows=of.rows.assign(logit=of.rows[score])).expected for of in enough.values()])
+        mean_auc([of.with_logit(of.rows[score]).expected for of in enough.values()])
         for score in ("logit", "logit_random")
     )
     found = compare_paired(foundation, random, settings.level)

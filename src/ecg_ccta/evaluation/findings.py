@@ -12,7 +12,7 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.scored import insufficient_events, with_finding
 from ecg_ccta.statistics.auc import AucResult, auc_and_pr_auc, auc_and_pr_auc_replicates, auc_delong
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes
-from ecg_ccta.statistics.clustered_auc import AucDifference, AucInfluence, auc_interval, clustered_auc
+from ecg_ccta.statistics.clustered_auc import AucDifference, AucInfluence, TooFewPatients, auc_interval, clustered_auc
 from ecg_ccta.statistics.cross_validated_auc import cross_validated_auc, variance_factor
 from ecg_ccta.statistics.estimates import CLUSTERED, CROSS_VALIDATED, DELONG, PATIENTS
 from ecg_ccta.vessels import VESSELS
@@ -38,6 +38,10 @@ class Findings:
     def where(self, members: np.ndarray) -> "Findings":
         """Take the ECGs of a mask, (n,) of bool in the order of `rows`."""
         return replace(self, rows=self.rows[members])
+
+    def with_logit(self, logit: Any) -> "Findings":
+        """Take the same ECGs with another model's logits, (n,) in the order of `rows`."""
+        return replace(self, rows=self.rows.assign(logit=np.asarray(logit, dtype=float)))
 
     @cached_property
     def y(self) -> np.ndarray:
@@ -67,7 +71,8 @@ class Findings:
     @cached_property
     def insufficient(self) -> str:
         """Say why there are too few findings for an estimate, or nothing."""
-        return insufficient_events(self.rows, self.minimum_events)
+        # One patient has no variance, whatever the setting.
+        return insufficient_events(self.rows, max(2, self.minimum_events))
 
     @cached_property
     def is_out_of_fold(self) -> bool:
@@ -80,17 +85,26 @@ class Findings:
         return clustered_auc(self.y, self.logit, self.codes, self.bootstrap.patients)
 
     @cached_property
-    def expected(self) -> AucInfluence:
-        """AUC to be expected of a model trained as these were; out of fold its variance knows of the shared labels."""
-        if not self.is_out_of_fold:
-            return self.fixed
+    def within_folds(self) -> AucInfluence | None:
+        """AUC of ECGs of the same fold; None where a fold has too few patients, as in a small subgroup."""
         fold = self.rows["fold"].to_numpy()
         try:
             return cross_validated_auc(self.y, self.logit, fold, self.codes, self.bootstrap.patients)
-        except ValueError:
-            # Few ECGs in some fold, as in a small subgroup: the folds are pooled, at the same loss of precision.
-            spread = variance_factor(max(2, np.unique(fold).size)) ** 0.5
-            return self.fixed._replace(influence=self.fixed.influence * spread)
+        except TooFewPatients:
+            return None
+
+    @cached_property
+    def expected(self) -> AucInfluence:
+        """AUC to be expected of a model trained as these were; out of fold its variance knows of the shared labels.
+
+        With too few patients in a fold the folds are pooled, at the same loss of precision.
+        """
+        if not self.is_out_of_fold:
+            return self.fixed
+        if self.within_folds is not None:
+            return self.within_folds
+        spread = variance_factor(max(2, self.rows["fold"].nunique())) ** 0.5
+        return self.fixed._replace(influence=self.fixed.influence * spread)
 
     @cached_property
     def delong(self) -> AucResult:
@@ -105,6 +119,12 @@ class Findings:
     def drawn_areas(self) -> tuple[np.ndarray, np.ndarray]:
         """(replicates,) AUC and average precision of each draw of patients."""
         return auc_and_pr_auc_replicates(self.y, self.logit, self.codes, self.bootstrap)
+
+    def _expected_row(self) -> dict[str, Any]:
+        row = auc_row(self.expected, self.method, self.bootstrap.level)
+        if not (self.is_out_of_fold and self.within_folds is None):
+            return row
+        return row | {"note": "; ".join(filter(None, ("folds pooled: too few patients in one of them", row["note"])))}
 
     @property
     def method(self) -> str:
@@ -123,7 +143,7 @@ class Findings:
             "level": self.bootstrap.level, "method": DELONG,
         }  # fmt: skip
         made = {
-            self.method: lambda: auc_row(self.expected, self.method, self.bootstrap.level),
+            self.method: self._expected_row,
             DELONG: lambda: by_delong,
             CLUSTERED: lambda: self.bootstrap.estimate("AUC", self.delong.auc, self.drawn_areas[0]),
         }

@@ -75,6 +75,25 @@ def with_finding(scored: pd.DataFrame, vessel: str) -> pd.DataFrame:
     return scored[(scored["vessel"] == vessel) & scored["y_true"].notna()]
 
 
+def with_other_logit(scored: pd.DataFrame, other: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Lay another model's logits beside those of `scored`; both are of `scored_ecgs`.
+
+    Returns
+    -------
+    `scored` with the column `name`.
+
+    Raises
+    ------
+    StudyError
+        Where the two are not of the same ECGs in the same folds.
+    """
+    key = ["ecg_id", "vessel", "fold"]
+    both = scored.merge(other[[*key, "logit"]].rename(columns={"logit": name}), on=key, validate="one_to_one")
+    if not len(both) == len(scored) == len(other):
+        raise StudyError("two models were not evaluated on the same ECGs in the same folds. Fix: run predict again")
+    return both
+
+
 def insufficient_events(findings: pd.DataFrame, minimum_events: int) -> str:
     """Why rows with findings are too few for an estimate, or an empty string.
 

@@ -20,6 +20,10 @@ from scipy import stats
 from ecg_ccta.statistics.auc import checked_scores, placements
 
 
+class TooFewPatients(ValueError):
+    """Either class has too few patients for a variance."""
+
+
 class AucInfluence(NamedTuple):
     """An AUC, or a mean or difference of AUCs, with what each patient contributes to it.
 
@@ -59,9 +63,10 @@ def clustered_auc(y_true: np.ndarray, y_score: np.ndarray, codes: np.ndarray, pa
 
     Raises
     ------
+    TooFewPatients
+        Where fewer than two patients have an event or fewer than two none.
     ValueError
-        Where y_true or y_score holds missing values, y_true holds anything but 0 and 1, the lengths differ, or fewer
-        than two patients have an event or fewer than two none.
+        Where y_true or y_score holds missing values, y_true holds anything but 0 and 1, or the lengths differ.
 
     Examples
     --------
@@ -88,7 +93,7 @@ def stratified_auc(
 
     Raises
     ------
-    ValueError
+    TooFewPatients, ValueError
         As `clustered_auc`, with as many patients of either class as strata in place of one.
     """
     truth, (score,) = checked_scores(y_true, y_score, least=1)
@@ -110,7 +115,7 @@ def stratified_auc(
             parts[side] += weight * np.bincount(of, values - auc, minlength=patients)
             counts[side] += np.unique(of).size
     if pairs == 0 or counts.min() <= strata:
-        raise ValueError(f"{counts[0]} patients with and {counts[1]} without an event are too few for a variance")
+        raise TooFewPatients(f"{counts[0]} patients with and {counts[1]} without an event are too few for a variance")
     parts *= np.sqrt(counts / (counts - strata))[:, None] / pairs
     spread = (parts**2).sum(axis=1)
     degrees = spread.sum() ** 2 / (spread**2 / (counts - strata)).sum() if spread.any() else float(counts.min())

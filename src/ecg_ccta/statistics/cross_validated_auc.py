@@ -71,8 +71,8 @@ def cross_validated_auc(
 
     Raises
     ------
-    ValueError
-        As `clustered_auc.stratified_auc`, and where a patient is in two folds or there is only one fold.
+    TooFewPatients, ValueError
+        As `clustered_auc.stratified_auc`; ValueError also where a patient is in two folds or there is only one fold.
     """
     fold, codes = np.asarray(fold), np.asarray(codes)
     factor = variance_factor(np.unique(fold).size)

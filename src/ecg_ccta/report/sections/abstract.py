@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ecg_ccta.config import Simulation
-from ecg_ccta.evaluation.build_ladder import PROBE
+from ecg_ccta.evaluation.build_ladder import FINE_TUNED
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.formatting import count, interval, listed, percent
@@ -92,11 +92,13 @@ def _methods(results: ResultsFolder) -> list[str]:
 
 def _tuned(results: ResultsFolder) -> str:
     """How many folds were fine-tuned, by what each of them kept."""
-    folds = results.study.training.folds
-    probes = int((results.table("training")["kept_as"] == PROBE).sum()) if results.has("training") else 0
-    if not probes:
-        return f"fine-tuned in {folds}"
-    return f"fine-tuned in {folds - probes}, kept as a linear probe in {probes} of {folds}"
+    training = results.study.training
+    if training.method == "linear-probe":
+        return f"fitted as a linear probe in {training.folds}"
+    started = int((results.table("training")["kept_as"] != FINE_TUNED).sum()) if results.has("training") else 0
+    if not started:
+        return f"fine-tuned in {training.folds}"
+    return f"fine-tuned in {training.folds - started}, kept as it started in {started} of {training.folds}"
 
 
 def _discrimination(results: ResultsFolder) -> list[str]:

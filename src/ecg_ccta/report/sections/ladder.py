@@ -112,8 +112,8 @@ def sentence(found: pd.DataFrame) -> str:
 
 
 def kept_sentence(training: pd.DataFrame) -> str:
-    kept = training[training["kept_as"] == PROBE]["fold"]
+    kept = training[training["kept_as"] != FINE_TUNED]
     if kept.empty:
         return f"All {len(training)} folds were fine-tuned."
-    folds = listed([str(fold) for fold in kept])
-    return f"{len(training) - len(kept)} of {len(training)} folds were fine-tuned; fold {folds} kept the linear probe."
+    others = listed([f"fold {row['fold']} ({row['kept_as']})" for _, row in kept.iterrows()])
+    return f"{len(training) - len(kept)} of {len(training)} folds were fine-tuned; {others} kept the start."
