@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -25,6 +26,19 @@ ROOT = Path(__file__).resolve().parents[1]
 def root() -> Path:
     """The project's top folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def load_script(root):
+    """Function (path below the project's folder) -> the module of a Python file that is in no package."""
+
+    def load(path: str):
+        spec = importlib.util.spec_from_file_location(Path(path).stem, root / path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,14 @@
 """The example notebook runs, and shows what it prints."""
 
-import importlib.util
 import json
 
 import pytest
 
 
 @pytest.fixture(scope="module")
-def example(root):
+def example(load_script):
     """The module docs/make_example.py."""
-    spec = importlib.util.spec_from_file_location("make_example", root / "docs" / "make_example.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/make_example.py")
 
 
 def code_cells(notebook: dict) -> list[dict]:

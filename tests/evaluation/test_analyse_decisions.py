@@ -15,11 +15,6 @@ SETTINGS = Evaluation(bootstrap_replicates=200)
 
 
 @pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
-
-
-@pytest.fixture(scope="module")
 def table(scored) -> pd.DataFrame:
     return decision_curves(scored, SETTINGS, seed=1)
 

@@ -10,17 +10,11 @@ from sklearn.metrics import roc_auc_score
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.analyse_normal_ecg import comparison_figure, validate_normal
 from ecg_ccta.evaluation.normality import by_statement
-from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.statistics.auc import compare_auc_delong_unpaired
 from ecg_ccta.statistics.estimates import CLUSTERED, CROSS_VALIDATED, PATIENTS, rows_of
 from ecg_ccta.vessels import VESSELS
 
 SETTINGS = Evaluation(bootstrap_replicates=200)
-
-
-@pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
 
 
 @pytest.fixture(scope="module")

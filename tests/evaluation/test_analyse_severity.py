@@ -19,11 +19,6 @@ from ecg_ccta.vessels import GRADES
 SETTINGS = Evaluation(bootstrap_replicates=100)
 
 
-@pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
-
-
 def test_jonckheeres_own_example() -> None:
     """Jonckheere, Biometrika 41:133-145, 1954; J = 71, Z = 2.147876 and p = 0.0158618 by R's npordtests::JtTest."""
     values = np.array([19, 20, 60, 130, 21, 61, 80, 129, 40, 99, 100, 149, 49, 110, 151, 160])

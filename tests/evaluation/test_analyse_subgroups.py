@@ -20,11 +20,6 @@ SETTINGS = Evaluation(bootstrap_replicates=100, age_cut=60)
 
 
 @pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
-
-
-@pytest.fixture(scope="module")
 def table(scored: pd.DataFrame) -> pd.DataFrame:
     return subgroup_auc(scored, SETTINGS, seed=1)
 

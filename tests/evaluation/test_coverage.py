@@ -4,9 +4,6 @@ independent does not.
 The short form of benchmarks/coverage.py, which runs 1,000 repetitions.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,12 +11,8 @@ REPETITIONS = 400
 
 
 @pytest.fixture(scope="module")
-def benchmark():
-    path = Path(__file__).resolve().parents[2] / "benchmarks/coverage.py"
-    spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(load_script):
+    return load_script("benchmarks/coverage.py")
 
 
 def test_the_simulation_is_what_it_says(benchmark) -> None:

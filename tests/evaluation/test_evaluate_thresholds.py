@@ -24,11 +24,6 @@ SETTINGS = Evaluation(bootstrap_replicates=300)
 
 
 @pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
-
-
-@pytest.fixture(scope="module")
 def chosen(scored) -> dict:
     return choose_thresholds(scored, "internal", SETTINGS)
 

@@ -1,20 +1,13 @@
 """Risk groups begin at the guideline's threshold; strata are those of the chosen thresholds."""
 
-import pandas as pd
 import pytest
 
 from ecg_ccta import tables
 from ecg_ccta.config import Evaluation, PerVessel
 from ecg_ccta.evaluation.choose_thresholds import choose_thresholds
-from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.evaluation.stratify_risk import stratify
 
 THRESHOLDS = Evaluation().high_risk_thresholds
-
-
-@pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,6 @@ SETTINGS = Evaluation(bootstrap_replicates=200)
 
 
 @pytest.fixture(scope="module")
-def scored(cohort_and_predictions) -> pd.DataFrame:
-    return scored_ecgs(*cohort_and_predictions)
-
-
-@pytest.fixture(scope="module")
 def panel(scored: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return validate(scored, SETTINGS, seed=1)
 

@@ -1,8 +1,5 @@
 """The AUC of out-of-fold scores: its factor against fold means drawn directly, its level by simulation."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -17,12 +14,8 @@ ERROR = (0.05 * 0.95 / REPETITIONS) ** 0.5
 
 
 @pytest.fixture(scope="module")
-def simulated():
-    path = Path(__file__).resolve().parents[2] / "benchmarks/out_of_fold.py"
-    spec = importlib.util.spec_from_file_location("out_of_fold", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def simulated(load_script):
+    return load_script("benchmarks/out_of_fold.py")
 
 
 @pytest.mark.parametrize(("folds", "cosine"), [(2, 0.0), (5, 0.0), (2, 0.3), (5, 0.16)])

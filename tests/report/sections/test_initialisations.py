@@ -53,8 +53,8 @@ def test_foundation_and_random_weights_are_compared_in_words(changed, with_initi
         "The mean macro AUC over folds is 0.715 from the foundation and 0.600 from random weights, a difference of "
         "0.115 (95 % interval 0.094 to 0.136; p &lt; 0.001, paired t test over 4 folds)."
     ) in page
-    assert "From random weights: at most 7 epochs (patience 7), learning rate 0.004, all layers learning." in page
-    assert "foundation: at most 6 epochs (patience 6), learning rate 0.003." in page
+    assert "From random weights: 7 epochs, learning rate 0.004, all layers learning." in page
+    assert "foundation: 6 epochs, learning rate 0.003." in page
     assert "no vessel with enough events" in page
     assert 'download="initialisations.csv"' in page
 
