@@ -284,6 +284,10 @@ def start_from_probe(
             with torch.no_grad():
                 network.dense.weight.copy_(torch.from_numpy(weight / deviation))
                 network.dense.bias.copy_(torch.from_numpy(bias - (weight / deviation) @ mean))
+    if not best:
+        raise StudyError(
+            "the linear probe has no finite inner-validation loss: no inner-validation patient has a finding"
+        )
     log.info("linear probe: inner-validation loss %.4f, penalty %g", smallest, best["penalty"])
     return best
 

@@ -26,10 +26,15 @@ def initialisations(results: ResultsFolder) -> Section | None:
         return None
     found = results.table("initialisations")
     random = random_start_settings(study.training, study.random_start)
+    kept = (
+        "Each keeps its last epoch"
+        if study.training.monitor == "none"
+        else "Each keeps its best epoch on the inner-validation patients"
+    )
     introduction = Text(
         "The same folds and seed, started once from the foundation and once from random weights. From the "
         f"foundation: {_schedule(study.training)}. From random weights: {_schedule(random)}, all layers learning. "
-        "Each keeps its best epoch on the inner-validation patients; everything else is alike."
+        f"{kept}; everything else is alike."
     )
     figures = results.drawn(
         "initialisations",
@@ -71,4 +76,5 @@ def sentence(mean: pd.Series, level: float) -> str:
 
 def _schedule(training: Recipe) -> str:
     epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
-    return f"at most {epochs} (patience {training.patience}), learning rate {training.learning_rate:g}"
+    most = epochs if training.monitor == "none" else f"at most {epochs} (patience {training.patience})"
+    return f"{most}, learning rate {training.learning_rate:g}"
