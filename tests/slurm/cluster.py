@@ -51,7 +51,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=2
 # As long as Slurm remembers a finished job: squeue must still know it when Snakemake asks.
-MinJobAge=600
+MinJobAge=86400
 # Two short jobs should not wait for a scheduler's long round.
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN

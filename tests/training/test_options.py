@@ -108,8 +108,8 @@ def test_every_option_resumes_bit_for_bit(name, cohort, telling_store, foundatio
     assert plain.temperature == resumed.temperature
 
 
-@pytest.mark.parametrize("change", ["settings", "labels", "signals", "seed"])
-def test_a_changed_config_or_input_starts_afresh(change, cohort, telling_store, foundation, tmp_path):
+@pytest.mark.parametrize("change", ["settings", "labels", "signals", "seed", "code"])
+def test_a_changed_config_code_or_input_starts_afresh(change, cohort, telling_store, foundation, tmp_path, monkeypatch):
     splits = split_patients(cohort, 3, 1)
 
     def interrupt(epoch):
@@ -132,7 +132,10 @@ def test_a_changed_config_or_input_starts_afresh(change, cohort, telling_store, 
     if change == "signals":
         other["signal_sha256"] = "0" * 64
     more = {"noise": 0.03} if change == "settings" else {}
-    assert run(other, seed=4 if change == "seed" else 3, **more) == 0
+    with monkeypatch.context() as patched:
+        if change == "code":
+            patched.setattr("ecg_ccta.training.fine_tuning.library_hash", lambda *_: "another library")
+        assert run(other, seed=4 if change == "seed" else 3, **more) == 0
     assert run(cohort) == 1
 
 

@@ -161,5 +161,5 @@ def test_a_random_start_of_a_finished_study_adds_only_its_own_jobs(make_workflow
     planned = make_workflow(small_study.folder, tmp_path / "random.yaml").run(options=["-n"]).stdout
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned, flags=re.MULTILINE))
     # The audit is one of its own: the models from random weights must not have seen whom they are evaluated on either.
-    own = {"finetune": "2", "compare_initialisations": "1", "audit_leakage": "1"}
-    assert jobs == own | {"build_report": "1", "log_study": "1", "log_report": "1", "all": "1", "total": "8"}
+    own = {"finetune": "2", "predict": "1", "compare_initialisations": "1", "audit_leakage": "1"}
+    assert jobs == own | {"build_report": "1", "log_study": "1", "log_report": "1", "all": "1", "total": "9"}

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from sklearn.model_selection import GroupShuffleSplit
 
+import ecg_ccta
 from ecg_ccta.config import Architecture, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json
@@ -19,6 +20,7 @@ from ecg_ccta.model.contracts import require_contract
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.signals.store import Store
+from ecg_ccta.tracking.library import library_hash
 from ecg_ccta.training import parallel
 from ecg_ccta.training.criterion import Criterion, make_criterion, masked_loss
 from ecg_ccta.training.history import Epoch, History, Step
@@ -68,7 +70,7 @@ def fine_tune(
     foundation : checkpoint to start from; None: random weights
     store : signals, in the cohort's row order
     interrupted : folder for the state of an unfinished training, keyed by a fingerprint of everything that decides
-        the weights: killed and started again the training goes on, with a changed config or input it starts afresh
+        the weights: killed and started again the training goes on, with changed code, config or input it starts afresh
 
     Raises
     ------
@@ -330,6 +332,8 @@ def _state_file(
             "seed": seed,
             "processes": parallel.processes(),
             "torch": str(torch.__version__),
+            # A state that other code left would give weights that neither code gives alone.
+            "library": library_hash(Path(__file__), Path(ecg_ccta.__file__).resolve().parents[1]),
         }
     )
     return folder / f"{name}-{fingerprint[:16]}.pt"
