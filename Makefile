@@ -1,18 +1,23 @@
-# make study   install and run the default study, ending with results/default/report/index.html
-# make test    install and run the tests
-# make audit   show every run of the studies made here: MLflow on 127.0.0.1, port AUDIT_PORT
-# make docs    the documentation as a website, in site/
-# make check   formatting, lint, types, imports between packages, spelling, and the project's words
+# make study       install and run the default study, ending with results/default/report/index.html
+# make study-full  the same study with all optional analyses (studies/full.yaml)
+# make test        install and run the tests
+# make audit       show every run of the studies made here: MLflow on 127.0.0.1, port AUDIT_PORT
+# make docs        the documentation as a website, in site/
+# make check       formatting, lint, types, imports between packages, spelling, and the project's words
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
 AUDIT_PORT ?= 5000
 BIN := $(VENV)/bin
 
-.PHONY: study test audit docs check clean
+.PHONY: study study-full test audit docs check clean
 
 study: $(VENV)/study.stamp
 	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
+	@echo "The report: results/default/report/index.html"
+
+study-full: $(VENV)/study.stamp
+	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default --configfile studies/full.yaml
 	@echo "The report: results/default/report/index.html"
 
 test: $(VENV)/test.stamp
