@@ -77,7 +77,8 @@ def test_every_option_learns(name, cohort, telling_store, foundation):
     assert macro_auc(labels, logits, 2) > 0.7
     known = ~np.isnan(labels)
     probability = 1 / (1 + np.exp(-logits / model.temperature))
-    assert abs(probability[known].mean() - labels[known].mean()) < 0.1
+    # The few labels' proportion has a standard error of about 0.05.
+    assert abs(probability[known].mean() - labels[known].mean()) < 0.15
     assert all(parameter.requires_grad for parameter in model.network.parameters())
 
 

@@ -28,7 +28,7 @@ from ecg_ccta.training.inner_validation import macro_auc, predict, predict_logit
 from ecg_ccta.training.loop import train
 from ecg_ccta.training.probe import PENALTIES, fit_probe
 from ecg_ccta.training.splits import patients_fingerprint, roles
-from ecg_ccta.training.temperature import fit_temperature
+from ecg_ccta.training.temperature import fit_temperature, prevalence_logit
 from ecg_ccta.vessels import GRADES, VESSELS
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,12 @@ def fine_tune(
     )
     with torch.no_grad():
         network.dense.bias.add_(offset)
-    temperature = fit_temperature(predict_logits(network, store, inner_rows), labels[inner_rows])
+    centre = prevalence_logit(labels[train_rows])
+    temperature = fit_temperature(predict_logits(network, store, inner_rows), labels[inner_rows], centre)
+    with torch.no_grad():
+        # What is added here, and then divided by the temperature, leaves the centre where it is.
+        network.dense.bias.add_(torch.from_numpy((temperature - 1) * centre).to(network.dense.bias))
+    provenance["prevalence_logit"] = dict(zip(VESSELS, centre.tolist(), strict=True))
     patients = cohort["patient_id"].to_numpy()
     # The leakage audit compares these with the splits: training patients, and those of the epoch and temperature.
     provenance["patients_sha256"] = {

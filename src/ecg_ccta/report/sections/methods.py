@@ -119,10 +119,11 @@ def _training(study: Study) -> str:
     best = {"loss": "smallest loss", "macro-auc": "largest macro AUC"}.get(training.monitor)
     kept = (
         f"The epoch with the {best} of inner-validation patients is kept (patience {training.patience} of at most "
-        f"{training.epochs} epochs), and the temperature of the calibration is fitted on them alone"
+        f"{training.epochs} epochs), and the temperature of the calibration, about the log-odds of the prevalence, is "
+        "fitted on them alone"
         if best
         else f"All {training.epochs} epochs of the schedule are run and the last is kept; the temperature of the "
-        "calibration is fitted on inner-validation patients alone"
+        "calibration, about the log-odds of the prevalence, is fitted on inner-validation patients alone"
     )
     return (
         f"Training. Patients are split into {training.folds} folds; each fold is predicted once, by a model that saw "
