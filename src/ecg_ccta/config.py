@@ -309,6 +309,19 @@ class RandomStart(Section):
     learning_rate: float | None = Field(None, gt=0, description="null: that of the training from the foundation.")
 
 
+class LearningCurve(Section):
+    """Trainings on fewer patients, all evaluated on the patients of the first fold: would more patients help?"""
+
+    patients: dict[Annotated[int, Field(ge=50)], Annotated[int, Field(gt=0)]] = Field(
+        min_length=2,
+        description="Patients to train on -> trainings with so many, each on patients of its own. Beside their own "
+        "chance the intervals hold that of which patients were trained on, where a number has two trainings or more.",
+    )
+    target: float = Field(
+        0.95, gt=0, lt=1, description="Proportion of a planted effect for which the patients needed are read off."
+    )
+
+
 class TargetWidth(Section):
     """Interval widths that the sample size is planned for; defaults of Riley et al., Stat Med 40:4230, 2021."""
 
@@ -392,6 +405,7 @@ class Study(Section):
     intermediate: Intermediate | None = None
     training: Training
     random_start: RandomStart | None = None
+    learning_curve: LearningCurve | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()

@@ -1,5 +1,7 @@
 """Who predicts whom: the fold's own model at the development site, all models elsewhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ from ecg_ccta.errors import StudyError
 from ecg_ccta.model.checkpoints import build_network
 from ecg_ccta.model.fold_models import FoldModel
 from ecg_ccta.model.inputs import standardise
-from ecg_ccta.prediction.predicting import ENSEMBLE, predict_ensemble, predict_out_of_fold
+from ecg_ccta.prediction.predicting import ENSEMBLE, predict_ensemble, predict_held_out, predict_out_of_fold
+from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.vessels import VESSELS
 
 TINY = Architecture(
@@ -169,3 +172,23 @@ def test_an_answer_that_is_no_number_is_never_written(store, cohort):
         broken.network.dense.bias[2] = torch.nan
     with pytest.raises(FloatingPointError, match="not finite"):
         predict_ensemble([broken, biased(1)], store, cohort)
+
+
+def test_held_out_patients_are_predicted_by_a_model_of_its_subset_alone(store, cohort, splits):
+    model = listening(0)
+    own, held = cohort.iloc[2:].reset_index(drop=True), cohort.iloc[:2]
+    role = roles(own, splits, 0)
+    said = {
+        name: patients_fingerprint(own.loc[role == part, "patient_id"])
+        for name, part in (("train", "train"), ("inner_validation", "inner"))
+    }
+    trained = replace(model, provenance={"patients_sha256": said})
+    with pytest.raises(StudyError, match="run draw_subset again"):
+        predict_held_out(trained, store, held, own, splits)
+    other = replace(model, provenance={"patients_sha256": said | {"train": "0" * 64}})
+    strangers = held.assign(patient_id=["f" * 20] * len(held))
+    with pytest.raises(StudyError, match="other train patients"):
+        predict_held_out(other, store, strangers, own, splits)
+    found = predict_held_out(trained, store, strangers, own, splits)
+    assert found["ecg_id"].tolist() == np.repeat(held["ecg_id"], 4).tolist()
+    assert (found["fold"] == 0).all()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_ccta.errors import StudyError
-from ecg_ccta.training.splits import roles, split_patients
+from ecg_ccta.training.splits import draw_subset, roles, split_patients
 
 
 @settings(max_examples=15, deadline=None)
@@ -47,3 +47,22 @@ def test_an_unknown_patient_is_refused(cohort):
     splits = split_patients(cohort, 5, 1).iloc[1:]
     with pytest.raises(StudyError, match="run split_patients again"):
         roles(cohort, splits, 0)
+
+
+def test_subsets_of_a_size_share_no_patient_and_hold_none_of_the_first_fold(cohort):
+    splits = split_patients(cohort, 5, 1)
+    pool = set(splits.query("fold != 0")["patient_id"])
+    subsets = [draw_subset(splits, 50, repeat, 1) for repeat in range(3)]
+    drawn = [set(subset["patient_id"]) for subset in subsets]
+    assert [len(patients) for patients in drawn] == [50, 50, 50]
+    assert len(set.union(*drawn)) == 150
+    assert set.union(*drawn) <= pool
+    assert drawn[0] < set(draw_subset(splits, 100, 0, 1)["patient_id"])
+    own = cohort[cohort["patient_id"].isin(drawn[0])]
+    assert set(roles(own, subsets[0], 0)) == {"train", "inner"}
+
+
+def test_a_subset_larger_than_the_patients_is_refused(cohort):
+    splits = split_patients(cohort, 5, 1)
+    with pytest.raises(StudyError, match=r"2 x 100 patients are asked for, and 160 are outside"):
+        draw_subset(splits, 100, 1, 1)

@@ -32,6 +32,8 @@ wildcard_constraints:
     foundation="[a-z0-9-]+",
     # Of a training: from the foundation (or the intermediate task), or from random weights.
     start="(random_|probe_)?",
+    patients=r"\d+",
+    repeat=r"\d+",
 
 
 # ---- The studies and their sites
@@ -99,6 +101,10 @@ def has_random_start(study):
 def has_ladder(study):
     """Whether networks are trained beyond a linear probe, so that the two can be compared."""
     return study.training.method != "linear-probe"
+
+
+def has_learning_curve(study):
+    return study.learning_curve is not None
 
 
 def has_external_findings(study):

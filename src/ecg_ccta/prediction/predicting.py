@@ -12,7 +12,7 @@ from ecg_ccta.signals.store import Store
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.training.inner_validation import predict_logits
 from ecg_ccta.training.parallel import device_here
-from ecg_ccta.training.splits import roles
+from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.vessels import VESSELS
 
 
@@ -46,6 +46,40 @@ def predict_out_of_fold(
 def predict_ensemble(models: Sequence[FoldModel], store: Store, cohort: pd.DataFrame) -> pd.DataFrame:
     """Each ECG scored by the mean of the folds' calibrated logits; tables.PREDICTIONS with fold -1."""
     return ensemble_table(cohort, ensemble_logits(models, store, len(cohort)))
+
+
+def predict_held_out(
+    model: FoldModel, store: Store, cohort: pd.DataFrame, trained_on: pd.DataFrame, splits: pd.DataFrame
+) -> pd.DataFrame:
+    """Each ECG predicted by a model that was trained on a subset of other patients.
+
+    Parameters
+    ----------
+    store : signals of `cohort`, in its order
+    cohort : `tables.COHORT` of the patients who evaluate the model
+    trained_on, splits : `tables.COHORT` and `tables.SPLITS` of the subset
+
+    Returns
+    -------
+    tables.PREDICTIONS in the cohort's order, with the fold of the model.
+
+    Raises
+    ------
+    StudyError
+        Where the model was trained on others than the subset's patients, or one of these evaluates it.
+    """
+    if set(trained_on["patient_id"]) & set(cohort["patient_id"]):
+        raise StudyError("a patient of the learning curve's subset evaluates it as well. Fix: run draw_subset again")
+    role = roles(trained_on, splits, model.fold)
+    said = model.provenance.get("patients_sha256") or {}
+    for name, part in (("train", "train"), ("inner_validation", "inner")):
+        if said.get(name) != patients_fingerprint(trained_on.loc[role == part, "patient_id"]):
+            raise StudyError(
+                f"the model was trained on other {name.replace('_', ' ')} patients than those of its subset. Fix: run "
+                "finetune_subset again"
+            )
+    logits = _calibrated_logits(model, store, np.arange(len(cohort)))
+    return _long(cohort, logits, np.full(len(cohort), model.fold))
 
 
 def ensemble_table(cohort: pd.DataFrame, logits: np.ndarray) -> pd.DataFrame:

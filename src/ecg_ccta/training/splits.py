@@ -56,6 +56,37 @@ def roles(cohort: pd.DataFrame, splits: pd.DataFrame, fold: int) -> pd.Series:
     return pd.Series(np.select([is_test, is_inner], ["test", "inner"], "train"), index=cohort.index)
 
 
+def draw_subset(splits: pd.DataFrame, patients: int, repeat: int, seed: int) -> pd.DataFrame:
+    """Draw so many of the patients outside fold 0; subsets of one size and another `repeat` have no patient in common.
+
+    One order of the patients serves every size, so that a larger subset holds the smaller one of the same repeat 0.
+
+    Parameters
+    ----------
+    splits : tables.SPLITS
+    patients : how many
+    repeat : from 0
+
+    Returns
+    -------
+    tables.SPLITS of the subset, ordered by patient_id.
+
+    Raises
+    ------
+    StudyError
+        Where there are not so many patients.
+    """
+    others = splits[splits["fold"] != 0].sort_values("patient_id", ignore_index=True)
+    if len(others) < (repeat + 1) * patients:
+        raise StudyError(
+            f"learning_curve.patients: {repeat + 1} x {patients} patients are asked for, and {len(others)} are outside "
+            "the first fold. Fix: lower the number, or its trainings"
+        )
+    order = np.random.default_rng([seed, 0x5B5E7]).permutation(len(others))
+    drawn = others.iloc[order[repeat * patients : (repeat + 1) * patients]]
+    return drawn.sort_values("patient_id", ignore_index=True)
+
+
 def patients_fingerprint(patient_ids: Iterable[str]) -> str:
     """SHA-256 of the distinct pseudonyms, sorted, one per line: the same for the same patients alone."""
     return hashlib.sha256("".join(f"{patient}\n" for patient in sorted(set(patient_ids))).encode()).hexdigest()
