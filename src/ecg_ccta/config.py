@@ -312,7 +312,7 @@ class RandomStart(Section):
 class LearningCurve(Section):
     """Trainings on fewer patients, all evaluated on the patients of the first fold: would more patients help?"""
 
-    patients: dict[Annotated[int, Field(ge=50)], Annotated[int, Field(gt=0)]] = Field(
+    patients: dict[Annotated[int, Field(ge=20)], Annotated[int, Field(gt=0)]] = Field(
         min_length=2,
         description="Patients to train on -> trainings with so many, each on patients of its own. Beside their own "
         "chance the intervals hold that of which patients were trained on, where a number has two trainings or more.",
