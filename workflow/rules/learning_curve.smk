@@ -53,7 +53,7 @@ rule draw_subset:
 jobs(rules.draw_subset, subsets)
 
 
-use rule finetune as finetune_subset with:
+rule finetune_subset:
     input:
         foundation=checkpoint_of,
         contract=contract_beside(checkpoint_of),
@@ -67,8 +67,25 @@ use rule finetune as finetune_subset with:
         "results/{study}/logs/finetune_subset/{start}{patients}-{repeat}-fold{fold}.log",
     benchmark:
         "results/{study}/benchmarks/finetune_subset/{start}{patients}-{repeat}-fold{fold}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: training_threads
+    resources:
+        mem_mb=growing_with_input(3000),
+        runtime=growing(720),
+        gpu=training_gpus,
+        nodes=training_nodes,
+        torch_threads=training_threads,
+    params:
+        library=library_of("finetune_subset"),
+        recipe=recipe_of,
+        architecture=architecture_of,
+        seed=seed,
+        interrupted="results/{study}/interrupted",
     message:
         "Training on {wildcards.patients} patients of study {wildcards.study}, {wildcards.start}models"
+    script:
+        "../scripts/finetune_subset.py"
 
 
 jobs(rules.finetune_subset, lambda study: [{"fold": 0, **point} for point in points(study)])
