@@ -164,10 +164,10 @@ def test_every_caption_is_used_and_can_be_filled_in(rules):
     folder = WORKFLOW / "report"
     assert {file.stem for file in files} | {"study"} == {path.stem for path in folder.glob("*.rst")}
     job = SimpleNamespace(wildcards=SimpleNamespace(site="site-x", study="study-x"), config={"title": "Title X"})
-    shown = {"study": "Title X", "page": "study-x", "initialisations": "study-x", "ladder": "study-x"}
     for path in folder.glob("*.rst"):
-        text = jinja2.Template(path.read_text("utf-8"), undefined=jinja2.StrictUndefined)
-        assert shown.get(path.stem, "site-x") in text.render(snakemake=job)
+        text = jinja2.Template(path.read_text("utf-8"), undefined=jinja2.StrictUndefined).render(snakemake=job)
+        named = ("Title X",) if path.stem == "study" else ("site-x", "study-x")
+        assert any(name in text for name in named), f"{path.name} does not say of which site or study it is"
 
 
 def test_memory_and_run_time_grow_on_retry(rules):

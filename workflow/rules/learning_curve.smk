@@ -180,7 +180,7 @@ rule compare_learning_curve_with_truth:
     params:
         library=library_of("compare_learning_curve_with_truth"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
-        curve=lambda wildcards: study_of(wildcards).learning_curve.model_dump(mode="json"),
+        curve=optional("learning_curve"),
         points=lambda wildcards: points(study_of(wildcards)),
         export=lambda wildcards: (
             study_of(wildcards)
