@@ -223,7 +223,7 @@ class Workflow:
             stderr=subprocess.STDOUT,
             text=True,
             env=environment,
-            timeout=900,
+            timeout=2400,
         )
         if check and done.returncode:
             raise AssertionError(f"snakemake failed:\n{done.stdout[-8000:]}")
