@@ -6,7 +6,7 @@ from ecg_ccta.errors import StudyError
 from ecg_ccta.tables import PLACES, RISK_FACTORS
 from ecg_ccta.vessels import VESSELS
 
-COVARIATES = ("age", "sex", "days_to_ccta", "recorded_at", *RISK_FACTORS, "chest_pain", "statement")
+COVARIATES = ("age", "sex", "days_to_ccta", "ccta_date", "recorded_at", *RISK_FACTORS, "chest_pain", "statement")
 
 
 def scored_ecgs(cohort: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
