@@ -37,7 +37,10 @@ def test_days_count_from_the_first_ccta_with_an_included_ecg() -> None:
 def test_each_reason_is_counted_once() -> None:
     ecgs = cohort(*((number, "2022-03-01") for number in range(5)))
     known = last_known(
-        (0, "2022-02-28", "event"), (1, "2022-02-28", "death"), (2, "2022-02-28", "censored"), (4, "2022-03-02", "death")
+        (0, "2022-02-28", "event"),
+        (1, "2022-02-28", "death"),
+        (2, "2022-02-28", "censored"),
+        (4, "2022-03-02", "death"),
     )
     follow_up, lost = follow_up_from_index(ecgs, known)
     assert follow_up["patient_id"].tolist() == [patient(4)]

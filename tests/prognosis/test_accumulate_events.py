@@ -30,7 +30,9 @@ def accumulate(cohort, groups, follow_up, settings, **evaluation):
 def study(days: list[float], events: list[str], high: list[bool]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """One ECG per patient; high risk in RCA alone."""
     ids = [f"{number:020x}" for number in range(len(days))]
-    cohort = pd.DataFrame({"ecg_id": ids, "patient_id": ids, "recorded_at": pd.NaT, "ccta_date": pd.NaT, "days_to_ccta": 1.0})
+    cohort = pd.DataFrame(
+        {"ecg_id": ids, "patient_id": ids, "recorded_at": pd.NaT, "ccta_date": pd.NaT, "days_to_ccta": 1.0}
+    )
     cohort["age"], cohort["sex"] = (
         55.0 + 5 * (np.arange(len(ids)) % 4),
         np.array(["female", "male", "male"])[np.arange(len(ids)) % 3],

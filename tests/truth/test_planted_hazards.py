@@ -44,7 +44,9 @@ def site(seed: int, n: int = 2000, ratios: dict | None = None):
             "event": np.where(infarction, "event", drawn["event"].fillna("censored")),
         }
     )
-    cohort = pd.DataFrame({"ecg_id": ids, "patient_id": ids, "recorded_at": pd.NaT, "ccta_date": pd.NaT, "days_to_ccta": 1.0})
+    cohort = pd.DataFrame(
+        {"ecg_id": ids, "patient_id": ids, "recorded_at": pd.NaT, "ccta_date": pd.NaT, "days_to_ccta": 1.0}
+    )
     cohort["age"], cohort["sex"] = 60.0, "male"
     for column, vessel in enumerate(VESSELS):
         target = pd.array(events[:, column].astype(int), dtype="Int8")

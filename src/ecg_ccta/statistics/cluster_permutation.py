@@ -8,8 +8,7 @@ J Neurosci Methods 164:177, 2007). The p-value is the cluster's: its borders hav
 Relabelled are patients: those with ECGs in one group only exchange their labels among each other, those with ECGs in
 both exchange their two averages, and so do the two patients of a matched pair, who are alike in what they were matched
 by. The statistic is the clustered t of `clustered_means`, which with groups of unequal size and variance is the safer
-one to permute (Janssen, Stat Probab Lett 36:9, 1997). It makes the test exact in large groups only: where the small
-group varies more than the large one it rejects too often.
+one to permute (Janssen, Stat Probab Lett 36:9, 1997); in small groups of unequal variance the test is approximate.
 """
 
 from collections.abc import Iterator
