@@ -1,4 +1,4 @@
-"""Follow-up of patients with several CCTAs where the ECG says nothing of events: size of the log-rank test, hazard ratio.
+"""Size of the log-rank test and mean hazard ratio of patients with several CCTAs, where the ECG says nothing of events.
 
     OMP_NUM_THREADS=1 python benchmarks/immortal_time.py [--repetitions 1000]
 

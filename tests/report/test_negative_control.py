@@ -54,8 +54,8 @@ def test_the_differences_are_the_configurations(study, control, changed):
     assert said == (
         "Beside the planted effect the control differs from the study: Internal (simulated), 600 simulated patients "
         "instead of 2\u202f000; Internal (simulated), severe stenosis of a vessel in 30 % instead of 2 % to 25 %; "
-        "External (simulated), 350 simulated patients instead of 800; External (simulated), severe stenosis of a vessel "
-        "in 30 % instead of 2 % to 27 %; 2 folds instead of 5."
+        "External (simulated), 350 simulated patients instead of 800; External (simulated), severe stenosis of a "
+        "vessel in 30 % instead of 2 % to 27 %; 2 folds instead of 5."
     )
     other = changed({"training": {"epochs": 9, "patience": 9}, "cohort": {"minimum_age": 30}})
     assert "other values of cohort.minimum_age, training.epochs and training.patience" in control_differences(

@@ -96,6 +96,6 @@ def test_no_exposure_is_measured_after_follow_up_began(site, unusable):
     )
     found = accumulate_events(included, groups, follow_up, FollowUp(), Evaluation(bootstrap_replicates=10))["at_risk"]
     at_start = found.query("vessel == 'any' and grouping == 'risk group' and day == 28").set_index("group")["at_risk"]
-    moved = nearest.index[~first[nearest["ecg_id"].map(dict(zip(included["ecg_id"], included.index)))].to_numpy()]
+    moved = nearest.index[~nearest["ecg_id"].isin(included.loc[first[included.index], "ecg_id"])]
     assert at_start["high"] == len(set(moved) & set(follow_up.loc[follow_up["days"] > 28, "patient_id"]))
     assert (at_start["high"] == 0) == (unusable == 0)

@@ -21,8 +21,8 @@ DAYS_PER_YEAR = 365.25
 def build_cohort(
     site_name: str, site: Export, export: Path, settings: Cohort, study_seed: int, labels: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """The eligible ECGs (`tables.ELIGIBLE`), when their patients were last known (`tables.LAST_KNOWN`), the ECGs' labels
-    for an intermediate task (`tables.label_schema(labels)`, empty where there are none), and the flow so far.
+    """The eligible ECGs (`tables.ELIGIBLE`), when their patients were last known (`tables.LAST_KNOWN`), the labels for
+    an intermediate task (`tables.label_schema(labels)`, empty where there are none), and the flow so far.
 
     Each ECG is linked to the same patient's CCTA nearest in time within the window of `settings` (of two equally
     near, the one after the ECG). ECGs leave for one reason each, the first that holds: "no recording time", "no CCTA

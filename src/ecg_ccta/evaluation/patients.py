@@ -1,4 +1,4 @@
-"""One row per patient: the ECG nearest to the first CCTA, whether any vessel is severely narrowed, and who the patient is."""
+"""One row per patient: the ECG nearest to the first CCTA, whether any vessel is severely narrowed, and who it is."""
 
 import numpy as np
 import pandas as pd

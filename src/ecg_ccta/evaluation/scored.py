@@ -70,6 +70,11 @@ def scored_ecgs(cohort: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame
     return joined[["ecg_id", "patient_id", "vessel", "fold", "y_true", "grade", "probability", "logit", *covariates]]
 
 
+def is_out_of_fold(scored: pd.DataFrame) -> bool:
+    """Whether each ECG was predicted by the one fold that did not see its patient."""
+    return bool((scored["fold"] >= 0).all())
+
+
 def with_finding(scored: pd.DataFrame, vessel: str) -> pd.DataFrame:
     """The rows of a vessel that CCTA judged: a missing finding is no negative and takes no part."""
     return scored[(scored["vessel"] == vessel) & scored["y_true"].notna()]

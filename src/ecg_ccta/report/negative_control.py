@@ -63,8 +63,8 @@ def control_reach(control: ResultsFolder) -> str:
     if not halves:
         return ""
     return (
-        "The negative control shows a leak that moves the mean AUC by clearly more than half the width of its interval, "
-        f"{listed(halves)}; a smaller one it need not show."
+        "The negative control shows a leak that moves the mean AUC by clearly more than half the width of its "
+        f"interval, {listed(halves)}; a smaller one it need not show."
     )
 
 
@@ -85,9 +85,9 @@ def control_table(study: Study, control: ResultsFolder) -> Table:
     }
     cautious = " and is, with two folds, rather too wide" if control.study.training.folds == 2 else ""
     notes = [
-        f"Out of fold the interval allows for the folds' common training patients{cautious}. At another site it is that "
-        "of one fixed model, the mean of the folds' predictions, and misses 0.5 in one run of twenty. An epoch chosen "
-        "on evaluated patients, or a patient in two folds, can show out of fold alone; findings that leak into the "
+        f"Out of fold the interval allows for the folds' common training patients{cautious}. At another site it is "
+        "that of one fixed model, the mean of the folds' predictions, and misses 0.5 in one run of twenty. An epoch "
+        "chosen on evaluated patients, or a patient in two folds, can show out of fold alone; findings that leak into the "
         "signals of every site can show at both.",
         control_differences(study, control.study),
     ]
@@ -136,6 +136,6 @@ def _other_settings(study: Study, control: Study) -> list[str]:
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, value in values.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    for name, setting in values.items():
+        found |= _flat(setting, f"{prefix}{name}.") if isinstance(setting, dict) else {f"{prefix}{name}": setting}
     return found

@@ -23,7 +23,7 @@ def match_risk_groups(risk: pd.DataFrame, people: pd.DataFrame, seed: int) -> tu
 
     Returns
     -------
-    matched : the rows of `risk` of the patients that have a partner, per vessel, and pair: the number of the pair in it.
+    matched : the rows of `risk` of the patients that have a partner, per vessel, and pair: the number of their pair.
     balance : DataFrame with BALANCE, a row per vessel: patients of each group; those with ECGs in both groups, who
         cannot be matched, nor can those without age or sex; pairs; mean ages; standardised mean differences of age
         and proportion of men, high minus low, before (patients of one group) and after (missing without two pairs).
