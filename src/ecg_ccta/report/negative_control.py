@@ -87,8 +87,8 @@ def control_table(study: Study, control: ResultsFolder) -> Table:
     notes = [
         f"Out of fold the interval allows for the folds' common training patients{cautious}. At another site it is "
         "that of one fixed model, the mean of the folds' predictions, and misses 0.5 in one run of twenty. An epoch "
-        "chosen on evaluated patients, or a patient in two folds, can show out of fold alone; findings that leak into the "
-        "signals of every site can show at both.",
+        "chosen on evaluated patients, or a patient in two folds, can show out of fold alone; findings that leak "
+        "into the signals of every site can show at both.",
         control_differences(study, control.study),
     ]
     return Table(

@@ -52,8 +52,8 @@ def added_value(results: ResultsFolder) -> Section | None:
         return None
     introduction = Text(
         "One ECG per patient, the nearest to the first CCTA; the event is a severe stenosis of any vessel. A patient "
-        "is a non-event only where all four vessels were judged, so some patients without an event found are left out and "
-        "the proportion of events is rather too high. The guidelines predict a stenosis of 50 % or more, not of 70 %. "
+        "is a non-event only where all four vessels were judged, so some patients without an event found are left out "
+        "and the proportion of events is rather too high. The guidelines predict a stenosis of 50 % or more, not of 70 %. "
         "No model is evaluated on patients that it was fitted to."
     )
     return Section("added-value", "Added value over guidelines", [introduction, *blocks])
