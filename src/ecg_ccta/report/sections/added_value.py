@@ -53,8 +53,8 @@ def added_value(results: ResultsFolder) -> Section | None:
     introduction = Text(
         "One ECG per patient, the nearest to the first CCTA; the event is a severe stenosis of any vessel. A patient "
         "is a non-event only where all four vessels were judged, so some patients without an event found are left out "
-        "and the proportion of events is rather too high. The guidelines predict a stenosis of 50 % or more, not of 70 %. "
-        "No model is evaluated on patients that it was fitted to."
+        "and the proportion of events is rather too high. The guidelines predict a stenosis of 50 % or more, not of "
+        "70 %. No model is evaluated on patients that it was fitted to."
     )
     return Section("added-value", "Added value over guidelines", [introduction, *blocks])
 
@@ -199,7 +199,7 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
             "NRI and IDI have no p value here: both can be positive for a useless predictor whose risks are not "
             "calibrated, the continuous NRI, which counts any change of risk, most of all (Hilden and Gerds, Stat Med "
             "33:3405, 2014). AUC and decision curves say what the ECG is worth.",
-            *held_fixed(results, site),
+            *held_fixed(results, site, "Intervals of NRI and IDI"),
         ],
     )
 
@@ -232,6 +232,6 @@ def _strategies(results: ResultsFolder, site: str, found: pd.DataFrame, modifier
         notes=[
             "A low group or stratum of the ECG (all vessels low) moves the category one step down, a high one (any "
             "vessel high) one step up. Proportions with Wilson's intervals, NRI with intervals over patients.",
-            *held_fixed(results, site),
+            *held_fixed(results, site, "Intervals of what the ECG changes"),
         ],
     )
