@@ -272,7 +272,7 @@ def test_methods_follow_the_configuration(changed, results):
     study = changed({"training": {"folds": 7}, "follow_up": {"landmark_days": 14}, "evaluation": {"level": 0.9}})
     page = Page(build_report(study, results))
     assert "split into 7 folds" in page.words
-    assert "Follow-up Kaplan-Meier estimates from day 14 after the CCTA" in page.words
+    assert "Kaplan-Meier estimates from day 14 after that CCTA" in page.words
     assert page.headline[0][3] == "AUC (90 % interval)"
 
 
