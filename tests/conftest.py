@@ -272,6 +272,7 @@ def simulate_cohort(patients: int = 400, seed: int = 3, findings: bool = True) -
             "patient_id": [f"{i + 10**6:020x}" for i in patient],
             "recorded_at": pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 10**6, n), unit="min"),
             "days_to_ccta": rng.integers(-5, 60, n).astype(float),
+            "ccta_date": pd.NaT,
             "age": rng.normal(62, 10, patients)[patient].clip(20, 95),
             "sex": pd.array(rng.choice(["female", "male"], patients)[patient], dtype="string"),
             "chest_pain": pd.array(rng.choice(["none", "typical", "atypical"], patients)[patient], dtype="string"),

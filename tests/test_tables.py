@@ -12,7 +12,7 @@ from ecg_ccta.vessels import GRADES, VESSELS
 
 SCHEMAS = {
     name: getattr(tables, name)
-    for name in ("ELIGIBLE", "SHARD", "COHORT", "FOLLOW_UP", "SPLITS", "PREDICTIONS", "RISK_GROUPS")
+    for name in ("ELIGIBLE", "SHARD", "COHORT", "LAST_KNOWN", "FOLLOW_UP", "SPLITS", "PREDICTIONS", "RISK_GROUPS")
 }
 
 
@@ -23,6 +23,7 @@ def eligible(rows: int = 3) -> pd.DataFrame:
         "patient_id": [f"{i + 100:020x}" for i in range(rows)],
         "recorded_at": pd.to_datetime(["2022-05-01T10:00:00"] * rows),
         "days_to_ccta": [10.0] * rows,
+        "ccta_date": pd.to_datetime(["2022-05-11"] * rows),
         "age": [61.5] * rows,
         "sex": ["female"] * rows,
         **{name: [True] * rows for name in tables.RISK_FACTORS},

@@ -58,6 +58,9 @@ class Simulation(Section):
     oracle_auc: PerVessel = Field(description="AUC of the true event probability given everything the ECG shows.")
     prevalence: PerVessel = Field(description="Proportion of patients with severe or complete stenosis.")
     broken_fraction: Probability = Field(0.03, description="Proportion of the records that are broken on purpose.")
+    second_ccta: Probability = Field(
+        0.0, description="Proportion of patients with a second CCTA, 200 to 700 days later, with an ECG of its own."
+    )
 
     @model_validator(mode="after")
     def _enough_ecgs(self) -> Self:

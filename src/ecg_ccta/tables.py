@@ -42,6 +42,7 @@ _ELIGIBLE = {
     "patient_id": _pseudonym(),
     "recorded_at": pa.Column("datetime64[ns]", nullable=True),
     "days_to_ccta": pa.Column(float, nullable=True),
+    "ccta_date": pa.Column("datetime64[ns]", nullable=True),
     "age": pa.Column(float, pa.Check.in_range(0, 120), nullable=True),
     "sex": _words(SEXES),
     **{name: pa.Column("boolean", nullable=True) for name in RISK_FACTORS},
@@ -53,7 +54,8 @@ _ELIGIBLE = {
 }
 
 ELIGIBLE = _columns(**_ELIGIBLE)
-"""One row per ECG that the site's tables allow. days_to_ccta is positive where the ECG came first."""
+"""One row per ECG that the site's tables allow. days_to_ccta is positive where the ECG came first; ccta_date is the day
+of the linked CCTA, by which the ECGs of a patient's several CCTAs are told apart."""
 
 SHARD = _columns(
     ecg_id=_pseudonym(unique=True),
@@ -93,12 +95,20 @@ MEASUREMENTS = _columns(
 )  # fmt: skip
 """One row per included ECG: what a reader would measure, see `signals.measuring.measure`."""
 
+LAST_KNOWN = _columns(
+    patient_id=_pseudonym(unique=True),
+    last_date=pa.Column("datetime64[ns]"),
+    event=pa.Column("string", pa.Check.isin(["censored", "event", "death"])),
+)
+"""One row per patient with follow-up: the date of the first event, of death, or of the end of follow-up."""
+
 FOLLOW_UP = _columns(
     patient_id=_pseudonym(unique=True),
     days=pa.Column(float, pa.Check.ge(0)),
     event=pa.Column("string", pa.Check.isin(["censored", "event", "death"])),
 )
-"""One row per patient with follow-up: days from the CCTA to the first event, to death, or to the end of follow-up."""
+"""One row per patient with follow-up: days from the patient's first CCTA with an included ECG to the first event, to
+death, or to the end of follow-up."""
 
 SPLITS = _columns(
     patient_id=_pseudonym(unique=True),

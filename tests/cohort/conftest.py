@@ -97,12 +97,12 @@ class Export:
                 writer.writerows([[row.get(column, "") for column in columns] for row in rows])
 
     def build(self, **settings):
-        """Eligible ECGs, follow-up and flow."""
-        eligible, follow_up, _, flow = self.build_labelled(**settings)
-        return eligible, follow_up, flow
+        """Eligible ECGs, when patients were last known, and flow."""
+        eligible, last_known, _, flow = self.build_labelled(**settings)
+        return eligible, last_known, flow
 
     def build_labelled(self, *labels: str, **settings):
-        """Eligible ECGs, follow-up, labels and flow."""
+        """Eligible ECGs, when patients were last known, labels and flow."""
         from ecg_ccta.cohort.building import build_cohort
 
         return build_cohort("hospital", self.site, self.folder, Cohort(**settings), 1, labels)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg_ccta.cohort.building import _link, _reasons
+from ecg_ccta.cohort.follow_up import follow_up_from_index
 from ecg_ccta.cohort.pseudonyms import pseudonym
 from ecg_ccta.config import Cohort, Tables
 from ecg_ccta.errors import StudyError
@@ -61,6 +62,7 @@ def test_nearest_ccta_wins_and_of_two_the_one_after_the_ecg(export):
     export.write()
     first = export.build()[0].iloc[0]
     assert (first["days_to_ccta"], first["grade_RCA"]) == (3.0, "moderate")
+    assert first["ccta_date"] == pd.Timestamp("2022-05-04")
 
 
 def test_each_reason_counts_once_in_its_order(export, reasons):
@@ -114,55 +116,49 @@ def test_without_ccta_everything_is_eligible_and_nothing_is_negative(export):
     export.site = export.site.model_copy(update={"tables": Tables(ccta=None)})
     export.tables["ecg_index"][0]["recorded_at"] = ""
     export.write()
-    eligible, follow_up, _ = export.build()
+    eligible, last_known, _ = export.build()
     assert len(eligible) == 6
     assert eligible[[f"target_{vessel}" for vessel in VESSELS]].isna().all(axis=None)
-    assert eligible["days_to_ccta"].isna().all()
-    assert follow_up.empty
+    assert eligible[["days_to_ccta", "ccta_date"]].isna().all(axis=None)
+    assert follow_up_from_index(eligible, last_known)[0].empty
 
 
 def test_without_patients_and_follow_up(export):
     export.site = export.site.model_copy(update={"tables": Tables(patients=None, follow_up=None)})
     export.write()
-    eligible, follow_up, flow = export.build()
+    eligible, last_known, _ = export.build()
     assert eligible[["hypertension", "sex", "age"]].isna().all(axis=None)
+    follow_up, lost = follow_up_from_index(eligible, last_known)
     assert follow_up.empty
-    assert flow["follow_up"] == [{"excluded": "no follow-up", "patients": 6}]
+    assert lost == [{"excluded": "no follow-up", "patients": 6}]
 
 
-def test_follow_up_counts_from_the_first_linked_ccta(export):
+def test_the_event_comes_before_the_end_and_other_patients_are_left_out(export):
     rows = export.tables["follow_up"]
     rows[0] |= {"event": "myocardial infarction", "event_date": "2022-06-10"}
     rows[1] |= {"event": "death", "event_date": "2022-05-11", "end_date": ""}
-    rows[2] |= {"event": "death", "event_date": "2022-05-10"}
-    rows[3] |= {"end_date": "2022-05-01"}
-    del rows[4]
-    export.tables["ccta"].append({**export.tables["ccta"][0], "performed_at": "2022-05-05"})
+    rows[2] |= {"end_date": ""}
+    export.tables["ecg_index"][3]["recorded_at"] = ""
     export.write()
-    _, follow_up, flow = export.build()
-    by_patient = follow_up.set_index("patient_id")
+    _, last_known, _ = export.build()
+    by_patient = last_known.set_index("patient_id")
 
     def of(number: int) -> tuple:
         return tuple(by_patient.loc[pseudonym(KEY, "patient", f"PAT-88{number:03d}")])
 
-    assert of(0) == (36.0, "event")
-    assert of(1) == (0.0, "death")
-    assert of(5) == (731.0, "censored")
-    assert len(follow_up) == 3
-    assert flow["follow_up"] == [
-        {"excluded": "no follow-up", "patients": 1},
-        {"excluded": "event before the CCTA", "patients": 1},
-        {"excluded": "follow-up ends before the CCTA", "patients": 1},
-    ]
+    assert of(0) == (pd.Timestamp("2022-06-10"), "event")
+    assert of(1) == (pd.Timestamp("2022-05-11"), "death")
+    assert of(5) == (pd.Timestamp("2024-05-11"), "censored")
+    assert len(last_known) == 4
 
 
 def test_no_raw_identifier_in_any_output(export):
     export.write()
-    eligible, follow_up, flow = export.build()
-    text = eligible.to_csv() + follow_up.to_csv() + repr(flow)
+    eligible, last_known, flow = export.build()
+    text = eligible.to_csv() + last_known.to_csv() + repr(flow)
     for secret in ("ECG-77", "PAT-88", "records/"):
         assert secret not in text
-    assert set(follow_up["patient_id"]) <= set(eligible["patient_id"])
+    assert set(last_known["patient_id"]) <= set(eligible["patient_id"])
 
 
 days = st.integers(-200, 200)

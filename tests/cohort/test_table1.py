@@ -14,6 +14,7 @@ def cohort(n: int, seed: int) -> pd.DataFrame:
             "patient_id": [f"{number % (n - 5):020x}" for number in range(n)],
             "recorded_at": pd.Timestamp("2022-01-01") + pd.to_timedelta(np.arange(n), unit="D"),
             "days_to_ccta": rng.integers(0, 30, n).astype(float),
+            "ccta_date": pd.NaT,
             "age": rng.normal(60, 8, n),
             "sex": rng.choice(["female", "male"], n),
             **{name: rng.choice([True, False, None], n) for name in tables.RISK_FACTORS},

@@ -18,7 +18,7 @@ from ecg_ccta.evaluation.compare_with_guidelines import (
 )
 from ecg_ccta.evaluation.guideline_figures import added_value_roc_figure, reclassification_figure
 from ecg_ccta.statistics.auc import compare_auc_delong
-from ecg_ccta.statistics.estimates import ESTIMATE_COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import CONDITIONAL, ESTIMATE_COLUMNS, rows_of
 
 SETTINGS = Evaluation(bootstrap_replicates=100)
 RISKS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
@@ -65,6 +65,26 @@ def patients() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def panel(patients):
     return compare_with_guidelines(patients, None, SETTINGS, seed=1)
+
+
+def test_only_a_probability_of_zero_in_the_table_is_raised(patients):
+    """The RF-CL of a young woman without risk factors is 0.3 % as its formula gives it; 0 % has no log-odds."""
+    young = patients.iloc[:1].assign(age=35.0, sex="female", chest_pain="nonanginal", **dict.fromkeys(RISKS, False))
+    found = with_predictors(young).iloc[0]
+    assert 0 < found["rf_cl"] < 0.005
+    assert 1 / (1 + np.exp(-found["rf_cl_logit"])) == pytest.approx(found["rf_cl"])
+    assert 1 / (1 + np.exp(-found["esc_2019_logit"])) == pytest.approx(0.01)
+
+
+def test_only_intervals_of_the_models_are_conditional_on_them(patients, panel):
+    table = panel["added_value"]
+    says = table["note"].str.contains(CONDITIONAL)
+    assert set(table.loc[says, "measure"]) >= {"IDI", "NRI without categories", "NRI by categories"}
+    assert not says[table["comparison"].str.startswith("guideline, ")].any()
+    assert not says[table["measure"].isin(["AUC", "AUC difference"])].any()
+    assert not table["measure"].str.contains(r"(?:NRI|IDI).* p").any()
+    elsewhere = compare_with_guidelines(patients.assign(fold=-1), patients, SETTINGS, seed=1)["added_value"]
+    assert not elsewhere["note"].str.contains(CONDITIONAL).any()
 
 
 def one(table, measure, **where):

@@ -143,7 +143,7 @@ def test_what_cannot_be_divided_has_a_note(scored):
     assert cells.loc[("LAD", "PPV"), "note"] == "no ECG at or above the threshold"
     assert cells.loc[("LAD", "CCTAs per event found"), "note"] == "no event found"
     assert cells.loc[[("RCA", "NPV"), ("LAD", "LR+")], "estimate"].isna().all()
-    assert cells.loc[("RCA", "sensitivity"), "note"] == "no width: the same in every draw"
+    assert cells.loc[("RCA", "sensitivity"), "note"].startswith("no width: the same in every draw")
 
 
 def test_an_end_at_infinity_is_missing(scored, chosen):

@@ -38,6 +38,19 @@ def test_each_patient_once_by_the_nearest_ecg(site):
         assert row.ecg_id == nearest.sort_values("recorded_at")["ecg_id"].iloc[0]
 
 
+def test_the_ecg_of_a_later_ccta_does_not_count(site):
+    """However near to its own CCTA: it is recorded after day 0, and its patient lived to have it."""
+    cohort, predictions, groups = site
+    twice = cohort["patient_id"].map(cohort.groupby("patient_id").size()) == 2
+    later = twice & cohort["patient_id"].duplicated()
+    cohort["ccta_date"] = pd.Timestamp("2022-01-01") + pd.to_timedelta(400 * later, unit="D")
+    cohort["days_to_ccta"] = np.where(later, 0.0, 80.0)
+    chosen = patient_level(cohort, predictions, groups)["ecg_id"]
+    assert later.any()
+    assert not chosen.isin(cohort.loc[later, "ecg_id"]).any()
+    assert cohort.loc[twice & ~later, "ecg_id"].isin(chosen).all()
+
+
 def test_any_vessel_is_no_non_event_while_one_is_unknown(site):
     cohort, predictions, groups = site
     patients = patient_level(cohort, predictions, groups).set_index("ecg_id")

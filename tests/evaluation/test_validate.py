@@ -10,7 +10,7 @@ from ecg_ccta.evaluation.scored import scored_ecgs, with_finding
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.statistics.auc import auc_bootstrap
 from ecg_ccta.statistics.calibration import CALIBRATION_MEASURES
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, ESTIMATE_COLUMNS, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, CONDITIONAL, CROSS_VALIDATED, DELONG, ESTIMATE_COLUMNS, rows_of
 
 SETTINGS = Evaluation(bootstrap_replicates=200)
 
@@ -55,6 +55,17 @@ def test_numbers_are_those_of_scikit_learn(scored: pd.DataFrame, panel: dict, ve
     assert summary.loc["observed proportion", "estimate"] == pytest.approx(y.mean())
 
 
+def test_intervals_that_hold_out_of_fold_predictions_fixed_say_so(scored: pd.DataFrame, panel: dict) -> None:
+    """Not that of `cross_validated_auc`, nor what has no interval; and none where another site's models predicted."""
+    for name, table in panel.items():
+        says = table["note"].str.contains(CONDITIONAL)
+        expected = table["lower"].notna() & (table["method"] != CROSS_VALIDATED)
+        assert (says == expected).all(), name
+        assert says.any(), name
+    for table in validate(scored.assign(fold=-1), SETTINGS, seed=1).values():
+        assert not table["note"].str.contains(CONDITIONAL).any()
+
+
 def test_a_rare_vessel_has_a_note_instead_of_numbers(panel: dict) -> None:
     row = area(panel, "LM")
     assert row["note"].startswith("too few events (")
@@ -72,7 +83,7 @@ def test_macro_is_the_mean_of_the_vessels_with_enough_events(panel: dict) -> Non
     vessels = [area(panel, vessel) for vessel in ("RCA", "LAD", "LCX")]
     macro = area(panel, "macro")
     assert macro["estimate"] == pytest.approx(np.mean([row["estimate"] for row in vessels]))
-    assert macro["note"] == "mean of RCA, LAD, LCX"
+    assert macro["note"] == f"mean of RCA, LAD, LCX; {CONDITIONAL}"
     assert macro["upper"] - macro["lower"] < min(row["upper"] - row["lower"] for row in vessels)
 
 

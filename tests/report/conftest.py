@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ecg_ccta import figures
-from ecg_ccta.config import Study, load, merge, read_yaml, validated
+from ecg_ccta.config import Study, load, load_overlaid, merge, read_yaml, validated
 from ecg_ccta.evaluation.recalibrate import UPDATES
 from ecg_ccta.files import write_json
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
@@ -34,7 +34,7 @@ def study() -> Study:
 
 @pytest.fixture
 def control() -> Study:
-    return load(ROOT / "studies/negative-control.yaml", ROOT / "config.yaml")
+    return load_overlaid(read_yaml(ROOT / "config.yaml"), ROOT / "studies/negative-control.yaml")
 
 
 @pytest.fixture
@@ -102,6 +102,8 @@ def control_results(tmp_path: Path) -> Path:
     (folder / "tables/discrimination").mkdir(parents=True)
     table = discrimination(dict.fromkeys(VESSELS, 0.505), 0.503)
     table.to_csv(folder / "tables/discrimination/internal.csv", index=False)
+    table = discrimination(dict.fromkeys(VESSELS, 0.49), 0.492)
+    table.to_csv(folder / "tables/discrimination/external.csv", index=False)
     return folder
 
 

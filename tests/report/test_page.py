@@ -184,15 +184,10 @@ def test_missing_numbers_show_their_note_and_never_nan(study, results, control, 
 
 def test_recovery_and_negative_control_are_told_in_words(page):
     assert "66 % (58 to 74) of the planted discrimination is recovered" in page.words
-    assert "mean AUC over vessels 0.503 (0.483 to 0.523); 0.5 lies within the interval" in page.words
-
-
-def test_a_negative_control_that_finds_something_is_said_aloud(study, results, control, control_results):
-    path = control_results / "tables/discrimination/internal.csv"
-    table = pd.read_csv(path)
-    table.loc[table["vessel"] == "macro", ["estimate", "lower", "upper"]] = [0.6, 0.55, 0.65]
-    table.to_csv(path, index=False)
-    assert "0.5 lies OUTSIDE the interval" in Page(build_report(study, results, control, control_results)).words
+    assert (
+        "Negative control, nothing is planted. Mean AUC over vessels: Internal (simulated), out of fold" in page.words
+    )
+    assert "a leak that moves the mean AUC by clearly more than half the width of its interval" in page.words
 
 
 def test_the_flow_shows_every_exclusion(page):
@@ -277,7 +272,7 @@ def test_methods_follow_the_configuration(changed, results):
     study = changed({"training": {"folds": 7}, "follow_up": {"landmark_days": 14}, "evaluation": {"level": 0.9}})
     page = Page(build_report(study, results))
     assert "split into 7 folds" in page.words
-    assert "Follow-up Kaplan-Meier estimates from day 14 after the CCTA" in page.words
+    assert "Kaplan-Meier estimates from day 14 after that CCTA" in page.words
     assert page.headline[0][3] == "AUC (90 % interval)"
 
 

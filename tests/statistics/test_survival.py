@@ -9,6 +9,7 @@ from lifelines.datasets import load_lung, load_rossi
 from lifelines.statistics import logrank_test
 from lifelines.utils import concordance_index
 from scipy import stats
+from statsmodels.duration.hazard_regression import PHReg
 
 from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.survival import concordance, hazard_ratio, restricted_mean, trend_test
@@ -155,3 +156,15 @@ def test_concordance(rossi, lung, veterans) -> None:
         assert estimate == pytest.approx(expected, abs=5e-9)
         assert estimate == pytest.approx(concordance_index(table[time], -score, table[event]))
     assert upper - lower == pytest.approx(2 * 1.96 * 0.02255872, rel=0.1)
+
+
+def test_the_hazard_ratio_is_where_the_score_is_zero() -> None:
+    """Score and information of statsmodels' PHReg: a Newton step from the estimate would not move its seventh digit."""
+    rng = np.random.default_rng(0)
+    high = rng.random(400) < 0.2
+    onset, end = np.ceil(rng.exponential(np.where(high, 800, 2400))), np.ceil(rng.uniform(28, 700, 400))
+    time, is_event = np.minimum(onset, end), onset <= end
+    found = hazard_ratio(time, is_event, pd.DataFrame({"high": high.astype(float)}))
+    model = PHReg(time, high[:, None].astype(float), status=is_event.astype(int), ties="efron")
+    at = np.array([np.log(found["estimate"])])
+    assert abs(model.score(at) / model.hessian(at)[0])[0] < 1e-7

@@ -34,7 +34,7 @@ def site():
     ids = [pseudonym(KEY, "ecg", value) for value in raw]
     patients = [pseudonym(KEY, "patient", str(value)) for value in patient]
     cohort = pd.DataFrame({"ecg_id": ids, "patient_id": patients})
-    for column in ("age", "sex", "days_to_ccta", "recorded_at", *RISK_FACTORS, "chest_pain", "statement"):
+    for column in ("age", "sex", "days_to_ccta", "ccta_date", "recorded_at", *RISK_FACTORS, "chest_pain", "statement"):
         cohort[column] = pd.NA
     for k, vessel in enumerate(VESSELS):
         cohort[f"target_{vessel}"] = pd.array(event[patient, k].astype(int), dtype="Int8")

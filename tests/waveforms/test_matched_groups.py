@@ -37,6 +37,11 @@ def test_matched_groups_have_the_same_sex_and_age():
     assert row["smd_age"] > 0.5
     assert abs(row["smd_age_matched"]) < 0.05
     assert (row["smd_male"] > 0.2, row["smd_male_matched"]) == (True, 0)
+    # Each pair is of one patient of either group, of the same sex and of about the same age.
+    pairs = of_vessel.groupby("pair")
+    assert (pairs["group"].agg(lambda groups: sorted(groups)).map(tuple) == ("high", "low")).all()
+    assert (pairs["sex"].agg(lambda sexes: len(set(sexes))) == 1).all()
+    assert (pairs["age"].agg(np.ptp) <= CALIPER_YEARS).all()
     # Sorted ages of the same number of pairs: no pair can be further apart than the caliper.
     for _, alike in of_vessel.groupby("sex"):
         low, high = (np.sort(alike.loc[alike["group"] == group, "age"]) for group in ("low", "high"))

@@ -76,6 +76,29 @@ def test_a_patient_in_both_groups_is_counted_as_one_cluster():
     assert cell(comparison)["t"] == pytest.approx(robust.tvalues["high"] * np.sqrt((n - 1) / n), rel=1e-4)
 
 
+def test_matched_pairs_are_compared_by_the_paired_test():
+    """Pair 0's partner has no beat: the pair is left out, and its ECG is not counted."""
+    n = 20
+    beats, ids = beats_of(2 * n + 1, 2), pd.Series([f"e{i}" for i in range(2 * n + 1)])
+    patients = [f"p{i}" for i in range(2 * n)] + ["p5"]
+    group = np.array(["low"] * n + ["high"] * n + ["low"])
+    pair = np.append(np.tile(np.arange(n), 2), 5)
+    beats[n : 2 * n] += beats[:n] + np.float32(0.02) * ST
+    beats[0] = np.nan
+    risk = risk_table(ids, patients, {"LAD": group})
+    comparison = compare_waveforms(beats, TIMES, ids, risk.assign(pair=np.tile(pair, len(VESSELS))))
+    values = beats[:, V2][:, ST].mean(axis=1).astype(float)
+    low, high = values[1:n].copy(), values[n + 1 : 2 * n]
+    low[4] = (values[5] + values[2 * n]) / 2
+    expected = stats.ttest_rel(high, low)
+    interval = expected.confidence_interval(0.95)
+    found = cell(comparison)
+    assert (found["t"], found["p_value"]) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-4)
+    assert (found["lower"], found["upper"]) == pytest.approx((interval.low, interval.high), rel=1e-4)
+    assert found[["patients_low", "patients_high", "ecgs_low", "ecgs_high"]].tolist() == [19, 19, 20, 19]
+    assert comparison.curves["LAD"].t_statistic[V2][ST].mean() == pytest.approx(expected.statistic, rel=1e-4)
+
+
 def test_several_ecgs_of_a_patient_count_once():
     beats, ids = beats_of(30), pd.Series([f"e{i}" for i in range(30)])
     patients = [f"p{i}" for i in range(30)]

@@ -46,6 +46,19 @@ def test_a_difference_is_welchs_and_missing_measurements_are_left_out():
     assert found["standardised_difference"] == pytest.approx(student * np.sqrt(1 / 29 + 1 / 49))
 
 
+def test_matched_pairs_are_compared_by_the_paired_test_where_both_were_measured():
+    table, pair = measured(), np.tile(np.arange(40), 2)
+    table["axis_deg"] = np.random.default_rng(5).normal(0, 10, 80) + 3 * pair
+    table.loc[[0, 50], ["qrs_ms", "axis_deg"]] = np.nan
+    pairs = risk(np.arange(80) >= 40).assign(pair=np.tile(pair, len(VESSELS)))
+    for name, column, tolerance in (("QRS duration", "qrs_ms", 1e-9), ("QRS axis", "axis_deg", 0.3)):
+        values = np.delete(table[column].to_numpy().reshape(2, 40), [0, 10], axis=1)
+        expected = stats.ttest_rel(values[1], values[0])
+        found = cell(compare_measurements(table, pairs), name)
+        assert (found["t"], found["p_value"]) == pytest.approx((expected.statistic, expected.pvalue), rel=tolerance)
+        assert (found["patients_low"], found["patients_high"], found["ecgs_high"]) == (38, 38, 38)
+
+
 def test_q_values_are_those_of_the_vessel():
     found = compare_measurements(measured(), risk())
     of_vessel = found[found["vessel"] == "RCA"]

@@ -6,7 +6,7 @@ rule build_cohort:
         export=export_tables,
     output:
         eligible="results/{study}/cohort/{site}.eligible.parquet",
-        follow_up="results/{study}/cohort/{site}.follow_up.parquet",
+        last_known="results/{study}/cohort/{site}.last_known.parquet",
         labels="results/{study}/cohort/{site}.labels.parquet",
         flow="results/{study}/cohort/{site}.eligible.flow.json",
         record="results/{study}/records/build_cohort/{site}.json",
@@ -42,10 +42,12 @@ rule admit_ecgs:
     input:
         eligible="results/{study}/cohort/{site}.eligible.parquet",
         flow="results/{study}/cohort/{site}.eligible.flow.json",
+        last_known="results/{study}/cohort/{site}.last_known.parquet",
         shards=shard_tables_of,
     output:
         cohort="results/{study}/cohort/{site}.parquet",
         flow="results/{study}/cohort/{site}.flow.json",
+        follow_up="results/{study}/cohort/{site}.follow_up.parquet",
         table1="results/{study}/tables/table1/{site}.csv",
         record="results/{study}/records/admit_ecgs/{site}.json",
     log:
@@ -64,7 +66,7 @@ rule admit_ecgs:
         library=library_of("admit_ecgs"),
         title=title_of,
     message:
-        "Admitting the usable ECGs of site {wildcards.site}; Table 1"
+        "Admitting the usable ECGs of site {wildcards.site}; follow-up, Table 1"
     script:
         "../scripts/admit_ecgs.py"
 

@@ -215,7 +215,7 @@ def shown_of_control(wildcards):
     """What the report of the main study shows of its negative control."""
     if not (CONTROL and in_main(study_of(wildcards))):
         return []
-    names = ("leakage", f"discrimination/{CONTROL.development_site}")
+    names = ["leakage", *(f"discrimination/{site}" for site in sites_that(CONTROL, is_analysed, has_findings))]
     return [f"results/{CONTROL.study}/tables/{name}.csv" for name in names]
 
 

@@ -10,7 +10,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.config import Cohort, Export
     from ecg_ccta.files import write_json
 
-    eligible, follow_up, labels, flow = build_cohort(
+    eligible, last_known, labels, flow = build_cohort(
         snakemake.wildcards.site,
         Export(**snakemake.params.export),
         Path(snakemake.params.folder),
@@ -19,7 +19,7 @@ with recorded_job(snakemake) as record:
         snakemake.params.labels,
     )
     tables.write(eligible, tables.ELIGIBLE, snakemake.output.eligible)
-    tables.write(follow_up, tables.FOLLOW_UP, snakemake.output.follow_up)
+    tables.write(last_known, tables.LAST_KNOWN, snakemake.output.last_known)
     tables.write(labels, tables.label_schema(snakemake.params.labels), snakemake.output.labels)
     write_json(snakemake.output.flow, flow)
     record.metrics({"eligible_ecgs": len(eligible), "eligible_patients": eligible["patient_id"].nunique()})

@@ -1,4 +1,4 @@
-"""From a hospital's tables to the eligible ECGs, each linked to its CCTA, and the follow-up of their patients."""
+"""From a hospital's tables to the eligible ECGs, each linked to its CCTA, and when their patients were last known."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,16 +21,16 @@ DAYS_PER_YEAR = 365.25
 def build_cohort(
     site_name: str, site: Export, export: Path, settings: Cohort, study_seed: int, labels: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """The eligible ECGs (`tables.ELIGIBLE`), their patients' follow-up (`tables.FOLLOW_UP`), the ECGs' labels for an
-    intermediate task (`tables.label_schema(labels)`, empty where there are none), and the flow so far.
+    """The eligible ECGs (`tables.ELIGIBLE`), when their patients were last known (`tables.LAST_KNOWN`), the labels for
+    an intermediate task (`tables.label_schema(labels)`, empty where there are none), and the flow so far.
 
     Each ECG is linked to the same patient's CCTA nearest in time within the window of `settings` (of two equally
     near, the one after the ECG). ECGs leave for one reason each, the first that holds: "no recording time", "no CCTA
     in the window", "under minimum age", "no finding in any vessel". An ECG of unknown age stays. A site without a
     CCTA table is only scored: every ECG is eligible, and grades and targets are missing.
 
-    The flow is {"site", "steps", "follow_up"}: steps are {"label", "ecgs", "patients"} and, between them,
-    {"excluded": reason, "ecgs"}; follow_up lists {"excluded": reason, "patients"}.
+    The flow is {"site", "steps"}: steps are {"label", "ecgs", "patients"} and, between them, {"excluded": reason,
+    "ecgs"}.
 
     Raises StudyError for every fault of the tables, and where no ECG is eligible.
     """
@@ -48,18 +48,18 @@ def build_cohort(
             f"site {site_name}: none of {len(linked)} ECGs is eligible ({counts}). Fix: check the dates in "
             f"{site.tables.ecg_index} and {site.tables.ccta}, and the config section cohort"
         )
-    follow_up, lost = _follow_up(kept, site_tables.follow_up)
+    last_known = _last_known(kept, site_tables.follow_up)
     eligible = kept.assign(ecg_id=pseudonyms(key, "ecg", kept["ecg_id"]))
     eligible["patient_id"] = pseudonyms(key, "patient", kept["patient_id"])
-    follow_up["patient_id"] = pseudonyms(key, "patient", follow_up["patient_id"])
+    last_known["patient_id"] = pseudonyms(key, "patient", last_known["patient_id"])
     labelled = site_tables.labels.loc[site_tables.labels["ecg_id"].isin(kept["ecg_id"] if labels else [])]
     labelled = labelled.assign(ecg_id=pseudonyms(key, "ecg", labelled["ecg_id"])).reset_index(drop=True)
     eligible = tables.check(
         eligible[list(tables.ELIGIBLE.columns)].reset_index(drop=True), tables.ELIGIBLE, f"site {site_name}"
     )
-    follow_up = tables.check(follow_up, tables.FOLLOW_UP, f"site {site_name}, follow-up")
+    last_known = tables.check(last_known, tables.LAST_KNOWN, f"site {site_name}, follow-up")
     labelled = tables.check(labelled, tables.label_schema(labels), f"site {site_name}, labels")
-    return eligible, follow_up, labelled, {"site": site_name, "steps": steps, "follow_up": lost}
+    return eligible, last_known, labelled, {"site": site_name, "steps": steps}
 
 
 def exclusions(reasons: pd.Series) -> list[dict[str, Any]]:
@@ -114,9 +114,9 @@ def _with_covariates(site_name: str, site: Export, site_tables: SiteTables) -> p
 
 
 def _link(ecgs: pd.DataFrame, ccta: pd.DataFrame | None, settings: Cohort) -> pd.DataFrame:
-    """`ecgs` with days_to_ccta, performed_at, grades and targets of the nearest CCTA in the window, or missing."""
+    """`ecgs` with days_to_ccta, ccta_date, grades and targets of the nearest CCTA in the window, or missing."""
     if ccta is None:
-        linked = ecgs.assign(days_to_ccta=np.nan, performed_at=pd.NaT, scanner=None, **dict.fromkeys(VESSELS))
+        linked = ecgs.assign(days_to_ccta=np.nan, ccta_date=pd.NaT, scanner=None, **dict.fromkeys(VESSELS))
     else:
         pairs = ecgs[["row", "patient_id", "recorded_at", "recorded_has_time"]].merge(
             ccta.drop(columns="row"), on="patient_id"
@@ -131,6 +131,7 @@ def _link(ecgs: pd.DataFrame, ccta: pd.DataFrame | None, settings: Cohort) -> pd
         linked = ecgs.merge(
             nearest[["row", "days_to_ccta", "performed_at", "scanner", *VESSELS]], on="row", how="left", validate="1:1"
         )
+        linked["ccta_date"] = linked.pop("performed_at").dt.normalize()
     for vessel in VESSELS:
         grade = linked.pop(vessel).astype("string")
         linked[f"grade_{vessel}"] = grade
@@ -152,28 +153,10 @@ def _reasons(linked: pd.DataFrame, has_ccta: bool, settings: Cohort) -> pd.Serie
     return pd.Series(pd.Categorical(reasons, categories=list(rules)), index=linked.index)
 
 
-def _follow_up(eligible: pd.DataFrame, follow_up: pd.DataFrame | None) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Days from each patient's first linked CCTA to the event, death or the end; and who is left out, why.
-
-    A patient whose recorded event lies before the CCTA is left out, because the table holds one event and says
-    nothing of later ones; an event on the day of the CCTA counts as day 0. Without CCTA there is no day 0.
-    """
+def _last_known(eligible: pd.DataFrame, follow_up: pd.DataFrame | None) -> pd.DataFrame:
+    """`tables.LAST_KNOWN` of the eligible ECGs' patients, under their raw identifiers."""
     if follow_up is None:
-        follow_up = pd.DataFrame(columns=["patient_id", "end_date", "event_date", "event"], dtype=object)
-    index_date = eligible.groupby("patient_id", sort=False)["performed_at"].min().dt.normalize().dropna()
-    followed = index_date.rename("index_date").reset_index().merge(follow_up, on="patient_id", how="left")
-    last = pd.to_datetime(followed["event_date"].fillna(followed["end_date"])).dt.normalize()
-    days = (last - followed["index_date"]) / DAY
-    rules = {
-        "no follow-up": last.isna(),
-        "event before the CCTA": (days < 0) & followed["event_date"].notna(),
-        "follow-up ends before the CCTA": days < 0,
-    }
-    reasons = pd.Series(np.select(list(rules.values()), list(rules), default=""), index=followed.index)
-    lost = [
-        {"excluded": reason, "patients": int((reasons == reason).sum())}
-        for reason in rules
-        if (reasons == reason).any()
-    ]
-    kept = followed.assign(days=days).loc[reasons == "", ["patient_id", "days", "event"]]
-    return kept.astype({"days": float, "event": "string"}).reset_index(drop=True), lost
+        return pd.DataFrame({"patient_id": [], "last_date": pd.to_datetime([]), "event": []}, dtype=object)
+    known = follow_up.loc[follow_up["patient_id"].isin(eligible["patient_id"])]
+    last = pd.to_datetime(known["event_date"].fillna(known["end_date"])).dt.normalize()
+    return known.assign(last_date=last)[["patient_id", "last_date", "event"]].dropna(subset=["last_date"])

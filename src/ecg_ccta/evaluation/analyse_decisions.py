@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
+from ecg_ccta.evaluation.scored import is_out_of_fold
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
-from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
+from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table, with_condition
 from ecg_ccta.statistics.net_benefit import net_benefit
 from ecg_ccta.vessels import VESSELS
 
@@ -52,7 +53,7 @@ def decision_curves(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd
         else:
             rows += [counts | row for row in _curves(findings, GRID[vessel])]
     table = estimate_table(rows, ["vessel", "strategy", "threshold"])
-    return table.astype({"threshold": float})
+    return with_condition(table, is_out_of_fold(scored) & (table["strategy"] == "model")).astype({"threshold": float})
 
 
 def useful_range(table: pd.DataFrame, vessel: str, sure: bool = False) -> list[tuple[float, float]]:

@@ -12,11 +12,12 @@ from scipy import stats
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.patients import nearest_to_ccta
+from ecg_ccta.evaluation.scored import is_out_of_fold
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, percentile_interval
-from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
+from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table, with_condition
 from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
-ONE_PER_PATIENT = "one ECG per patient, the nearest to the CCTA"
+ONE_PER_PATIENT = "one ECG per patient, the nearest to the first CCTA"
 
 _QUARTILES = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
 _CELLS_AT_ONCE = 4_000_000
@@ -62,7 +63,7 @@ def severity_table(scored: pd.DataFrame, settings: Evaluation, seed: int) -> pd.
         rows.append(counts | _correlation(graded, bootstrap))
         rows += [{"vessel": vessel, "grade": ""} | row for row in _trend(graded)]
         rows.append(counts | _smallest_rise(by_grade, settings.minimum_events))
-    return estimate_table(rows, ["vessel", "grade"])
+    return with_condition(estimate_table(rows, ["vessel", "grade"]), is_out_of_fold(scored))
 
 
 def jonckheere_terpstra(grade: np.ndarray, values: np.ndarray) -> Trend:

@@ -9,7 +9,7 @@ import pandas as pd
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import Findings, difference_rows, findings_by_vessel
 from ecg_ccta.statistics.clustered_auc import compare_independent, mean_auc
-from ecg_ccta.statistics.estimates import CLUSTERED, PATIENTS, estimate_table
+from ecg_ccta.statistics.estimates import CLUSTERED, PATIENTS, estimate_table, with_condition
 from ecg_ccta.vessels import VESSELS
 
 
@@ -43,7 +43,7 @@ def compare_sites(
             rows += [{"site": name, "vessel": vessel, **counts} | row for row in _compared(one, other, name)]
         common = [vessel for vessel in VESSELS if not here[vessel].insufficient and not there[vessel].insufficient]
         rows += [{"site": name, "vessel": "macro"} | row for row in _macro(here, there, common)]
-    return estimate_table(rows, ["site", "vessel"])
+    return with_condition(estimate_table(rows, ["site", "vessel"]), True)
 
 
 _EMPTY = [

@@ -1,8 +1,8 @@
 """What the ECG adds to what is known without it: a clinical model and the guidelines' pre-test probability.
 
-The unit is the patient, by the ECG nearest to the CCTA; the event is a severe stenosis of any vessel. The ECG has two
-roles. As a predictor its log-odds enter logistic regressions beside a basis (age, sex, chest pain and risk factors; or
-the log-odds of a guideline's pre-test probability), which are compared by AUC, NRI and IDI. As a modifier its risk
+The unit is the patient, by the ECG nearest to the first CCTA; the event is a severe stenosis of any vessel. The ECG has
+two roles. As a predictor its log-odds enter logistic regressions beside a basis (age, sex, chest pain and risk factors;
+or the log-odds of a guideline's pre-test probability), which are compared by AUC, NRI and IDI. As a modifier its risk
 stratum moves the guideline's category one step.
 
 No regression is evaluated on the patients it was fitted to: at the development site every fold by a fit on the others,
@@ -19,7 +19,6 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import auc_row, difference_rows
 from ecg_ccta.evaluation.pretest_probability import (
     CATEGORIES,
-    CUTS,
     GUIDELINES,
     combined_category,
     guideline_probabilities,
@@ -29,7 +28,7 @@ from ecg_ccta.evaluation.scored import insufficient_events
 from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.clustered_auc import AucInfluence, clustered_auc, compare_paired, stratified_auc
 from ecg_ccta.statistics.cross_validated_auc import cross_validated_auc
-from ecg_ccta.statistics.estimates import CROSS_VALIDATED, PATIENTS, WILSON, estimate_table, rows_of
+from ecg_ccta.statistics.estimates import CROSS_VALIDATED, PATIENTS, WILSON, estimate_table, rows_of, with_condition
 from ecg_ccta.statistics.logistic import fit_logistic, likelihood_ratio_out_of_fold, out_of_fold_logit, predict_logit
 from ecg_ccta.statistics.proportions import wilson
 from ecg_ccta.statistics.reclassification import (
@@ -56,12 +55,13 @@ NESTED: Final = tuple(CONTRASTS)[:2]
 MODIFIERS: Final = {"group": "risk groups", "stratum": "rule-out and rule-in strata"}
 """Column of the patients that moves the guideline's category, and how it is called."""
 
-LEAST_PROBABILITY: Final = 0.005
-"""A pre-test probability of 0 % counts as half of the last digit that the table gives."""
+LEAST_PROBABILITY: Final = {"esc_2019": 0.005}
+"""A probability of 0 % in a table counts as half of the last digit that it gives; a formula gives none."""
 
 LIKELIHOOD_RATIO: Final = "likelihood-ratio test on the development site, whole"
 
 _STRATA = ["basis", "comparison"]
+_ALONE = "guideline, patients with"
 
 
 class Models(NamedTuple):
@@ -105,9 +105,10 @@ def compare_with_guidelines(
             classified = _classified(patients, guideline, column)
             estimates += _strategy_rows(classified, guideline, column, settings, seed)
             reclassified += _reclassified(classified, guideline, column, settings.level)
+    found = estimate_table(estimates, _STRATA)
     return {
         "guideline_patients": pd.DataFrame(counts, columns=["basis", "reason", "patients"]),
-        "added_value": estimate_table(estimates, _STRATA),
+        "added_value": with_condition(found, (development is None) & ~found["comparison"].str.startswith(_ALONE)),
         "reclassification": pd.DataFrame(
             reclassified,
             columns=["basis", "modifier", "before", "stratum", "after", "n", "events", "estimate", "lower", "upper"],
@@ -135,7 +136,7 @@ def with_predictors(patients: pd.DataFrame) -> pd.DataFrame:
     odds = {
         f"{column}_logit": np.log(p / (1 - p))
         for column in GUIDELINES
-        for p in [probabilities[column].clip(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)]
+        for p in [probabilities[column].clip(lower=LEAST_PROBABILITY.get(column))]
     }
     return pd.concat([patients, probabilities], axis=1).assign(
         clinical_age=(patients["age"] - 60) / 10,
@@ -246,8 +247,11 @@ def _model_rows(
         rows += [own | row for row in difference_rows(gain, method, settings.level)]
         before, after = risks[old], risks[new]
         rows += _improvement_rows(own, "NRI without categories", net_reclassification, y_true, before, after, bootstrap)
-        categories = np.digitize(before, CUTS), np.digitize(after, CUTS)
-        rows += _improvement_rows(own, "NRI by categories", net_reclassification, y_true, *categories, bootstrap)
+        from_category, to_category = (pretest_category(pd.Series(risk)).cat.codes for risk in (before, after))
+        rows += _improvement_rows(
+            own, "NRI by categories", net_reclassification, y_true, from_category.to_numpy(), to_category.to_numpy(),
+            bootstrap,
+        )  # fmt: skip
         rows += _improvement_rows(own, "IDI", integrated_discrimination, y_true, before, after, bootstrap)
         if is_development and contrast in NESTED:
             test = likelihood_ratio_out_of_fold(models.designs[old], models.designs[new], y_true)
@@ -353,7 +357,7 @@ def _strategy_rows(
         "proportion of events ruled out (missed)": (0, y_true == 1),
     }
     rows = []
-    alone = f"guideline, patients with {MODIFIERS[column]}"
+    alone = f"{_ALONE} {MODIFIERS[column]}"
     for comparison, codes in ((alone, before), (modified, after)):
         measured = {measure: ((codes == code) & among, among) for measure, (code, among) in parts.items()}
         for word, code in (("out", 0), ("in", 2)):

@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.choose_thresholds import STRATA, THRESHOLD_KINDS, lack_of, strata_of, thresholds_of
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
+from ecg_ccta.evaluation.scored import is_out_of_fold
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.bootstrap import percentile_interval
-from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table
+from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table, with_condition
 from ecg_ccta.statistics.proportions import wilson
 from ecg_ccta.vessels import VESSELS
 
@@ -88,7 +89,7 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
     order = {key: number for number, key in enumerate((vessel, kind) for vessel in VESSELS for kind in THRESHOLD_KINDS)}
     rows.sort(key=lambda row: order[row["vessel"], row["kind"]])
     table = estimate_table(rows, ["vessel", "kind", "lowest_threshold", "highest_threshold"])
-    return table.astype({"lowest_threshold": float, "highest_threshold": float})
+    return with_condition(table, is_out_of_fold(scored)).astype({"lowest_threshold": float, "highest_threshold": float})
 
 
 def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evaluation, seed: int) -> pd.DataFrame:
@@ -132,7 +133,7 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
                     replicates = above / below
                 row = named | members | {"stratum": stratum, "measure": measure}
                 rows += _proportion(row, count, of, replicates, "no ECG in this stratum", settings.level)
-    return estimate_table(rows, ["vessel", "stratum"])
+    return with_condition(estimate_table(rows, ["vessel", "stratum"]), is_out_of_fold(scored))
 
 
 def stratum_figure(table: pd.DataFrame) -> Figure:

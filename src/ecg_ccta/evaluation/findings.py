@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.scored import insufficient_events, with_finding
+from ecg_ccta.evaluation.scored import insufficient_events, is_out_of_fold, with_finding
 from ecg_ccta.statistics.auc import AucResult, auc_and_pr_auc, auc_and_pr_auc_replicates, auc_delong
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes
 from ecg_ccta.statistics.clustered_auc import AucDifference, AucInfluence, TooFewPatients, auc_interval, clustered_auc
@@ -77,7 +77,7 @@ class Findings:
     @cached_property
     def is_out_of_fold(self) -> bool:
         """Tell whether each ECG was predicted by the one fold that did not see its patient."""
-        return bool((self.rows["fold"] >= 0).all())
+        return is_out_of_fold(self.rows)
 
     @cached_property
     def fixed(self) -> AucInfluence:

@@ -1,4 +1,4 @@
-"""One row per patient: the ECG nearest to the CCTA, whether any vessel is severely narrowed, and who the patient is."""
+"""One row per patient: the ECG nearest to the first CCTA, whether any vessel is severely narrowed, and who it is."""
 
 import numpy as np
 import pandas as pd
@@ -54,17 +54,21 @@ def any_vessel_logit(logits: np.ndarray) -> np.ndarray:
 
 
 def nearest_to_ccta(ecgs: pd.DataFrame) -> pd.DataFrame:
-    """The row of each patient's ECG nearest to the CCTA, ordered by patient.
+    """The row of each patient's ECG nearest to the index CCTA, the first that has one of these ECGs; by patient.
 
-    Of ECGs equally near the earlier one counts; an ECG of unknown distance counts only where there is no other.
+    ECGs of later CCTAs do not count: they are recorded after follow-up began, and who has one lived until then without
+    an event. Of ECGs equally near the earlier one counts; an ECG of unknown distance counts only where there is no
+    other.
 
     Parameters
     ----------
-    ecgs : rows of ECGs with patient_id, ecg_id, recorded_at and days_to_ccta
+    ecgs : rows of ECGs with patient_id, ecg_id, recorded_at, days_to_ccta and ccta_date
     """
     return (
         ecgs.assign(_distance=ecgs["days_to_ccta"].abs())
-        .sort_values(["patient_id", "_distance", "recorded_at", "ecg_id"], na_position="last", kind="stable")
+        .sort_values(
+            ["patient_id", "ccta_date", "_distance", "recorded_at", "ecg_id"], na_position="last", kind="stable"
+        )
         .drop_duplicates("patient_id")
         .drop(columns="_distance")
     )
@@ -73,7 +77,7 @@ def nearest_to_ccta(ecgs: pd.DataFrame) -> pd.DataFrame:
 def patient_level(
     cohort: pd.DataFrame, predictions: pd.DataFrame, risk_groups: pd.DataFrame, splits: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """The patients of a site, each by the ECG nearest to the CCTA (`nearest_to_ccta`).
+    """The patients of a site, each by the ECG nearest to the index CCTA (`nearest_to_ccta`).
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from ecg_ccta.errors import StudyError
 from ecg_ccta.tables import PLACES, RISK_FACTORS
 from ecg_ccta.vessels import VESSELS
 
-COVARIATES = ("age", "sex", "days_to_ccta", "recorded_at", *RISK_FACTORS, "chest_pain", "statement")
+COVARIATES = ("age", "sex", "days_to_ccta", "ccta_date", "recorded_at", *RISK_FACTORS, "chest_pain", "statement")
 
 
 def scored_ecgs(cohort: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
@@ -68,6 +68,11 @@ def scored_ecgs(cohort: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame
             "are of different runs: run predict again"
         )
     return joined[["ecg_id", "patient_id", "vessel", "fold", "y_true", "grade", "probability", "logit", *covariates]]
+
+
+def is_out_of_fold(scored: pd.DataFrame) -> bool:
+    """Whether each ECG was predicted by the one fold that did not see its patient."""
+    return bool((scored["fold"] >= 0).all())
 
 
 def with_finding(scored: pd.DataFrame, vessel: str) -> pd.DataFrame:

@@ -9,11 +9,12 @@ import pandas as pd
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import Findings, auc_row, findings_by_vessel
+from ecg_ccta.evaluation.scored import is_out_of_fold
 from ecg_ccta.statistics.auc import roc_curve
 from ecg_ccta.statistics.bootstrap import Bootstrap
 from ecg_ccta.statistics.calibration import CALIBRATION_MEASURES, calibration_groups, calibration_summary
 from ecg_ccta.statistics.clustered_auc import mean_auc
-from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, PATIENTS, estimate_table
+from ecg_ccta.statistics.estimates import CLUSTERED, DELONG, PATIENTS, estimate_table, with_condition
 
 ROC_GRID = np.linspace(0, 1, 201)
 """False positive rates at which the ROC curve and its band are tabled."""
@@ -67,13 +68,14 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
         )
         groups.append(parts.assign(vessel=vessel))
     discrimination += [*_macro(enough), *_micro(enough)]
-    return {
+    tables = {
         "discrimination": estimate_table(discrimination, ["vessel"]),
         "roc": _joined(roc, ["vessel", "false_positive_rate"]),
         "calibration": _joined(groups, ["vessel", "group", "risk_group", "predicted"]),
         "calibration_curve": _joined(curves, ["vessel", "predicted"]),
         "calibration_summary": estimate_table(summary, ["vessel"]),
     }
+    return {name: with_condition(table, is_out_of_fold(scored)) for name, table in tables.items()}
 
 
 def _discriminate(findings: Findings) -> list[dict[str, Any]]:

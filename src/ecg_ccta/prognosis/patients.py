@@ -23,9 +23,7 @@ def column_of(stratum: str, grouping: str) -> str:
 
 
 def patient_risk(cohort: pd.DataFrame, risk_groups: pd.DataFrame) -> pd.DataFrame:
-    """Each patient's risk groups: those of the ECG nearest to the CCTA.
-
-    Of ECGs equally near the earlier one counts; an ECG of unknown distance counts only where there is no other.
+    """Each patient's risk groups: those of the ECG nearest to the index CCTA (`nearest_to_ccta`), which is day 0.
 
     Parameters
     ----------

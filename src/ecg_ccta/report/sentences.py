@@ -3,7 +3,18 @@
 import pandas as pd
 
 from ecg_ccta.report.formatting import count, interval, listed, number
+from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
+
+
+def held_fixed(results: ResultsFolder, site: str, intervals: str = "Intervals") -> list[str]:
+    """Note of intervals that are not those of `cross_validated_auc`, where a site was predicted out of fold."""
+    if site != results.study.development_site:
+        return []
+    return [
+        f"{intervals} are conditional on the trained models: they hold the out-of-fold predictions fixed, and are too "
+        "narrow for models trained on other patients."
+    ]
 
 
 def auc_range(found: pd.DataFrame) -> str:

@@ -15,6 +15,7 @@ from ecg_ccta.sources.alterations import altered_by, planted_truth
 from ecg_ccta.sources.follow_up import HAZARD_RATIOS, marginal_hazard_ratios, simulate_follow_up
 from ecg_ccta.sources.heart_beats import another_day, simulate_hearts, tracings
 from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_recording
+from ecg_ccta.sources.second_ccta import second_examinations
 from ecg_ccta.sources.statements import read_tracings, write_statement
 from ecg_ccta.tables import RISK_FACTORS
 from ecg_ccta.vessels import EVENT_GRADES, SAMPLING_RATE, VESSELS
@@ -50,13 +51,21 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
         Where the asked-for oracle AUC cannot be reached.
     """
     begun = time.perf_counter()
-    streams = np.random.SeedSequence(seed).spawn(4)
+    streams = np.random.SeedSequence(seed).spawn(5)
     rng = np.random.default_rng(streams[0])
     model = event_model.solve(simulation)
     patients = _patients(simulation.patients, model, rng)
     ecgs = _ecgs(patients, simulation, rng)
     age, male = patients["age"].to_numpy(), patients["male"].to_numpy()
-    expression = patients[[f"expression_{vessel}" for vessel in VESSELS]].to_numpy()
+    expression_of = [f"expression_{vessel}" for vessel in VESSELS]
+    expression = patients[expression_of].to_numpy()
+    shown_by = expression[ecgs["patient"]]
+    second = None
+    if simulation.second_ccta:
+        second_rng = np.random.default_rng(streams[4])
+        second = second_examinations(patients, model, simulation.second_ccta, second_rng)
+        ecgs = pd.concat([ecgs, _ecgs_of_second(second, second_rng)], ignore_index=True)
+        shown_by = np.concatenate([shown_by, second[expression_of].to_numpy()])
     hearts = simulate_hearts(age, male, np.random.default_rng(streams[1]))
 
     with replacing(folder) as export:
@@ -68,7 +77,7 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
             block, block_rng = recorded.iloc[start : start + BLOCK], np.random.default_rng(stream)
             owners = block["patient"].to_numpy()
             shown = another_day(hearts.take(owners), block_rng)
-            alterations = altered_by(simulation.effect * expression[owners])
+            alterations = altered_by(simulation.effect * shown_by[block.index])
             signals = tracings(shown, alterations, block_rng, sampling_rate=SAMPLING_RATE)
             findings = read_tracings(shown, alterations, signals, VISIBLE_MILLIVOLTS)
             statements[block.index] = [write_statement(row) for row in findings]
@@ -78,23 +87,23 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
             original = ecgs.loc[ecg.copy_of]
             _copy(export, original["ecg_id"], ecg.ecg_id)
             statements[ecg.Index] = statements[ecg.copy_of]
-        _write_tables(export, patients, ecgs, statements, np.random.default_rng(streams[3]))
+        _write_tables(export, patients, ecgs, statements, second, np.random.default_rng(streams[3]))
 
-    oracle = model.oracle(expression, age, male)
     owners = ecgs["patient"].to_numpy()
+    oracle = model.oracle(shown_by, age[owners], male[owners])
     truth = pd.DataFrame(
         {
             "ecg_id": ecgs["ecg_id"],
             "patient_id": patients["patient_id"].to_numpy()[owners],
-            **{f"expression_{vessel}": expression[owners, column] for column, vessel in enumerate(VESSELS)},
-            **{f"oracle_{vessel}": oracle[owners, column] for column, vessel in enumerate(VESSELS)},
+            **{f"expression_{vessel}": shown_by[:, column] for column, vessel in enumerate(VESSELS)},
+            **{f"oracle_{vessel}": oracle[:, column] for column, vessel in enumerate(VESSELS)},
             "broken": ecgs["broken"].astype("string"),
         }
     )
     with replacing(truth_table) as temporary:
         truth.to_parquet(temporary, index=False)
     events = patients[[f"grade_{vessel}" for vessel in VESSELS]].isin(EVENT_GRADES).to_numpy()
-    write_json(truth_json, _truth(simulation, model, oracle, events, patients["event"]))
+    write_json(truth_json, _truth(simulation, model, model.oracle(expression, age, male), events, patients["event"]))
     seconds = time.perf_counter() - begun
     return {
         "patients": len(patients),
@@ -167,6 +176,21 @@ def _ecgs(patients: pd.DataFrame, simulation: Simulation, rng: np.random.Generat
     )
 
 
+def _ecgs_of_second(second: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of `_ecgs` for the second CCTAs: an ECG each, none of them broken, on top of the asked-for ECGs."""
+    seconds = np.clip(rng.normal(11.5, 3, len(second)), 6, 22) * 3600
+    days = second["recorded_at"].to_numpy().astype("datetime64[D]").astype("datetime64[s]")
+    return pd.DataFrame(
+        {
+            "ecg_id": _numbers(len(second), 10, rng),
+            "patient": second["patient"],
+            "recorded_at": days + seconds.astype(int).astype("timedelta64[s]"),
+            "broken": np.full(len(second), None, dtype=object),
+            "copy_of": -1,
+        }
+    )
+
+
 def _numbers(n: int, digits: int, rng: np.random.Generator) -> np.ndarray:
     """n different numbers as hospitals give them, in no order: text of this many digits, the first not zero."""
     low = 10 ** (digits - 1)
@@ -198,7 +222,12 @@ def _copy(export: Path, source: str, target: str) -> None:
 
 
 def _write_tables(
-    export: Path, patients: pd.DataFrame, ecgs: pd.DataFrame, statements: np.ndarray, rng: np.random.Generator
+    export: Path,
+    patients: pd.DataFrame,
+    ecgs: pd.DataFrame,
+    statements: np.ndarray,
+    second: pd.DataFrame | None,
+    rng: np.random.Generator,
 ) -> None:
     """The four CSVs, rows in no telling order."""
     n = len(patients)
@@ -218,9 +247,13 @@ def _write_tables(
             }
         ),
     )
-    grades = patients[[f"grade_{vessel}" for vessel in VESSELS]].set_axis(list(VESSELS), axis=1)
+    ccta = patients[["patient_id", "performed_at", *(f"grade_{vessel}" for vessel in VESSELS)]]
+    if second is not None:
+        again = second.assign(patient_id=patients["patient_id"].to_numpy()[second["patient"]])
+        ccta = pd.concat([ccta, again[ccta.columns]], ignore_index=True)
+    grades = ccta[[f"grade_{vessel}" for vessel in VESSELS]].set_axis(list(VESSELS), axis=1)
     grades = grades.mask(rng.random(grades.shape) < NOT_ASSESSABLE, "not assessable")
-    write("ccta.csv", pd.concat([patients[["patient_id", "performed_at"]], grades], axis=1))
+    write("ccta.csv", pd.concat([ccta[["patient_id", "performed_at"]], grades], axis=1))
     risks = patients[list(RISK_FACTORS)].replace({True: "yes", False: "no"}).astype(object)
     risks = risks.mask(rng.random(risks.shape) < UNRECORDED)
     sex = pd.Series(np.where(patients["male"], "male", "female"), name="sex")
@@ -236,9 +269,7 @@ def _truth(
     events: np.ndarray,
     follow_up_event: pd.Series,
 ) -> dict:
-    realised = {}
-    for column, vessel in enumerate(VESSELS):
-        realised[vessel] = _auc(events[:, column], oracle[:, column])
+    realised = {vessel: _auc(events[:, column], oracle[:, column]) for column, vessel in enumerate(VESSELS)}
     return {
         "effect": simulation.effect,
         "oracle_auc": {

@@ -6,8 +6,9 @@ is at least as large, so that the chance of any false cluster in a vessel is hel
 J Neurosci Methods 164:177, 2007). The p-value is the cluster's: its borders have none.
 
 Relabelled are patients: those with ECGs in one group only exchange their labels among each other, those with ECGs in
-both exchange their two averages. The statistic is the patient-clustered t of `waveforms`, which with groups of
-unequal size and variance is the safer one to permute (Janssen, Stat Probab Lett 36:9, 1997).
+both exchange their two averages, and so do the two patients of a matched pair, who are alike in what they were matched
+by. The statistic is the clustered t of `clustered_means`, which with groups of unequal size and variance is the safer
+one to permute (Janssen, Stat Probab Lett 36:9, 1997); in small groups of unequal variance the test is approximate.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import stats
+
+from ecg_ccta.statistics.clustered_means import all_paired
 
 PERMUTATIONS = 1000
 CLUSTER_LEVEL = 0.05
@@ -52,8 +55,8 @@ def permuted_clusters(
 
     Parameters
     ----------
-    low, high : ((patients, leads, L) one average beat per patient, (patients,) the patients, each once); at least two
-        patients each. A patient may be in both.
+    low, high : ((patients, leads, L) one average beat per patient, (patients,) the patients' clusters, each once); at
+        least two patients each. A cluster, a patient or a matched pair, may be in both.
     seed : of the permutations.
 
     Returns
@@ -63,7 +66,9 @@ def permuted_clusters(
     (beats_low, patients_low), (beats_high, patients_high) = low, high
     _, at_low, at_high = np.intersect1d(patients_low, patients_high, return_indices=True)
     labels = _labels(len(patients_low), len(patients_high), at_low, at_high, permutations, seed)
-    threshold = float(stats.t.ppf(1 - cluster_level / 2, len(patients_low) + len(patients_high) - 2))
+    both = len(patients_low) + len(patients_high)
+    freedom = both // 2 - 1 if all_paired(patients_low, patients_high) else both - 2
+    threshold = float(stats.t.ppf(1 - cluster_level / 2, freedom))
     single = labels[1:].astype(np.float32)
     found, largest = [], np.zeros(permutations, dtype=np.float32)
     for lead in range(beats_low.shape[1]):

@@ -1,8 +1,10 @@
-"""Patients of two risk groups compared, a patient with ECGs in both being one cluster.
+"""Patients of two risk groups compared; a patient with ECGs in both, or a matched pair of patients, is one cluster.
 
 A patient with several ECGs of the same risk group counts once in it, with their average. A patient may have ECGs in
 both groups; the variance of the difference is therefore that of the patients' influence on it, which equals Welch's
-where the groups share no patient (Liang and Zeger, Biometrika 1986).
+where the groups share no patient (Liang and Zeger, Biometrika 1986). Patients who were matched resemble each other in
+what they were matched by and in what depends on it: their pair is the cluster, and the test the paired one (Austin,
+Stat Med 30:1292, 2011).
 """
 
 import numpy as np
@@ -28,12 +30,23 @@ def with_rows(risk: pd.DataFrame, ecg_ids: np.ndarray, table: str) -> pd.DataFra
     return risk.assign(row=row.to_numpy(dtype=int))
 
 
-def patient_averages(values: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Average per patient of (n, ...) values, as (patients, ...), and the patients.
+def with_clusters(ecgs: pd.DataFrame) -> pd.DataFrame:
+    """`ecgs` with the column `cluster`: the patient or, where there is a column `pair`, the pair of matched patients.
 
-    `ecgs` says with `row` and `patient_id` which rows count and whose they are.
+    ECGs whose pair has none of the other group (column `group`) are left out: the partner is missing.
     """
-    codes, patients = pd.factorize(ecgs["patient_id"], sort=True)
+    if "pair" not in ecgs:
+        return ecgs.assign(cluster=ecgs["patient_id"])
+    whole = ecgs.groupby("pair")["group"].transform("nunique") == 2
+    return ecgs[whole].assign(cluster=ecgs["pair"])
+
+
+def patient_averages(values: np.ndarray, ecgs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Average per patient of (n, ...) values, as (patients, ...), and the patients' clusters.
+
+    `ecgs`, of one risk group, says with `row` and `cluster` (`with_clusters`) which rows count and whose they are.
+    """
+    codes, patients = pd.factorize(ecgs["cluster"], sort=True)
     order = np.argsort(codes, kind="stable")
     first = np.flatnonzero(np.diff(codes[order], prepend=-1))
     if not len(patients):
@@ -51,9 +64,10 @@ def too_few_patients(patients: dict[str, int], minimum: int) -> str:
 def difference(
     low: tuple[np.ndarray, np.ndarray], high: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Difference of means high minus low, its patient-clustered standard error, Welch-Satterthwaite freedom.
+    """Difference of means high minus low, its clustered standard error, Welch-Satterthwaite freedom.
 
-    Each group is ((patients, ...) values, patients); the three results have the shape of one patient's values.
+    Each group is ((patients, ...) values, clusters); the three results have the shape of one patient's values. Where
+    all clusters are in both groups, the t is that of the paired test, with as many degrees of freedom as pairs less 1.
     """
     (values_low, patients_low), (values_high, patients_high) = low, high
     n_low, n_high = len(patients_low), len(patients_high)
@@ -69,9 +83,16 @@ def difference(
         out=np.full_like(independent, n_low + n_high - 2.0),
         where=independent > 0,
     )
+    if all_paired(patients_low, patients_high):
+        freedom = np.full_like(independent, n_low - 1.0)
     # The sum of squared influences, (h - l)^2 for a patient in both groups, is never negative.
     error = np.sqrt(np.maximum(independent - 2 * shared, 0))
     return values_high.mean(axis=0) - values_low.mean(axis=0), error, freedom
+
+
+def all_paired(low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether two groups have the same clusters, each once."""
+    return len(low) == len(high) == len(np.intersect1d(low, high))
 
 
 def pooled_deviation(low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -17,6 +17,10 @@ DELONG = "DeLong"
 CLUSTERED = "patient-clustered bootstrap"
 WILSON = "Wilson"
 
+CONDITIONAL = "interval conditional on the trained models"
+"""Note of an out-of-fold interval that holds the predictions fixed: how far other patients would move the figure of
+these models, not of models trained on other patients."""
+
 
 def estimate_table(rows: list[dict[str, Any]], strata: Sequence[str]) -> pd.DataFrame:
     """Rows as a table with the columns `strata` and then `ESTIMATE_COLUMNS`; what a row lacks is missing, a note is
@@ -34,6 +38,20 @@ def estimate_table(rows: list[dict[str, Any]], strata: Sequence[str]) -> pd.Data
     for column in ("n", "events", "patients"):
         table[column] = table[column].astype("Int64")
     return table.assign(note=table["note"].fillna("").astype(str))
+
+
+def with_condition(table: pd.DataFrame, is_out_of_fold: bool | pd.Series) -> pd.DataFrame:
+    """Add `CONDITIONAL` to the notes of out-of-fold intervals (of some rows) whose method is not one of `HONEST`.
+
+    Examples
+    --------
+    >>> rows = [{"measure": "AUC", "lower": 0, "method": method} for method in (CROSS_VALIDATED, DELONG)]
+    >>> with_condition(estimate_table(rows, []), True)["note"].tolist()
+    ['', 'interval conditional on the trained models']
+    """
+    held = is_out_of_fold & (table["lower"].notna() | table["upper"].notna()) & ~table["method"].isin(HONEST)
+    added = table["note"].where(table["note"] == "", table["note"] + "; ") + CONDITIONAL
+    return table.assign(note=table["note"].mask(held, added))
 
 
 def rows_of(table: pd.DataFrame, measure: str, method: str | tuple[str, ...] | None = None) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def recovered_hazards(
 
     Parameters
     ----------
-    cohort : `tables.COHORT`; patients with a finding in every vessel are analysed, by the ECG nearest to the CCTA.
+    cohort : `tables.COHORT`; patients with a finding in every vessel are analysed, by the index CCTA's nearest ECG.
     follow_up : `tables.FOLLOW_UP`; may be empty.
     planted : what the simulator's record holds under "follow_up": hazard_ratio and marginal_hazard_ratio.
     settings : landmark and horizon.

@@ -50,7 +50,7 @@ def compare_all_waveforms(
     permutations: int = PERMUTATIONS,
     jobs: int = 1,
 ) -> Comparisons:
-    """`compare_waveforms` of each comparison in `risk` (ALL, MATCHED: `tables.RISK_GROUPS`) on both scales.
+    """`compare_waveforms` of each comparison in `risk` (ALL: `tables.RISK_GROUPS`; MATCHED: with pairs) on both scales.
 
     The clusters' p_corrected holds the chance of any false cluster of a comparison at the level: Bonferroni over the
     vessels tested and the two scales. The matched comparison asks again what the one of all patients has answered,

@@ -17,13 +17,13 @@ def match_risk_groups(risk: pd.DataFrame, people: pd.DataFrame, seed: int) -> tu
 
     Parameters
     ----------
-    risk : `tables.RISKGROUPS`.
+    risk : `tables.RISK_GROUPS`.
     people : a row per ECG with patient_id, age (years) and sex, as in `tables.COHORT`; either may be missing.
     seed : of the order in which patients choose.
 
     Returns
     -------
-    matched : the rows of `risk` of the patients that have a partner, per vessel.
+    matched : the rows of `risk` of the patients that have a partner, per vessel, and pair: the number of their pair.
     balance : DataFrame with BALANCE, a row per vessel: patients of each group; those with ECGs in both groups, who
         cannot be matched, nor can those without age or sex; pairs; mean ages; standardised mean differences of age
         and proportion of men, high minus low, before (patients of one group) and after (missing without two pairs).
@@ -37,7 +37,9 @@ def match_risk_groups(risk: pd.DataFrame, people: pd.DataFrame, seed: int) -> tu
         complete = patients.dropna(subset=["age", "sex"])
         pairs = nearest_pairs(complete, np.random.default_rng([seed, number]))
         matched = complete.loc[pairs.ravel()]
-        parts.append(of_vessel[of_vessel["patient_id"].isin(matched.index)])
+        pair_of = pd.Series(np.repeat(np.arange(len(pairs)), 2), index=matched.index, dtype="Int64")
+        partnered = of_vessel[of_vessel["patient_id"].isin(matched.index)]
+        parts.append(partnered.assign(pair=partnered["patient_id"].map(pair_of).astype(int)))
         row = {"vessel": vessel, "in_both": int((groups["nunique"] > 1).sum()), "pairs": len(pairs)}
         row |= {f"patients_{group}": int((patients["first"] == group).sum()) for group in ("low", "high")}
         row["without_age_or_sex"] = len(patients) - len(complete)

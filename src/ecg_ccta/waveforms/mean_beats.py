@@ -1,4 +1,4 @@
-"""Mean beats of high-risk against low-risk ECGs, per vessel and lead; patients count as `groups` says."""
+"""Mean beats of high-risk against low-risk ECGs, per vessel and lead; patients count as `clustered_means` says."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from ecg_ccta.statistics.clustered_means import (
     patient_averages,
     pooled_deviation,
     too_few_patients,
+    with_clusters,
     with_rows,
 )
 from ecg_ccta.statistics.clustered_means import difference as group_difference
@@ -67,7 +68,8 @@ def compare_waveforms(
     beats : (n, 12, L), as `median_beats` (mV) or `comparisons.normalised` gives them; NaN for an ECG without one.
     times : (L,) seconds from the R peak.
     ecg_ids : (n,) the ECG of each row of `beats`.
-    risk : `tables.RISK_GROUPS` of the same ECGs.
+    risk : `tables.RISK_GROUPS` of the same ECGs; with the column pair of matched patients, as `match_risk_groups` gives
+        it, the tests are paired, of the pairs that both have a beat.
     level : level of bands and intervals.
     minimum_patients : patients that each group needs.
     seed, permutations : of the cluster test.
@@ -76,7 +78,8 @@ def compare_waveforms(
     -------
     WaveformComparison whose `segments` has the columns vessel, lead, segment, low, high, difference, lower,
     upper (of the difference), standardised_difference (over the pooled standard deviation between patients), t,
-    p_value (Student's t with Welch-Satterthwaite degrees of freedom), q_value (Benjamini-Hochberg within the vessel),
+    p_value (Student's t with Welch-Satterthwaite degrees of freedom; of pairs, one less than pairs), q_value
+    (Benjamini-Hochberg within the vessel),
     patients_low, patients_high, ecgs_low, ecgs_high, note.
 
     Its `clusters` has vessel, lead, from_ms, to_ms (from the R peak, of the first and the last sample), mass (sum of
@@ -95,7 +98,7 @@ def compare_waveforms(
     for vessel in VESSELS:
         of_vessel = risk[risk["vessel"] == vessel]
         of_vessel = with_rows(of_vessel, ecg_ids, "median beats")
-        of_vessel = of_vessel[usable[of_vessel["row"]]]
+        of_vessel = with_clusters(of_vessel[usable[of_vessel["row"]]])
         averages = {
             group: patient_averages(levelled, of_vessel[of_vessel["group"] == group]) for group in ("low", "high")
         }

@@ -1,4 +1,6 @@
-"""Rate, P, intervals, axes, R, ST and T of high-risk against low-risk ECGs; patients count as `groups` says.
+"""Rate, P, intervals, axes, R, ST and T of high-risk against low-risk ECGs.
+
+Patients count as `clustered_means` says.
 
 Axes are angles. A group's axis is its circular mean, the direction of the patients' mean unit vector; a patient's
 influence on it is sin(own axis - mean) / resultant length, whose variance is the circular standard error's (Fisher,
@@ -16,6 +18,7 @@ from ecg_ccta.statistics.clustered_means import (
     patient_averages,
     pooled_deviation,
     too_few_patients,
+    with_clusters,
     with_rows,
 )
 from ecg_ccta.statistics.heterogeneity import adjusted
@@ -60,7 +63,8 @@ def compare_measurements(
     Parameters
     ----------
     measurements : `tables.MEASUREMENTS` of the ECGs of `risk`; an ECG without a measurement is left out of its row.
-    risk : `tables.RISK_GROUPS`.
+    risk : `tables.RISK_GROUPS`; with the column pair of matched patients, as `match_risk_groups` gives it, the tests
+        are paired, of the pairs of whom both have the measurement.
     level : of the interval of the difference.
     minimum_patients : patients that each group needs.
 
@@ -92,7 +96,7 @@ def compare_measurements(
 
 
 def _compared(values: np.ndarray, ecgs: pd.DataFrame, circular: bool, level: float, minimum: int) -> dict:
-    known = ecgs[np.isfinite(values[ecgs["row"]])]
+    known = with_clusters(ecgs[np.isfinite(values[ecgs["row"]])])
     average = patient_directions if circular else patient_averages
     low, high = (average(values, known[known["group"] == group]) for group in ("low", "high"))
     patients = {"low": len(low[1]), "high": len(high[1])}

@@ -33,7 +33,8 @@ def test_it_is_structured_and_its_numbers_are_the_tables(study, results, control
     )
     assert "differs from 1 for RCA (0.85, predictions too extreme)" in parts["Results"]
     assert "66 % (58 to 74) of the planted discrimination is recovered" in parts["Results"]
-    assert "0.503 (0.483 to 0.523); 0.5 lies within the interval" in parts["Results"]
+    assert "out of fold (1\u202f910 patients) 0.503 (0.483 to 0.523); 0.5 lies within the interval" in parts["Results"]
+    assert "External (simulated) (1\u202f910 patients) 0.492 (0.472 to 0.512); 0.5 lies" in parts["Results"]
     assert "better than chance for RCA, LAD and LCX." in parts["Conclusion"]
     assert "an effect was planted to be found" in parts["Conclusion"]
     assert "says nothing about patients" in parts["Conclusion"]

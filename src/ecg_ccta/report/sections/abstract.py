@@ -7,9 +7,10 @@ from ecg_ccta.evaluation.build_ladder import FINE_TUNED
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.formatting import count, interval, listed, percent
+from ecg_ccta.report.negative_control import control_sentence
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sections.events import group_sentence
-from ecg_ccta.report.sections.headline import clustered_aucs, cohorts, control_sentence, recovered_sentences
+from ecg_ccta.report.sections.headline import clustered_aucs, cohorts, recovered_sentences
 from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.vessels import VESSELS
 

@@ -9,6 +9,7 @@ from ecg_ccta.report.blocks import Folded, Heading, Section, Table, Text
 from ecg_ccta.report.columns import Cell, measured, p_of, value, words
 from ecg_ccta.report.formatting import count, is_missing, listed, number, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.sentences import held_fixed
 from ecg_ccta.statistics.estimates import rows_of
 
 ORDER = 100
@@ -50,10 +51,10 @@ def added_value(results: ResultsFolder) -> Section | None:
     if not blocks:
         return None
     introduction = Text(
-        "One ECG per patient, the nearest to the CCTA; the event is a severe stenosis of any vessel. A patient is a "
-        "non-event only where all four vessels were judged, so some patients without an event found are left out and "
-        "the proportion of events is rather too high. The guidelines predict a stenosis of 50 % or more, not of 70 %. "
-        "No model is evaluated on patients that it was fitted to."
+        "One ECG per patient, the nearest to the first CCTA; the event is a severe stenosis of any vessel. A patient "
+        "is a non-event only where all four vessels were judged, so some patients without an event found are left out "
+        "and the proportion of events is rather too high. The guidelines predict a stenosis of 50 % or more, not of "
+        "70 %. No model is evaluated on patients that it was fitted to."
     )
     return Section("added-value", "Added value over guidelines", [introduction, *blocks])
 
@@ -194,9 +195,11 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
             "Intervals over patients; that of the AUC difference allows for the folds' common training patients, and "
             "is rather too wide. The likelihood-ratio test is of nested models fitted to the whole development site, "
             "and is given there alone; its statistic is halved, because the ECG's score was learnt from the same "
-            "labels. NRI and IDI hold the models fixed, and the continuous NRI, which counts any change of risk, is "
-            "positive for many a useless predictor (Hilden and Gerds, Stat Med 33:3405, 2014): AUC and decision "
-            "curves say what the ECG is worth. The NRI by categories is in the download."
+            "labels. The NRI by categories is in the download.",
+            "NRI and IDI have no p value here: both can be positive for a useless predictor whose risks are not "
+            "calibrated, the continuous NRI, which counts any change of risk, most of all (Hilden and Gerds, Stat Med "
+            "33:3405, 2014). AUC and decision curves say what the ECG is worth.",
+            *held_fixed(results, site, "Intervals of NRI and IDI"),
         ],
     )
 
@@ -228,6 +231,7 @@ def _strategies(results: ResultsFolder, site: str, found: pd.DataFrame, modifier
         says=nri_sentence(found, modifier),
         notes=[
             "A low group or stratum of the ECG (all vessels low) moves the category one step down, a high one (any "
-            "vessel high) one step up. Proportions with Wilson's intervals, NRI with intervals over patients."
+            "vessel high) one step up. Proportions with Wilson's intervals, NRI with intervals over patients.",
+            *held_fixed(results, site, "Intervals of what the ECG changes"),
         ],
     )

@@ -8,6 +8,7 @@ from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.columns import measured, value, where
 from ecg_ccta.report.formatting import interval, number, percent
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.sentences import held_fixed
 from ecg_ccta.vessels import VESSELS
 
 ORDER = 90
@@ -51,7 +52,8 @@ def decisions(results: ResultsFolder) -> Section | None:
                 notes=[
                     "Net benefit: true positives less false positives at the odds of the threshold probability, per "
                     "ECG; CCTA for none has 0. CCTAs avoided: against CCTA for all, at the same number of events "
-                    "found. Pointwise intervals over patients."
+                    "found. Pointwise intervals over patients.",
+                    *held_fixed(results, site),
                 ],
             )
         )

@@ -73,7 +73,8 @@ def events(results: ResultsFolder) -> Section | None:
                 row="vessel",
                 says=comparison_sentence(comparison),
                 notes=[
-                    "Cox regression; the C-index is that of the predicted probability. A small p of proportional "
+                    "Cox regression; the C-index is Harrell's, of the predicted probability: it takes deaths for "
+                    "censored, and depends on how long patients were followed. A small p of proportional "
                     "hazards says that the ratio changes with time. The strata's tests and the differences of the "
                     "restricted mean event-free time are in the download."
                 ],
@@ -134,7 +135,8 @@ def _auc_by_day(results: ResultsFolder, site: str) -> list[Table]:
         says=auc_sentence(found),
         notes=[
             "How the predicted probability ranks patients with an event by that day above all others, those who died "
-            "without one included; patients lost earlier are made up for by inverse probability weights."
+            "without one included; patients lost earlier are made up for by inverse probability weights, which "
+            "assumes that who is lost has nothing to do with prediction or prognosis."
         ],
     )
     return [table]

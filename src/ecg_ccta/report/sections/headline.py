@@ -1,12 +1,11 @@
 """The first results table: each vessel's AUC beside the oracle's and the paper's."""
 
-from dataclasses import replace
-
 import pandas as pd
 
 from ecg_ccta.report.blocks import Section, Table, Text
 from ecg_ccta.report.columns import ABSENT, Cell, bounded, grouped_rows, value, words
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, percent_interval
+from ecg_ccta.report.negative_control import control_table
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import HONEST, rows_of
 from ecg_ccta.vessels import PAPER_AUC, PAPER_AUC_LATER, VESSELS
@@ -66,7 +65,8 @@ def headline(results: ResultsFolder) -> Section:
     unjudged = [results.title(site) for site in study.external_sites if study.sites[site].tables.ccta is None]
     if unjudged:
         blocks.append(Text(f"{listed(unjudged)}: predicted only. The export has no CCTA findings to validate against."))
-    return Section("results", "Discrimination", [*blocks, *_recovered(results), *_control(results.control)])
+    controls = [control_table(study, results.control)] if results.control is not None else []
+    return Section("results", "Discrimination", [*blocks, *_recovered(results), *controls])
 
 
 def cohorts(results: ResultsFolder) -> list[tuple[str, str, str, str, str]]:
@@ -164,42 +164,5 @@ def _recovered(results: ResultsFolder) -> list:
                 "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean is "
                 "over vessels with at least 100 events."
             ],
-        )
-    ]
-
-
-def control_sentence(control: ResultsFolder) -> str:
-    """Whether the analysis finds something where nothing is planted."""
-    found = clustered_aucs(control, "discrimination", control.study.development_site)
-    macro = _of_vessels(found, ("macro",)).iloc[0]
-    if is_missing(macro["estimate"]):
-        return f"Negative control: {macro['note'] or 'no estimate'}."
-    covered = macro["lower"] <= 0.5 <= macro["upper"]
-    auc = interval(macro["estimate"], macro["lower"], macro["upper"])
-    size = f"{count(macro['patients'])} patients in {control.study.training.folds} folds"
-    return f"Negative control (nothing is planted; {size}): mean AUC over vessels {auc}; " + (
-        "0.5 lies within the interval." if covered else "0.5 lies OUTSIDE the interval: find out why."
-    )
-
-
-def _control(control: ResultsFolder | None) -> list:
-    if control is None:
-        return []
-    site = control.study.development_site
-    found = _of_vessels(clustered_aucs(control, "discrimination", site), (*VESSELS, "macro"))
-    columns = {
-        "Vessel": words("vessel", lambda vessel: "Mean" if vessel == "macro" else vessel),
-        "ECGs": value("n", count),
-        "Events": value("events", count, missing=ABSENT),
-        f"AUC ({100 * control.study.evaluation.level:g} % interval)": bounded("estimate"),
-    }
-    numbers = control.download("discrimination", site)
-    return [
-        Table(
-            "Negative control: planted effect zero",
-            list(columns),
-            grouped_rows(found, columns),
-            says=control_sentence(control),
-            downloads=[replace(numbers, name=f"{control.study.study}_{numbers.name}")],
         )
     ]

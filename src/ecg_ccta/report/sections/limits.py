@@ -2,6 +2,7 @@
 
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
+from ecg_ccta.report.negative_control import control_reach
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.vessels import VESSELS
 
@@ -20,6 +21,9 @@ def limits(results: ResultsFolder) -> Section:
                 lead="Simulation",
             )
         )
+    reach = control_reach(results.control) if results.control is not None else ""
+    if reach:
+        blocks.append(Text(reach, lead="Negative control"))
     judged = results.judged_sites_with("discrimination")
     externals = [title for site, title in judged if site in study.external_sites]
     validated = (

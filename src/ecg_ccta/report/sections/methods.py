@@ -166,14 +166,15 @@ def _risk_groups(study: Study) -> str:
 def _follow_up(study: Study) -> str:
     follow_up = study.follow_up
     return (
-        f"Follow-up. Kaplan-Meier estimates from day {follow_up.landmark_days} after the CCTA (events by then do "
-        "not count) "
+        "Follow-up. Day 0 is each patient's first CCTA that has an included ECG; patients are grouped by the ECG "
+        "nearest to it, and ECGs of later CCTAs do not count. "
+        f"Kaplan-Meier estimates from day {follow_up.landmark_days} after that CCTA (events by then do not count) "
         f"to day {follow_up.horizon_days}, read at days {listed([str(day) for day in follow_up.reading_days])}; "
-        "patients are grouped by the ECG nearest to their CCTA. Where patients died, Aalen and Johansen's cumulative "
-        "incidence beside it. Groups are compared by the log-rank test (three strata by its trend), by Cox regression, "
-        "crude and adjusted for age and sex, with Grambsch and Therneau's check, by the restricted mean event-free "
-        "time and, for the probability itself, by Harrell's C and by the area under the curve of events by each day "
-        "(inverse probability of censoring weights, death competing)."
+        "where patients died, Aalen and Johansen's cumulative incidence beside it. Groups are compared by the log-rank "
+        "test (three strata by its trend), by Cox regression, crude and adjusted for age and sex, with Grambsch and "
+        "Therneau's check, by the restricted mean event-free time and, for the probability itself, by Harrell's C and "
+        "by the area under the curve of events by each day (inverse probability of censoring weights, censoring taken "
+        "for independent of the prediction; death competing)."
     )
 
 
@@ -183,7 +184,8 @@ def _explanation(study: Study) -> str:
         f"Explanation. R peaks on the lead that others agree on most; "
         f"one median beat per ECG, {BEFORE_R_S:g} s before to "
         f"{AFTER_R_S:g} s after R, relative to the PQ level; patients averaged first; differences of "
-        "high-risk against low-risk ECGs with variance clustered by patient. Attribution of the "
+        "high-risk against low-risk ECGs with variance clustered by patient; matched patients are compared in pairs. "
+        "Attribution of the "
         f"{explanation.attributed_ecgs} ECGs of highest risk of each fold, one per patient, by the model that never "
         "saw them, against the mean beat of other folds' patients at the same R peaks: integrated gradients of each "
         f"vessel's logit ({INTEGRATION_STEPS} steps), occlusion by lead and segment, Grad-CAM over time; deletion and "

@@ -6,6 +6,7 @@ from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.columns import measured, p_of, value, where, words
 from ecg_ccta.report.formatting import count, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.sentences import held_fixed
 from ecg_ccta.statistics.estimates import rows_of
 
 ORDER = 50
@@ -43,9 +44,10 @@ def severity(results: ResultsFolder) -> Section | None:
                 row="vessel",
                 notes=[
                     "Spearman: interval over patients with all their ECGs. Jonckheere-Terpstra: one ECG per patient, "
-                    "the nearest to the CCTA, two-sided. The smallest rise of the median from one grade to the next, "
-                    f"among grades with at least {results.study.evaluation.minimum_events} patients, is positive where "
-                    "the medians rise through all grades."
+                    "the nearest to the first CCTA, two-sided. The smallest rise of the median from one grade to the "
+                    f"next, among grades with at least {results.study.evaluation.minimum_events} patients, is positive "
+                    "where the medians rise through all grades.",
+                    *held_fixed(results, site),
                 ],
             )
         )

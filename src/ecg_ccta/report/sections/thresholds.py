@@ -7,6 +7,7 @@ from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.columns import Cell, words
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.report.sentences import held_fixed
 from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, rows_of
 
 ORDER = 80
@@ -75,7 +76,7 @@ def thresholds(results: ResultsFolder) -> Section | None:
                 row="kind",
                 group="vessel",
                 says=threshold_sentence(found, results.study.evaluation.rule_out_sensitivity),
-                notes=[_note(results, site)],
+                notes=[_note(results, site), *held_fixed(results, site)],
             )
         )
     return Section("thresholds", "Thresholds and strata", blocks) if blocks else None

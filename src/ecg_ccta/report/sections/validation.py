@@ -77,9 +77,9 @@ def _discrimination(results: ResultsFolder, site: str) -> list:
         notes=[
             "AUC: out of fold the mean over folds, with the interval of a model trained on as many patients. Of the "
             "models at hand: ECGs of all folds pooled, patients drawn with the predictions held fixed; out of fold "
-            "this interval is conditional on the trained models, and too narrow for any other question. PR-AUC: "
-            "average precision; a blind guess has the proportion of events. Mean: over vessels with enough events. "
-            "Pooled: all pairs of an ECG and such a vessel, so that the vessels' prevalences help."
+            "this interval, and that of PR-AUC, is conditional on the trained models, and too narrow for any other "
+            "question. PR-AUC: average precision; a blind guess has the proportion of events. Mean: over vessels with "
+            "enough events. Pooled: all pairs of an ECG and such a vessel, so that the vessels' prevalences help."
         ],
     )
     return [*figures, table]
@@ -106,7 +106,8 @@ def _calibration(results: ResultsFolder, site: str) -> list:
         notes=[
             "Intercept 0 and slope 1 are ideal; a slope below 1 means predictions that are too extreme. ICI, E50 "
             "and E90: mean, median and 90 % quantile of the distance between the smoothed curve and the "
-            "prediction; chance alone keeps them above 0."
+            "prediction; chance alone keeps them above 0.",
+            *sentences.held_fixed(results, site),
         ],
     )
     return [*figures, table]
@@ -169,6 +170,9 @@ def _comparison(results: ResultsFolder) -> list:
         says=f"The interval of the difference leaves 0 out for {listed(differing)}."
         if differing
         else "No vessel's AUC differs clearly between the sites.",
-        notes=["PR-AUC depends on the proportion of events, which may differ between sites."],
+        notes=[
+            "PR-AUC depends on the proportion of events, which may differ between sites; the interval of its "
+            "difference is conditional on the trained models."
+        ],
     )
     return [table]

@@ -156,7 +156,9 @@ def _matching(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Tabl
         f"within {CALIPER_YEARS:.0f} years. What stays is not a difference of age or sex.",
         notes=[
             "SMD: standardised mean difference, high minus low, before to after matching. Patients with ECGs in both "
-            "groups and those without age or sex have no partner. Normalised: in units of the beat's own QRS size."
+            "groups and those without age or sex have no partner. Pairs are analysed as pairs: labels are exchanged "
+            "within them, and a pair of whom one has no beat is left out. Normalised: in units of the beat's own QRS "
+            "size."
         ],
     )
 
@@ -184,6 +186,7 @@ def _measurements(results: ResultsFolder, site: str) -> Table:
         notes=[
             "Measured in the recordings as exported, because cleaning distorts ST; ST against the PR segment. Each "
             "patient counts once per group; standardised: over the standard deviation between patients. q: "
-            "Benjamini-Hochberg over all measurements of a vessel. Only the last column is matched by age and sex."
+            "Benjamini-Hochberg over all measurements of a vessel. Only the last column is matched by age and sex; the "
+            "download has its paired t tests."
         ],
     )
