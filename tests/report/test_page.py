@@ -121,7 +121,7 @@ def test_the_abstract_leads_to_the_sections_of_its_numbers(study, results):
 
 
 def test_every_figure_has_its_words_and_its_numbers(page):
-    assert len(page.images) == 2 * (10 + 4 + 1 + 2 + 4 + 1 + 7) + 1
+    assert len(page.images) == 2 * (11 + 4 + 1 + 2 + 4 + 1 + 7) + 1
     assert all(len(image["alt"]) > 20 for image in page.images)
     downloads = [link for link in page.links if "download" in link]
     names = [link["download"] for link in downloads]

@@ -8,11 +8,13 @@ rule validate:
     output:
         **figure("roc"),
         **figure("calibration"),
+        **figure("probabilities"),
         discrimination="results/{study}/tables/discrimination/{site}.csv",
         roc="results/{study}/tables/roc/{site}.csv",
         calibration="results/{study}/tables/calibration/{site}.csv",
         calibration_curve="results/{study}/tables/calibration_curve/{site}.csv",
         calibration_summary="results/{study}/tables/calibration_summary/{site}.csv",
+        probabilities="results/{study}/tables/probabilities/{site}.csv",
         metrics="results/{study}/metrics/validate_{site}.json",
         record="results/{study}/records/validate/{site}.json",
     log:

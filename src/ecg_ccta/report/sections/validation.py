@@ -53,7 +53,7 @@ def validation(results: ResultsFolder) -> Section:
     for site, settings in results.study.sites.items():
         if settings.tables.ccta is not None:
             blocks += [Heading(results.title(site)), *_discrimination(results, site), *_calibration(results, site)]
-            blocks += _recalibration(results, site)
+            blocks += [*_probabilities(results, site), *_recalibration(results, site)]
     return Section("calibration", "ROC curves and calibration", [*blocks, *_comparison(results)])
 
 
@@ -110,6 +110,19 @@ def _calibration(results: ResultsFolder, site: str) -> list:
         ],
     )
     return [*figures, table]
+
+
+def _probabilities(results: ResultsFolder, site: str) -> list:
+    if not results.has("probabilities", site):
+        return []
+    return results.drawn(
+        "probabilities",
+        site,
+        "Predicted probability by outcome",
+        f"Histograms of the predicted probability in ECGs with and without stenosis, by vessel, {results.title(site)}.",
+        sentences.probabilities(results.table("probabilities", site)),
+        "probabilities",
+    )
 
 
 def _recalibration(results: ResultsFolder, site: str) -> list:
