@@ -186,7 +186,8 @@ def write_site(folder: Path, site: str) -> None:
     put("calibration_summary", estimate_table(calibration_summary(("LM",), {}), ["vessel"]))
     put("probabilities", [
         {"vessel": v, "measure": "proportion of ECGs", "n": 2100, "events": 7, "note": "too few events (7)"}
-        if v == "LM" else {"vessel": v, "outcome": outcome, "measure": "median", "estimate": value, "n": 260, "note": ""}
+        if v == "LM" else
+        {"vessel": v, "outcome": outcome, "measure": "median", "estimate": value, "n": 260, "note": ""}
         for v in VESSELS for outcome, value in zip(OUTCOMES.values(), (0.28, 0.13), strict=True)
     ])  # fmt: skip
     if site != "internal":

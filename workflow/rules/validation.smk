@@ -42,6 +42,10 @@ rule validate:
 jobs(rules.validate, each_site(has_findings))
 
 
+RECALIBRATED = (has_findings, is_external, in_main)
+"""Whose predictions are recalibrated: external sites' alone, because those of the development site are out of fold."""
+
+
 rule recalibrate:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
@@ -75,7 +79,7 @@ rule recalibrate:
         "../scripts/recalibrate.py"
 
 
-jobs(rules.recalibrate, each_site(has_findings, is_external, in_main))
+jobs(rules.recalibrate, each_site(*RECALIBRATED))
 
 
 rule compare_sites:

@@ -24,7 +24,7 @@ PROPORTION = "proportion of ECGs"
 QUANTILES = {"5th percentile": 0.05, "lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75,
              "95th percentile": 0.95}  # fmt: skip
 BIN_LOGITS = 0.5
-"""Width of a bin on the log-odds scale, on which small probabilities are told apart; edges are the same at all sites."""
+"""Width of a bin on the log-odds scale, which shows small probabilities too; edges are the same at all sites."""
 
 _TICKS = np.array([0.0001, 0.001, 0.01, 0.05, 0.2, 0.6, 0.9, 0.98])
 
