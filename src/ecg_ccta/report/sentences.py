@@ -35,10 +35,10 @@ def calibration(slopes: pd.DataFrame) -> str:
         return f"The calibration slope's interval includes 1 for {listed(list(known['vessel']))}."
     kinds = [
         f"{row['vessel']} ({number(row['estimate'], 2)}, predictions too "
-        f"{'extreme' if row['estimate'] < 1 else 'moderate'})"
+        f"{'extreme' if row['estimate'] < 1 else 'close to each other'})"
         for _, row in off.iterrows()
     ]
-    return f"The calibration slope differs from 1 for {listed(kinds)}."
+    return f"The calibration slope's interval leaves out 1 for {listed(kinds)}."
 
 
 def probabilities(found: pd.DataFrame) -> str:

@@ -181,7 +181,7 @@ def _comparison(results: ResultsFolder) -> list:
         label=lambda site, rows: results.title(site),
         says=f"The interval of the difference leaves 0 out for {listed(differing)}."
         if differing
-        else "No vessel's AUC differs clearly between the sites.",
+        else "No interval of a difference leaves 0 out.",
         notes=["PR-AUC depends on the proportion of events, which may differ between sites."],
     )
     return [table]
