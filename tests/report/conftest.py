@@ -230,6 +230,11 @@ def write_site(folder: Path, site: str) -> None:
             for method in INCIDENCE_METHODS for d in (30, 100, 200, 300)
         ],
     )  # fmt: skip
+    put("cumulative_events_flow", [
+        {"step": step, "patients": patients}
+        for step, patients in (("patients with a prediction", 1910), ("no follow-up", 0), ("event by day 28", 8),
+                               ("death by day 28", 2), ("analysed", 1900))
+    ])  # fmt: skip
     put("cumulative_events_comparison", estimate_table(
         [
             {"vessel": v, "grouping": grouping, "measure": measure, "method": method, "events": 90, "patients": 800}

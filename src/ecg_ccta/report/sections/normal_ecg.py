@@ -95,7 +95,7 @@ def comparison_sentence(compared: pd.DataFrame) -> str:
     differing = tests[tests["estimate"] < 0.05]
     if differing.empty:
         tested = listed(list(tests["vessel"]))
-        return f"no AUC in normal ECGs is shown to differ from that in all others (p under 0.05) for {tested}."
+        return f"No AUC in normal ECGs is shown to differ from that in all others (p under 0.05) for {tested}."
     said = [
         f"{row['vessel']} (by {number(difference[row['vessel']])}, p {equal_p(row['estimate'])})"
         for _, row in differing.iterrows()
