@@ -26,7 +26,7 @@ QUANTILES = {"5th percentile": 0.05, "lower quartile": 0.25, "median": 0.5, "upp
 BIN_LOGITS = 0.5
 """Width of a bin on the log-odds scale, which shows small probabilities too; edges are the same at all sites."""
 
-_TICKS = np.array([0.0001, 0.001, 0.01, 0.05, 0.2, 0.6, 0.9, 0.98])
+_TICKS = np.array([0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99])
 
 
 def probability_rows(findings: Findings) -> list[dict[str, Any]]:
