@@ -62,6 +62,7 @@ SCHEMAS = {
     "calibration": _CALIBRATION,
     "calibration_curve": _CALIBRATION_CURVE,
     "calibration_summary": _OF_VESSEL,
+    "probabilities": _estimates(["vessel", "outcome"], "lowest highest", "ecgs"),
     "normal_ecg": _OF_VESSEL,
     "normal_ecg_roc": _ROC,
     "normal_ecg_calibration": _CALIBRATION,

@@ -29,6 +29,8 @@ MODEL_COLUMNS = {
     "IDI": measured("IDI", absent=""),
     "Continuous NRI, events": measured("NRI without categories, events", absent=""),
     "Continuous NRI, non-events": measured("NRI without categories, non-events", absent=""),
+    "NRI by categories, events": measured("NRI by categories, events", absent=""),
+    "NRI by categories, non-events": measured("NRI by categories, non-events", absent=""),
     "Likelihood ratio, p": p_of("likelihood ratio p value", absent=""),
 }
 
@@ -133,6 +135,24 @@ def bases_sentence(found: pd.DataFrame) -> str:
     return f"{'; '.join(said)} ({gains['basis'].nunique()} compared)."
 
 
+def reclassified_sentence(found: pd.DataFrame) -> str:
+    """What adding the ECG to each basis does to events and non-events, by any change of risk and by the categories."""
+    own = found[found["comparison"] == "with ECG against without ECG"]
+    said = []
+    for basis, rows in own.groupby("basis", sort=False):
+        parts = [
+            f"{name} {number(events['estimate'].iloc[0])} and {number(others['estimate'].iloc[0])}"
+            for name, measure in (("continuous", "NRI without categories"), ("by categories", "NRI by categories"))
+            if len(events := rows_of(rows, f"{measure}, events").dropna(subset=["estimate"]))
+            and len(others := rows_of(rows, f"{measure}, non-events").dropna(subset=["estimate"]))
+        ]
+        if parts:
+            said.append(f"{basis}: {', '.join(parts)}")
+    if not said:
+        return ""
+    return f"NRI of the ECG among events and non-events (below 0: the wrong way), {'; '.join(said)}."
+
+
 def strategy_sentence(found: pd.DataFrame, guideline: str, modifier: str) -> str:
     """How the ECG's stratum changes who is ruled out, missed, and left in the gray zone."""
     cells = found[found["basis"] == guideline]
@@ -149,7 +169,7 @@ def strategy_sentence(found: pd.DataFrame, guideline: str, modifier: str) -> str
     )  # fmt: skip
     return (
         f"{guideline}: the ECG changes the gray zone from {gray[0]} to {gray[1]} of the patients and the ruled out "
-        f"from {out[0]} to {out[1]}; ruled out and so missed are {missed[0]} of all events before and {missed[1]} "
+        f"from {out[0]} to {out[1]}; of all events, {missed[0]} are ruled out, and so missed, before and {missed[1]} "
         f"after, and the event rate of the ruled out is {rate[0]} before and {rate[1]} after."
     )
 
@@ -190,12 +210,12 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
         MODEL_COLUMNS,
         row="comparison",
         group="basis",
-        says=bases_sentence(found),
+        says=f"{bases_sentence(found)} {reclassified_sentence(found)}".strip(),
         notes=[
             "Intervals over patients; that of the AUC difference allows for the folds' common training patients, and "
             "is rather too wide. The likelihood-ratio test is of nested models fitted to the whole development site, "
             "and is given there alone; its statistic is halved, because the ECG's score was learnt from the same "
-            "labels. The NRI by categories is in the download.",
+            "labels. Categories: below 5, 5 to 15 and above 15 %.",
             "NRI and IDI have no p value here: both can be positive for a useless predictor whose risks are not "
             "calibrated, the continuous NRI, which counts any change of risk, most of all (Hilden and Gerds, Stat Med "
             "33:3405, 2014). AUC and decision curves say what the ECG is worth.",

@@ -37,7 +37,7 @@ def checklist(results: ResultsFolder, sections: dict[str, str]) -> Section:
     groups = [(part, [_row(_answered(item, sections), sections) for item in items]) for part, items in parts.items()]
     table = Table(
         "TRIPOD+AI: where each item is answered",
-        ["Item", "From this study", "Section", "Left"],
+        ["Item", "From this study", "Section", "Still to write"],
         groups,
         says=_sentence([_answered(item, sections) for items in parts.values() for item in items]),
         notes=[
@@ -63,11 +63,13 @@ def _row(item: Item, sections: dict[str, str]) -> list:
 
 
 def _sentence(items: list[Item]) -> str:
-    whole = sum(bool(item.says and not item.left) for item in items)
+    none = sum(item.says == NO_PATIENTS for item in items)
+    whole = sum(bool(item.says and not item.left) for item in items) - none
     partly = sum(bool(item.says and item.left) for item in items)
+    left = len(items) - whole - partly - none
     return (
-        f"Of {len(items)} items with their parts, {whole} are answered from the study, {partly} in part, and "
-        f"{len(items) - whole - partly} are the author's to write."
+        f"Of {len(items)} items with their parts, {whole} are answered from the study, {partly} in part"
+        f"{f', {none} do not apply' if none else ''}, and {left} are the author's to write."
     )
 
 
@@ -93,7 +95,13 @@ def _externals(results: ResultsFolder) -> list[str]:
 def _title() -> list[Item]:
     return [
         Item("1", "Title", left="development and validation, population and outcome, named in the title."),
-        Item("2", "Abstract", "Structured, its numbers read from the study's tables.", ("abstract",)),
+        Item(
+            "2",
+            "Abstract",
+            "Structured, its numbers read from the study's tables.",
+            ("abstract",),
+            "the items of TRIPOD+AI for Abstracts that it lacks.",
+        ),
     ]
 
 
@@ -152,13 +160,14 @@ def _measurement(results: ResultsFolder) -> list[Item]:
         ),
         Item("9c", "Who assessed predictors", f"Nobody: the network reads the recording{reader}.", ("methods",)),
         Item(
-            "10", "Sample size", "Interval widths that these patients give, patients that target widths need.",
-            ("sample-size",), _real(results, "how the study's size came about."),
+            "10", "Sample size", "After the fact: interval widths that these patients give, patients that widths need.",
+            ("sample-size",), "how the study's size was decided beforehand.",
         ),
         Item(
             "11", "Missing data",
-            "A vessel without a finding is left out for that vessel; unusable recordings are excluded and counted.",
-            ("methods", "inclusion"),
+            "A vessel without a finding is left out for that vessel; unusable recordings are excluded and counted; "
+            "regressions on risk factors take complete cases, with their numbers.",
+            ("methods", "inclusion", "added-value"),
         ),
     ]  # fmt: skip
 

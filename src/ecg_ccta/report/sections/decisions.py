@@ -81,7 +81,7 @@ def sentence(found: pd.DataFrame, level: float) -> str:
 
 
 def avoided_sentence(found: pd.DataFrame, at: PerVessel) -> str:
-    """The net CCTAs avoided at the guideline's thresholds."""
+    """The net CCTAs avoided at the thresholds of the risk groups."""
     parts = []
     cells = found[found["measure"] == AVOIDED].dropna(subset=["estimate"])
     for vessel, rows in cells.groupby("vessel", sort=False):
@@ -90,7 +90,7 @@ def avoided_sentence(found: pd.DataFrame, at: PerVessel) -> str:
         parts.append(f"{vessel} {said} at {percent(nearest['threshold'], 1)}")
     if not parts:
         return "No vessel has events enough for a decision curve."
-    return f"Net CCTAs avoided per 100 ECGs, against CCTA for all, at the guideline's threshold: {'; '.join(parts)}."
+    return f"Net CCTAs avoided per 100 ECGs, against CCTA for all, at the risk groups' threshold: {'; '.join(parts)}."
 
 
 def _stretch(found: pd.DataFrame, vessel: str) -> str:

@@ -126,8 +126,9 @@ def _training(study: Study) -> str:
         "calibration, about the log-odds of the prevalence, is fitted on inner-validation patients alone"
     )
     return (
-        f"Training. Patients are split into {training.folds} folds; each fold is predicted once, by a model that saw "
-        f"neither these patients nor used them to stop. The network learns {learnt}; its last layer starts as {start}. "
+        f"Training. Patients are split into {training.folds} folds; each fold is predicted once, by a model that "
+        "used these patients neither for training nor for calibration. The network learns "
+        f"{learnt}; its last layer starts as {start}. "
         f"{method} AdamW, learning rate {training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up "
         f"{then}, weight decay {training.weight_decay:g}, batches of {training.batch_size}"
         f"{f', {chosen}' if chosen else ''}. {kept}. Other sites are predicted by the mean calibrated "
@@ -138,15 +139,14 @@ def _training(study: Study) -> str:
 def _evaluation(study: Study) -> str:
     evaluation = study.evaluation
     return (
-        f"Evaluation. AUC with DeLong and bootstrap intervals at the {percent(evaluation.level)} level; the "
-        "bootstrap draws "
-        f"patients with all their ECGs ({count(evaluation.bootstrap_replicates)} times). Calibration by "
-        "intercept, slope "
-        f"and Brier score. A cell with fewer than {evaluation.minimum_events} patients with, or without, an event "
-        "has no "
-        f"estimate and says so. Subgroups are cut at {evaluation.age_cut:g} years and "
-        f"{evaluation.interval_cut_days:g} days "
-        "between ECG and CCTA."
+        f"Evaluation. AUC: out of fold the mean over folds, with a {percent(evaluation.level)} interval from what each "
+        "patient contributes, which allows for the folds' common training patients; at other sites that of the "
+        "ensemble. Other measures pool the folds; their intervals are of a bootstrap that draws patients with all "
+        f"their ECGs ({count(evaluation.bootstrap_replicates)} times) and holds the predictions fixed. Calibration by "
+        "intercept, slope, smoothed curve and Brier score; net benefit; predicted probabilities by outcome. A cell "
+        f"with fewer than {evaluation.minimum_events} patients with, or without, an event has no estimate and says so. "
+        f"Subgroups are cut at {evaluation.age_cut:g} years and {evaluation.interval_cut_days:g} days between ECG and "
+        "CCTA."
     )
 
 
@@ -155,7 +155,8 @@ def _risk_groups(study: Study) -> str:
     by_vessel = listed([f"{vessel} {percent(value, 1)}" for vessel, value in thresholds.items()])
     evaluation = study.evaluation
     return (
-        f"Risk groups. High risk from a predicted probability of {by_vessel}, the guideline's thresholds. Strata: low "
+        f"Risk groups. High risk from a predicted probability of {by_vessel}, constants of the "
+        "configuration (15 % is the guideline's pre-test probability; that of LM is a convention). Strata: low "
         f"below the highest threshold with sensitivity {percent(evaluation.rule_out_sensitivity)}, high from the "
         f"lowest with specificity {percent(evaluation.rule_in_specificity)}, intermediate between. These, and the "
         "screening point, are chosen on out-of-fold predictions of the development site alone: for its own patients on "

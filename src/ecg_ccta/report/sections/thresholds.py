@@ -124,8 +124,8 @@ def _note(results: ResultsFolder, site: str) -> str:
     )
     screening = evaluation.screening_specificity
     return (
-        f"{where}; the guideline's are constants. Rule-out: highest threshold with sensitivity "
-        f"{percent(evaluation.rule_out_sensitivity)} or more. Rule-in: lowest with specificity "
+        f"{where}; those of the kind “guideline” are constants, LM's a convention. Rule-out: highest threshold with "
+        f"sensitivity {percent(evaluation.rule_out_sensitivity)} or more. Rule-in: lowest with specificity "
         f"{percent(evaluation.rule_in_specificity)} or more. Screening point: lowest from the guideline's up with "
         f"specificity {percent(screening.RCA)} or more (LM {percent(screening.LM)}). CCTAs per event found is 1/PPV, "
         "the number needed to send to CCTA; ECGs per event found the number needed to screen. Intervals over patients "
