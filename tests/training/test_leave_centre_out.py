@@ -51,7 +51,7 @@ def test_every_centre_is_predicted_well_from_the_others(placed, features) -> Non
 
 
 def test_no_patient_of_a_centre_has_a_say_in_its_predictions(placed, features) -> None:
-    """Findings and features of all patients with an ECG at the centre, wherever taken, change nothing but themselves."""
+    """Findings of all patients with an ECG at the centre, wherever it was taken, change nothing in its predictions."""
     before = predict_left_out_centres(features, placed, RECIPE, seed=1)
     patients = placed["patient_id"].isin(placed["patient_id"][(placed["centre"] == "north").fillna(False)])
     assert (patients & (placed["centre"] != "north").fillna(False)).any()

@@ -1,4 +1,4 @@
-"""Several centres' estimates as one distribution: its mean with an interval, its spread, and what another centre may show.
+"""Several centres' estimates as one distribution: its mean, its spread, and an interval for another centre.
 
 The variance between centres is that of Paule and Mandel (J Res Natl Bur Stand 87:377-385, 1982), by statsmodels. The
 interval of the mean is that of Hartung and Knapp (Stat Med 20:3875-3889, 2001) and of Sidik and Jonkman (Stat Med

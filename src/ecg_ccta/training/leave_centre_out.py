@@ -1,4 +1,4 @@
-"""Internal-external validation: each centre's ECGs predicted by a linear probe that learnt from the other centres alone.
+"""Internal-external validation: each centre's ECGs predicted by a linear probe that learnt from other centres alone.
 
 Source: Royston, Parmar and Sylvester, Stat Med 23:907-926, 2004; Steyerberg and Harrell, J Clin Epidemiol 69:245-247,
 2016. Only the last layer is trained again, on the features of the foundation: as many fine-tunings as centres would
@@ -52,7 +52,7 @@ def extract_features(foundation: Path, architecture: Architecture, store: Store,
     `tables.feature_schema`: a row per ECG of known centre; none where fewer than two centres are known.
     """
     centre = centre_of(cohort)
-    rows = np.flatnonzero(centre.notna()) if centre.nunique() > 1 else np.array([], dtype=int)
+    rows = np.flatnonzero(centre.notna() & _are_several(centre))
     channels = architecture.filter_list[-1]
     values = np.zeros((0, channels), dtype=np.float32)
     if rows.size:
@@ -64,9 +64,7 @@ def extract_features(foundation: Path, architecture: Architecture, store: Store,
     return found
 
 
-def predict_left_out_centres(
-    features: pd.DataFrame, cohort: pd.DataFrame, settings: Recipe, seed: int
-) -> pd.DataFrame:
+def predict_left_out_centres(features: pd.DataFrame, cohort: pd.DataFrame, settings: Recipe, seed: int) -> pd.DataFrame:
     """Predict each centre by a calibrated linear probe that saw none of its patients.
 
     A patient with an ECG at the centre is left out of its training with all ECGs; an ECG of unknown centre, which
@@ -88,7 +86,7 @@ def predict_left_out_centres(
         Where features and cohort are not of the same ECGs.
     """
     centre = centre_of(cohort)
-    expected = set(cohort["ecg_id"][centre.notna()]) if centre.nunique() > 1 else set()
+    expected = set(cohort["ecg_id"][centre.notna() & _are_several(centre)])
     if set(features["ecg_id"]) != expected:
         raise StudyError("features and cohort are not of the same ECGs. Fix: run extract_features again")
     known = features[["ecg_id"]].merge(cohort.assign(centre=centre), on="ecg_id", validate="one_to_one")
@@ -104,6 +102,10 @@ def predict_left_out_centres(
             continue
         parts.append(_long(known[here], name, logits))
     return pd.concat(parts, ignore_index=True) if parts else _long(known[:0], "", np.zeros((0, len(VESSELS))))
+
+
+def _are_several(centre: pd.Series) -> bool:
+    return len(centre.dropna().unique()) > 1
 
 
 def _predict(
