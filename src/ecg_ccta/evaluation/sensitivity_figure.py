@@ -14,7 +14,11 @@ from ecg_ccta.statistics.estimates import rows_of
 _LINE_INCHES = 0.15
 _NARROWEST = 0.3
 """The AUC axis is at least this wide."""
-_SHORT = {"too few": "too few", "no findings": "no findings", "no model": "no model"}
+_SHORT = {
+    "too few": "too few",
+    "fewer than": "too few centres",
+    **{note: note for note in ("no findings", "no model", "no centre column", "only one centre", "no recording times")},
+}
 """Beginning of a note -> what the figure says of it."""
 
 
@@ -26,7 +30,11 @@ def sensitivity_figure(found: pd.DataFrame, centres: pd.DataFrame) -> Figure:
     found : of `analyse_sensitivity`
     centres : of `sensitivity_centres.centre_table`
     """
-    drawn = pd.concat([_lines(found, "analysis"), _lines(centres[centres["centre"] != CENTRES], "centre")])
+    aucs, of_centres = rows_of(found, "AUC"), rows_of(centres[centres["centre"] != CENTRES], "AUC")
+    kind = "Left out" if (aucs["analysis"] == LEFT_OUT).any() else "Centre"
+    drawn = pd.concat(
+        [aucs.assign(line=aucs["analysis"]), of_centres.assign(line=f"{kind}: " + of_centres["centre"].astype(str))]
+    )
     # The mean over centres stands below the centres that it summarises.
     last = drawn["line"].isin([CENTRES, LEFT_OUT])
     drawn = pd.concat([drawn[~last], drawn[last]])
@@ -49,12 +57,6 @@ def sensitivity_figure(found: pd.DataFrame, centres: pd.DataFrame) -> Figure:
             _draw_prediction(axes, centres[centres["vessel"] == vessel], names, colour)
         figure.supxlabel("AUC (dotted: chance; solid line: main analysis; thin: prediction interval)", fontsize=7)
     return figure
-
-
-def _lines(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    aucs = rows_of(table, "AUC")
-    lines = aucs[name] if name == "analysis" else "centre: " + aucs[name].astype(str)
-    return aucs.assign(line=lines)[["vessel", "line", "estimate", "lower", "upper", "note"]]
 
 
 def _label(name: str) -> str:
