@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pandas as pd
 
 from ecg_ccta.evaluation.analyse_fairness import CORRECTED, NO_THRESHOLD, WITHOUT
+from ecg_ccta.evaluation.analyse_subgroups import ALL_ECGS
 from ecg_ccta.evaluation.choose_thresholds import THRESHOLD_KINDS
 from ecg_ccta.evaluation.fairness_figure import KIND
 from ecg_ccta.report.blocks import Folded, Section, Table
-from ecg_ccta.report.columns import Cell, value, words
+from ecg_ccta.report.columns import Cell, capital, value, words
 from ecg_ccta.report.formatting import count, interval, listed, number, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import rows_of
@@ -48,9 +49,10 @@ def fairness(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, title in results.judged_sites_with("fairness"):
         values, differences = results.table("fairness", site), results.table("fairness_differences", site)
-        values = values.assign(who=values["attribute"].astype(str) + ": " + values["group"].fillna("").astype(str))
+        values = values.assign(who=[_who(*pair) for pair in zip(values["attribute"], values["group"], strict=True)])
         differences = differences.assign(
-            who=differences["attribute"] + ": " + differences["group"] + " minus " + differences["reference"]
+            who=differences["attribute"].map(capital)
+            + (": " + differences["group"] + " minus " + differences["reference"])
         )
         for vessel in VESSELS:
             blocks += results.drawn(
@@ -68,6 +70,10 @@ def fairness(results: ResultsFolder) -> Section | None:
         folded = [table for kind in others for table in _tables(results, site, values, differences, kind, columns)]
         blocks.append(Folded(f"Groups at the other thresholds, {title}", folded))
     return Section("fairness", "Fairness", blocks) if blocks else None
+
+
+def _who(attribute: str, group: str) -> str:
+    return "All ECGs" if attribute == ALL_ECGS else f"{capital(attribute)}: {group}"
 
 
 def _tables(
@@ -116,8 +122,8 @@ _VALUES = (
 )
 _DIFFERENCES = (
     "Each group minus the group of the attribute with the most ECGs; of proportions, in percentage points. ECGs and "
-    "events are those of both groups. Patients clustered; proportions by Newcombe's method. A difference whose interval "
-    "holds 0 is not shown to be absent, and groups of unequal prevalence or of other ECGs differ in PPV, NPV, "
+    "events are those of both groups. Patients clustered; proportions by Newcombe's method. A difference whose "
+    "interval holds 0 is not shown to be absent, and groups of unequal prevalence or of other ECGs differ in PPV, NPV, "
     "sensitivity or specificity without any fault of the model: the cause of a difference cannot be read from this "
     "table."
 )

@@ -100,9 +100,9 @@ def _notes(found: pd.DataFrame) -> list[str]:
     latest = aucs.loc[aucs["note"].str.startswith("recorded from"), "note"]
     since = f" ({latest.iloc[0].split(';')[0]})" if len(latest) else ""
     return [
-        "The study's predictions as they are: the model learns the same ECGs and outcome in every analysis but the "
-        "linear probe's. AUC minus main: paired over patients, where an analysis takes some of the main one's ECGs. "
-        "Intervals are each at their level; they are not corrected for the number of analyses.",
+        "The study's predictions as they are: nothing is trained again, but for the linear probe without each centre. "
+        "AUC minus main: paired over patients, where an analysis takes some of the main one's ECGs; in the row of the "
+        "linear probe, minus the linear probe out of fold. Intervals are not corrected for the number of analyses.",
         "The model predicts a stenosis of 70 % or more, so that for 50 % a positive intercept is expected. An ECG of "
         "the same date as the CCTA counts as one before it where either has no time of day. The latest third of the "
         f"calendar{since} is an evaluation only: models and thresholds come from all years.",
