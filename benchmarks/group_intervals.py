@@ -101,7 +101,8 @@ def values_of(y: np.ndarray, logit: np.ndarray, codes: np.ndarray, patients: int
         "NPV": (~event, ~positive),
     }  # fmt: skip
     found = {name: clustered_proportion(*of, codes, patients, LEVEL) for name, of in masks.items()}
-    return {name: of for name, of in calibration_values(y, logit, codes, patients, LEVEL).items() if of} | found
+    calibration = calibration_values(y, logit, codes, patients, LEVEL)
+    return {name: of for name, of in calibration.items() if isinstance(of, Value)} | found
 
 
 @cache
@@ -114,18 +115,27 @@ def true_values(mean: float) -> dict[str, float]:
 
 
 def two_groups(rng: np.random.Generator, sizes: tuple[int, int], means: tuple[float, float]) -> Findings:
-    """Compare two groups; a tenth of the smaller one's patients has an ECG in the other as well."""
+    """Compare two groups of separate patients."""
     drawn = [draw_group(rng, size, mean) for size, mean in zip(sizes, means, strict=True)]
     (y, logit, codes), (y_other, logit_other, codes_other) = drawn
     codes_other = codes_other + sizes[0]
     first, second = values_of(y, logit, codes, sum(sizes)), values_of(y_other, logit_other, codes_other, sum(sizes))
     one, other = (true_values(mean) for mean in means)
     rows: Findings = {}
-    for name in first:
+    for name in (name for name in first if name in second):
         between = difference_of(first[name], second[name], LEVEL)
         rows[f"{name}, smaller group"] = Interval(second[name].lower, second[name].upper, other[name])
         rows[f"{name}, difference"] = Interval(between.lower, between.upper, one[name] - other[name])
     return rows
+
+
+def two_times(rng: np.random.Generator, patients: int) -> Findings:
+    """Compare two groups of ECGs that share patients, as before and after a birthday; the truth is 0."""
+    y, logit, codes = draw_group(rng, patients, -1)
+    second = rng.random(codes.size) < 0.3
+    first, other = (values_of(y[of], logit[of], codes[of], patients) for of in (~second, second))
+    found = {name: difference_of(first[name], other[name], LEVEL) for name in first if name in other}
+    return {f"{name}, difference": Interval(of.lower, of.upper, 0.0) for name, of in found.items()}
 
 
 def scenarios() -> Iterator[tuple[str, int, Callable[[np.random.Generator], Findings]]]:
@@ -146,6 +156,7 @@ def scenarios() -> Iterator[tuple[str, int, Callable[[np.random.Generator], Find
     for sizes, means in (((600, 150), (-2, -1)), ((120, 120), (-1, -1))):
         name = f"Groups of {sizes[0]} and {sizes[1]} patients"
         yield name, 2, partial(two_groups, sizes=sizes, means=means)
+    yield "Two groups of ECGs of the same 400 patients", 2, partial(two_times, patients=400)
 
 
 def main() -> None:
