@@ -113,7 +113,7 @@ def _vessel_rows(found: Findings, out_of_fold: Findings, is_left_out: bool) -> l
     rows: list[dict[str, Any]] = []
     members = np.zeros(len(found.rows), dtype=bool)
     for name in names:
-        here = (found.rows["centre"] == name).to_numpy(dtype=bool)
+        here = (found.rows["centre"] == name).fillna(False).to_numpy(dtype=bool)
         part = found.where(here)
         same = out_of_fold.where((out_of_fold.rows["centre"] == name).fillna(False).to_numpy(dtype=bool))
         lacks = "no model without it: too few patients or events elsewhere" if not here.any() else ""

@@ -71,7 +71,8 @@ def random_effects(
         raise ValueError("an estimate has no variance")
     # The estimates differ by chance within the centres as it is, so the variance between them is sought without the
     # enlargement: it would hide a true one.
-    found = combine_effects(estimates, variances, method_re="iterated")
+    with np.errstate(divide="ignore"):  # of 1 by Cochran's Q, where all estimates are equal
+        found = combine_effects(estimates, variances, method_re="iterated")
     between = max(0.0, float(found.tau2))
     weight = 1 / (variances + between)
     weight /= weight.sum()
