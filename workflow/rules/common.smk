@@ -224,6 +224,16 @@ def leaves(section, *names):
     return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json", include=set(names))
 
 
+def optional(section):
+    """Function of the wildcards that gives an optional section of the study's config as plain values, or nothing."""
+
+    def settings(wildcards):
+        found = getattr(study_of(wildcards), section)
+        return found.model_dump(mode="json") if found else {}
+
+    return settings
+
+
 ESTIMATES = ("level", "bootstrap_replicates", "minimum_events")
 """Settings that every table of estimates depends on."""
 

@@ -26,7 +26,7 @@ rule analyse_fairness:
     params:
         library=library_of("analyse_fairness"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
-        fairness=lambda wildcards: study_of(wildcards).fairness.model_dump(mode="json"),
+        fairness=optional("fairness"),
     message:
         "Comparing groups of patients of site {wildcards.site}"
     script:

@@ -90,7 +90,7 @@ rule analyse_sensitivity:
     params:
         library=library_of("analyse_sensitivity"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
-        sensitivity=lambda wildcards: study_of(wildcards).sensitivity.model_dump(mode="json"),
+        sensitivity=optional("sensitivity"),
     message:
         "Repeating the main analysis of site {wildcards.site} under other choices"
     script:

@@ -19,7 +19,7 @@ _SHORT = {
     "fewer than": "too few centres",
     **{note: note for note in ("no findings", "no model", "no centre column", "only one centre", "no recording times")},
 }
-"""Beginning of a note -> what the figure says of it."""
+"""Part of a note -> what the figure says of it."""
 
 
 def sensitivity_figure(found: pd.DataFrame, centres: pd.DataFrame) -> Figure:
@@ -73,8 +73,9 @@ def _draw(axes: Axes, aucs: pd.DataFrame, names: list[str], colour: str, limits:
     for row in aucs.itertuples():
         place, is_main = names.index(row.line), row.line == MAIN
         if np.isnan(row.estimate):
-            said = next((short for start, short in _SHORT.items() if row.note.startswith(start)), "–")
-            axes.text(limits[0] + 0.02 * span, place, said, va="center", fontsize=5.5, color=GREY)
+            said = next((short for start, short in _SHORT.items() if start in row.note), "–")
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
+            axes.text(limits[0] + 0.02 * span, place, said, va="center", fontsize=5.5, color=GREY, bbox=box)
             continue
         if is_main:
             axes.plot([row.estimate, row.estimate], [place, end], color=colour, linewidth=0.6, alpha=0.6)
