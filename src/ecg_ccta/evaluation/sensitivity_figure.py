@@ -73,7 +73,7 @@ def _draw(axes: Axes, aucs: pd.DataFrame, names: list[str], colour: str, limits:
     for row in aucs.itertuples():
         place, is_main = names.index(row.line), row.line == MAIN
         if np.isnan(row.estimate):
-            said = next((short for start, short in _SHORT.items() if start in row.note), "–")
+            said = next((short for words, short in _SHORT.items() if words in row.note), "–")
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
             axes.text(limits[0] + 0.02 * span, place, said, va="center", fontsize=5.5, color=GREY, bbox=box)
             continue
