@@ -27,9 +27,10 @@ OUTCOME = "outcome: stenosis of 50 % or more"
 LATEST = "latest third of the calendar, evaluation only"
 LEAST_GRADE = "moderate"
 """The lowest grade of a stenosis of 50 % or more."""
-SAME = "the same ECGs as the main analysis"
+SAME = "same ECGs"
+"""Of an analysis that leaves out none of the main one's."""
 
-LEFT_OUT = "linear probe, each centre left out: mean over centres"
+LEFT_OUT = "linear probe, centres left out in turn: mean"
 
 SENSITIVITY_MEASURES = ("AUC", "AUC difference", "intercept", "slope")
 

@@ -9,7 +9,7 @@ from ecg_ccta.evaluation.analyse_subgroups import ALL_ECGS
 from ecg_ccta.evaluation.choose_thresholds import THRESHOLD_KINDS
 from ecg_ccta.evaluation.fairness_figure import KIND
 from ecg_ccta.report.blocks import Folded, Section, Table
-from ecg_ccta.report.columns import Cell, capital, value, words
+from ecg_ccta.report.columns import Cell, capital, part_of, words
 from ecg_ccta.report.formatting import count, interval, listed, number, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import rows_of
@@ -31,8 +31,8 @@ def _cell(measure: str, digits: int, write: Callable = interval, is_first: bool 
 
 
 CALIBRATION = {
-    "Calibration intercept": _cell("intercept", 2, is_first=True),
-    "Calibration slope": _cell("slope", 2),
+    "Intercept": _cell("intercept", 2, is_first=True),
+    "Slope": _cell("slope", 2),
 }
 SENSITIVITY = {"Sensitivity": _cell("sensitivity", 0, percent_interval)}
 FIRST_SENSITIVITY = {"Sensitivity": _cell("sensitivity", 0, percent_interval, is_first=True)}
@@ -41,7 +41,7 @@ OTHERS = {
     "PPV": _cell("PPV", 0, percent_interval),
     "NPV": _cell("NPV", 0, percent_interval),
 }
-GROUP = {"Group": words("who"), "ECGs": value("n", count, missing="–"), "Events": value("events", count, missing="–")}
+GROUP = {"Group": words("who"), "Events / ECGs": part_of("events", "n")}
 KIND_WORDS = {"guideline": "guideline's", "rule-out": "rule-out", "rule-in": "rule-in", "screening": "screening"}
 
 

@@ -5,30 +5,33 @@ import pandas as pd
 from ecg_ccta.evaluation.analyse_sensitivity import MAIN
 from ecg_ccta.evaluation.sensitivity_centres import CENTRES, HETEROGENEITY, PREDICTION, WITHOUT_CENTRE
 from ecg_ccta.report.blocks import Section, Table, Text
-from ecg_ccta.report.columns import capital, measured, value, words
+from ecg_ccta.report.columns import ABSENT, capital, measured, part_of, words
 from ecg_ccta.report.formatting import count, is_missing, number, percent
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import rows_of
 
 ORDER = 72
 
+
+def _counts(rows: pd.DataFrame) -> str:
+    return ABSENT if is_missing(rows["n"].iloc[0]) else part_of("events", "n")(rows)
+
+
 SENSITIVITY = {
     "Analysis": words("analysis", capital),
-    "ECGs": value("n", count, missing="–"),
-    "Events": value("events", count, missing="–"),
+    "Events / ECGs": _counts,
     "AUC": measured("AUC"),
     "AUC minus main": measured("AUC difference", absent=""),
-    "Calibration intercept": measured("intercept", 2),
-    "Calibration slope": measured("slope", 2),
+    "Intercept": measured("intercept", 2),
+    "Slope": measured("slope", 2),
 }
 
 CENTRE = {
     "Centre": words("centre", capital),
-    "ECGs": value("n", count, missing="–"),
-    "Events": value("events", count, missing="–"),
+    "Events / ECGs": _counts,
     "AUC": measured("AUC"),
-    "Calibration intercept": measured("intercept", 2),
-    "Calibration slope": measured("slope", 2),
+    "Intercept": measured("intercept", 2),
+    "Slope": measured("slope", 2),
 }
 LEFT_OUT_CENTRE = CENTRE | {"AUC minus probe out of fold": measured("AUC difference")}
 
