@@ -115,6 +115,15 @@ def test_patients_in_both_groups_narrow_the_difference():
     assert difference_of(slopes, again).upper > 0.1
 
 
+def test_a_proportion_without_variance_counts_patients():
+    """All events are found; and half of each patient's ECGs, the same in all."""
+    codes = np.repeat(np.arange(20), 2)
+    for counted, expected in ((np.ones(40, dtype=bool), 20), (np.tile([True, False], 20), 10)):
+        found = clustered_proportion(counted, np.ones(40, dtype=bool), codes, 20)
+        lower, upper = wilson(expected, 20)
+        assert (found.lower, found.upper) == (pytest.approx(lower), pytest.approx(upper))
+
+
 def test_one_patient_is_too_few():
     with pytest.raises(ValueError, match="fewer than two patients"):
         clustered_proportion(np.ones(3, dtype=bool), np.ones(3, dtype=bool), np.zeros(3, dtype=int), 5)

@@ -69,10 +69,12 @@ def clustered_proportion(
     share = float((counted & among).sum() / n)
     residual = np.bincount(codes[among], counted[among] - share, minlength=patients)
     influence = residual * ((owners / (owners - 1)) ** 0.5 / n)
+    variance = float(influence @ influence)
+    # Without a variance, as of a proportion of 0 or 1, a patient counts as one ECG.
     effective = float(owners)
-    if 0 < share < 1:
+    if variance > 0:
         quantiles = stats.t.ppf((1 + level) / 2, [n - 1, owners - 1])
-        effective = min(n, share * (1 - share) / float(influence @ influence)) * (quantiles[0] / quantiles[1]) ** 2
+        effective = min(n, share * (1 - share) / variance) * (quantiles[0] / quantiles[1]) ** 2
     lower, upper = proportion_confint(share * effective, effective, alpha=1 - level, method="wilson")
     return Value(share, max(0.0, float(lower)), min(1.0, float(upper)), influence, owners - 1, WILSON_CLUSTERED)
 
