@@ -1,6 +1,6 @@
 """How often the intervals of sensitivity and fairness analyses miss the truth: each promises 5 %.
 
-    OMP_NUM_THREADS=1 python benchmarks/group_intervals.py             # 500 repetitions, 8 minutes
+    OMP_NUM_THREADS=1 python benchmarks/group_intervals.py             # 500 repetitions, 5 minutes
     OMP_NUM_THREADS=1 python benchmarks/group_intervals.py --quick     # 50
 
 Patients and scores are those of `type_one_error.py`. Three things are looked at: the AUC of some ECGs minus that of
