@@ -363,6 +363,28 @@ class Evaluation(Section):
     calibration_groups: int = Field(20, ge=2, description="Groups of equal size by predicted probability.")
 
 
+class Sensitivity(Section):
+    """The main analysis under other choices of ECGs, outcome and patients, and each centre left out in turn."""
+
+    windows_days: list[Annotated[int, Field(gt=0)]] = Field(
+        [7, 30, 90], description="Days between ECG and CCTA, either way, within which an analysis takes the ECGs."
+    )
+
+
+class Fairness(Section):
+    """Calibration, and accuracy at the thresholds, by sex, age group and centre."""
+
+    age_cuts: list[Annotated[float, Field(gt=0)]] = Field(
+        [50, 65], min_length=1, description="Years at which age groups begin, in rising order."
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if sorted(set(self.age_cuts)) != self.age_cuts:
+            raise ValueError("age_cuts must rise from each to the next")
+        return self
+
+
 class FollowUp(Section):
     landmark_days: int = Field(28, ge=0, description="Events up to this day do not count; follow-up starts here.")
     horizon_days: int = Field(700, gt=0)
@@ -409,6 +431,8 @@ class Study(Section):
     training: Training
     random_start: RandomStart | None = None
     learning_curve: LearningCurve | None = None
+    sensitivity: Sensitivity | None = None
+    fairness: Fairness | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()

@@ -131,6 +131,16 @@ PREDICTIONS = _columns(
 )
 """One row per ECG and vessel; `fold` is that of the patient, or `ENSEMBLE`. `logit` is the calibrated logit."""
 
+CENTRE_PREDICTIONS = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    centre=pa.Column("string"),
+    logit=pa.Column(float),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+)
+"""One row per ECG of known centre and vessel, by a linear probe that saw no patient of that centre."""
+
 RECALIBRATION = _columns(
     ecg_id=_pseudonym(),
     patient_id=_pseudonym(),
@@ -155,6 +165,13 @@ def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:
     """One row per eligible ECG of the intermediate site: each label 1 (yes), 0 (no) or missing (unknown)."""
     label = pa.Column(float, pa.Check.isin([0, 1]), nullable=True)
     return _columns(ecg_id=_pseudonym(unique=True), **dict.fromkeys(labels, label))
+
+
+def feature_schema(channels: int) -> pa.DataFrameSchema:
+    """One row per ECG: the pooled features of the foundation."""
+    return _columns(
+        ecg_id=_pseudonym(unique=True), **{f"feature_{number}": pa.Column("float32") for number in range(channels)}
+    )
 
 
 def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -> pd.DataFrame:

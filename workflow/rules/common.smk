@@ -98,6 +98,14 @@ def has_random_start(study):
     return study.random_start is not None
 
 
+def has_sensitivity(study):
+    return study.sensitivity is not None
+
+
+def has_fairness(study):
+    return study.fairness is not None
+
+
 def has_ladder(study):
     """Whether networks are trained beyond a linear probe, so that the two can be compared."""
     return study.training.method != "linear-probe"
@@ -223,11 +231,11 @@ def leaves(section, *names):
 
 
 def optional(section):
-    """Function of the wildcards that gives an optional section of the study's config as plain values, or None."""
+    """Function of the wildcards that gives an optional section of the study's config as plain values, or nothing."""
 
     def settings(wildcards):
         found = getattr(study_of(wildcards), section)
-        return None if found is None else found.model_dump(mode="json")
+        return found.model_dump(mode="json") if found else {}
 
     return settings
 

@@ -125,6 +125,11 @@ def checkpoint_of(wildcards):
     """The checkpoint that a training starts from, the intermediate task's where the study has one; or none."""
     if wildcards.start == "random_":
         return []
+    return probed_checkpoint_of(wildcards)
+
+
+def probed_checkpoint_of(wildcards):
+    """The checkpoint whose features a linear probe learns from: the intermediate task's where the study has one."""
     if study_of(wildcards).intermediate:
         return f"results/{wildcards.study}/intermediate/checkpoint.pth"
     return foundation_of(wildcards)
@@ -178,6 +183,22 @@ def starts(study):
     """The network's training, and what the main study compares it with: a linear probe, and random weights."""
     compared = [("probe_", has_ladder(study)), ("random_", has_random_start(study))] if in_main(study) else []
     return ["", *(start for start, is_made in compared if is_made)]
+
+
+def probe_predictions_of(wildcards):
+    """Out-of-fold predictions of the linear probe, at the development site: of the study itself where it trains none."""
+    study = study_of(wildcards)
+    if not is_development(study, wildcards.site):
+        return []
+    start = "probe_" if has_ladder(study) else ""
+    return f"results/{study.study}/{start}predictions/{wildcards.site}.parquet"
+
+
+def left_out_predictions_of(wildcards):
+    """Predictions of each centre by a probe that did not see it, at the development site."""
+    if is_development(study_of(wildcards), wildcards.site):
+        return f"results/{wildcards.study}/centre_predictions/{wildcards.site}.parquet"
+    return []
 
 
 def intermediate_trace_of(wildcards):

@@ -1,12 +1,16 @@
 """The linear probe: the last layer fitted to a frozen network's features."""
 
+import copy
 import logging
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ecg_ccta.training.criterion import Criterion
+from ecg_ccta.errors import StudyError
+from ecg_ccta.training.criterion import Criterion, masked_loss
+from ecg_ccta.training.inner_validation import macro_auc
 
 log = logging.getLogger(__name__)
 
@@ -54,3 +58,64 @@ def fit_probe(
     criterion.float()
     log_odds = np.log((events + 0.5) / (known - events + 0.5)) - criterion.offset.numpy()
     return weight.detach().numpy(), np.where(one_sided, log_odds, bias.detach().numpy())
+
+
+class Probe(NamedTuple):
+    """A last layer, and what it reached on the inner-validation ECGs.
+
+    weight, bias : (outputs, channels) and (outputs,), of features as they are
+    found : the penalty, and loss and macro AUC named as an epoch's are
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    found: dict[str, float | None]
+
+
+def choose_probe(
+    features: np.ndarray,
+    labels: np.ndarray,
+    learnt: np.ndarray,
+    count: int,
+    criterion: Criterion,
+    minimum_events: int,
+) -> Probe:
+    """Fit a probe with each of PENALTIES and take the one with the smallest inner-validation loss.
+
+    The criterion's own parameters become those of the probe.
+
+    Parameters
+    ----------
+    features, labels, learnt : as `fit_probe`, but features as they are; training ECGs first, then those of the inner
+        validation
+    count : training ECGs
+    minimum_events : inner-validation events that an output needs to enter the macro AUC
+
+    Raises
+    ------
+    StudyError
+        Where no inner-validation patient has a finding.
+    """
+    mean, deviation = features[:count].mean(0), features[:count].std(0) + 1e-6
+    features = (features - mean) / deviation
+    best, smallest = None, np.inf
+    for penalty in PENALTIES:
+        fitted = copy.deepcopy(criterion)
+        weight, bias = fit_probe(features[:count], labels[:count], learnt[:count], fitted, penalty)
+        logits = features[count:] @ weight.T + bias + fitted.offset.numpy()
+        loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels[count:])))
+        if loss < smallest:
+            smallest = loss
+            auc = macro_auc(labels[count:], logits, minimum_events)
+            criterion.load_state_dict(fitted.state_dict())
+            best = Probe(
+                weight / deviation,
+                bias - (weight / deviation) @ mean,
+                {"penalty": penalty, "validation_loss": loss, "validation_auc": auc},
+            )
+    if best is None:
+        raise StudyError(
+            "the linear probe has no finite inner-validation loss: no inner-validation patient has a finding"
+        )
+    log.info("linear probe: inner-validation loss %.4f, penalty %g", smallest, best.found["penalty"])
+    return best

@@ -201,10 +201,7 @@ def _analysis(results: ResultsFolder) -> list[Item]:
 
 def _use(results: ResultsFolder) -> list[Item]:
     return [
-        Item(
-            "14", "Fairness", "Discrimination by age, sex and other groups; nothing is done to change it.",
-            ("subgroups",), _real(results, "the rationale, and groups that the data do not name."),
-        ),
+        Item("14", "Fairness", *_fairness(results)),
         Item("15", "Output and thresholds", "A probability per vessel; thresholds fixed, or chosen on development "
              "patients alone.", ("methods", "thresholds")),
         Item("16", "Development against evaluation data", *_beside(results)),
@@ -270,6 +267,14 @@ def _between_sites(results: ResultsFolder) -> tuple[str, tuple[str, ...], str]:
     if not externals:
         return "", (), "no other site was validated."
     return f"{listed(externals)} against the development site, with intervals.", ("calibration",), ""
+
+
+def _fairness(results: ResultsFolder) -> tuple[str, tuple[str, ...], str]:
+    left = _real(results, "the rationale, and groups that the data do not name.")
+    if results.study.fairness is None:
+        return "Discrimination by age, sex and other groups; nothing is done to change it.", ("subgroups",), left
+    says = "Discrimination, calibration and accuracy by age, sex and other groups; nothing is done to change them."
+    return says, ("fairness", "subgroups"), left
 
 
 def _beside(results: ResultsFolder) -> tuple[str, tuple[str, ...], str]:
