@@ -1,6 +1,5 @@
 """Fine-tuning a foundation network on the CCTA findings of one outer fold's training patients, or on other labels."""
 
-import copy
 import logging
 import platform
 from collections.abc import Callable
@@ -22,11 +21,11 @@ from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.signals.store import Store
 from ecg_ccta.tracking.library import library_hash
 from ecg_ccta.training import parallel
-from ecg_ccta.training.criterion import Criterion, make_criterion, masked_loss
+from ecg_ccta.training.criterion import Criterion, make_criterion
 from ecg_ccta.training.history import Epoch, History, Step
-from ecg_ccta.training.inner_validation import macro_auc, predict, predict_logits
+from ecg_ccta.training.inner_validation import predict, predict_logits
 from ecg_ccta.training.loop import train
-from ecg_ccta.training.probe import PENALTIES, fit_probe
+from ecg_ccta.training.probe import choose_probe
 from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.training.temperature import fit_temperature
 from ecg_ccta.vessels import GRADES, VESSELS
@@ -269,29 +268,17 @@ def start_from_probe(
     rows = np.concatenate([train_rows, inner_rows])
     features = predict(network.features, network, store, rows)
     count = len(train_rows)
-    mean, deviation = features[:count].mean(0), features[:count].std(0) + 1e-6
-    features = (features - mean) / deviation
-    best: dict[str, float | None] = {}
-    smallest = np.inf
-    for penalty in PENALTIES:
-        fitted = copy.deepcopy(criterion)
-        weight, bias = fit_probe(features[:count], labels[train_rows], learnt[train_rows], fitted, penalty)
-        logits = features[count:] @ weight.T + bias + fitted.offset.numpy()
-        loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels[inner_rows])))
-        if loss < smallest:
-            smallest = loss
-            auc = macro_auc(labels[inner_rows], logits, minimum_events)
-            best = {"penalty": penalty, "validation_loss": loss, "validation_auc": auc}
-            criterion.load_state_dict(fitted.state_dict())
-            with torch.no_grad():
-                network.dense.weight.copy_(torch.from_numpy(weight / deviation))
-                network.dense.bias.copy_(torch.from_numpy(bias - (weight / deviation) @ mean))
-    if not best:
-        raise StudyError(
-            "the linear probe has no finite inner-validation loss: no inner-validation patient has a finding"
-        )
-    log.info("linear probe: inner-validation loss %.4f, penalty %g", smallest, best["penalty"])
-    return best
+    probe = choose_probe(
+        features[:count], labels[train_rows], learnt[train_rows], features[count:], labels[inner_rows], criterion,
+        minimum_events,
+    )  # fmt: skip
+    with torch.no_grad():
+        network.dense.weight.copy_(torch.from_numpy(probe.weight))
+        network.dense.bias.copy_(torch.from_numpy(probe.bias))
+    log.info(
+        "linear probe: inner-validation loss %.4f, penalty %g", probe.told["validation_loss"], probe.told["penalty"]
+    )
+    return probe.told
 
 
 def environment() -> dict:
