@@ -78,6 +78,8 @@ SCHEMAS = {
     "subgroups": _estimates(["vessel", "subgroup", "category"]),
     "thresholds": _THRESHOLDS,
     "strata": _STRATA,
+    "prediction_sets": _estimates(["vessel", "calibration"]),
+    "prediction_set_cutoffs": _columns("vessel calibration note", "no_to yes_from", "fold n events patients"),
     "decision_curves": _estimates(["vessel", "strategy"], "threshold"),
     "sample_size": _estimates(["vessel"], "width target_width", "patients_needed events_needed"),
     "initialisations": _columns(

@@ -96,6 +96,14 @@ def has_random_start(study):
     return study.random_start is not None
 
 
+def has_instability(study):
+    return study.instability is not None
+
+
+def has_abstention(study):
+    return study.abstention is not None
+
+
 def has_ladder(study):
     """Whether networks are trained beyond a linear probe, so that the two can be compared."""
     return study.training.method != "linear-probe"
@@ -212,8 +220,16 @@ def library_of(rule):
 
 
 def leaves(section, *names):
-    """Function of the wildcards that gives the named settings of a section of the study's config as plain values."""
-    return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json", include=set(names))
+    """Function of the wildcards that gives the named settings of a section of the study's config as plain values.
+
+    None where the study has no such section, and so no job that reads it.
+    """
+
+    def settings(wildcards):
+        found = getattr(study_of(wildcards), section)
+        return None if found is None else found.model_dump(mode="json", include=set(names))
+
+    return settings
 
 
 ESTIMATES = ("level", "bootstrap_replicates", "minimum_events")

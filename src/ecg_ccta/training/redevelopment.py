@@ -1,4 +1,4 @@
-"""The model developed again on patients drawn with replacement, to see how much its predictions depend on who was there.
+"""The model developed again on patients drawn with replacement: how much predictions depend on who was there.
 
 Every re-development draws as many patients as the development site has; a patient drawn twice is there twice, with all
 ECGs. Folds and inner validation stay as they are, so that each fold's model is still evaluated on patients whom no
@@ -32,7 +32,7 @@ from ecg_ccta.vessels import VESSELS
 
 @dataclass(frozen=True)
 class RedevelopedProbes:
-    """Linear probes of one foundation: `weight` (versions, folds, vessels, channels), `bias` (versions, folds, vessels).
+    """Linear probes of one foundation: `weight` (versions, folds, vessels, channels) and `bias`, without channels.
 
     Version 0 is of the development patients as they are. Temperature and offset are in both, so that
     features @ weight.T + bias is the calibrated logit.
@@ -51,11 +51,16 @@ class RedevelopedProbes:
             return cls(file["weight"], file["bias"])
 
     def logits(self, features: np.ndarray, fold: np.ndarray) -> np.ndarray:
-        """Predict (versions, ECGs, vessels) from features (ECGs, channels): by the ECG's fold, or by all where it is -1."""
-        by_fold = np.einsum("nc,vfoc->vfno", features.astype(float), self.weight) + self.bias[:, :, None, :]
-        mean = by_fold.mean(axis=1)
-        own = by_fold[:, np.maximum(fold, 0), np.arange(len(fold))]
-        return np.where((fold >= 0)[None, :, None], own, mean)
+        """Predict calibrated logits (versions, ECGs, vessels) from features (ECGs, channels).
+
+        `fold` (ECGs,) is that of the ECG's patient, or -1: the mean of all folds.
+        """
+        found = np.empty((len(self.weight), len(fold), self.weight.shape[2]))
+        for version, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
+            by_fold = features.astype(float) @ weight.transpose(0, 2, 1) + bias[:, None]
+            own = by_fold[np.maximum(fold, 0), np.arange(len(fold))]
+            found[version] = np.where((fold >= 0)[:, None], own, by_fold.mean(axis=0))
+        return found
 
 
 def foundation_features(foundation: Path, architecture: Architecture, store: Store, ecgs: int) -> np.ndarray:
