@@ -80,6 +80,12 @@ SCHEMAS = {
     "strata": _STRATA,
     "prediction_sets": _estimates(["vessel", "calibration"]),
     "prediction_set_cutoffs": _columns("vessel calibration note", "no_to yes_from", "fold n events patients"),
+    "instability": _estimates(["model", "vessel"]),
+    "instability_bands": _columns(
+        "model vessel", "predicted lower lower_quartile median upper_quartile upper", "group n"
+    ),
+    "instability_calibration": _columns("model vessel", "predicted observed", "redevelopment"),
+    "instability_truth": _estimates(["model", "vessel", "group"], "predicted"),
     "decision_curves": _estimates(["vessel", "strategy"], "threshold"),
     "sample_size": _estimates(["vessel"], "width target_width", "patients_needed events_needed"),
     "initialisations": _columns(

@@ -1,6 +1,7 @@
 """The checked configuration, what files are called, and which jobs a study has."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -30,8 +31,8 @@ wildcard_constraints:
     shard=r"\d+",
     fold=r"\d+",
     foundation="[a-z0-9-]+",
-    # Of a training: from the foundation (or the intermediate task), or from random weights.
-    start="(random_|probe_)?",
+    # Of a training: from the foundation (or the intermediate task), from random weights, or on patients drawn.
+    start=r"(random_|probe_|resampled\d+_)?",
 
 
 # ---- The studies and their sites

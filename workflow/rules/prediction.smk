@@ -37,6 +37,14 @@ jobs(
         for job in each_site(is_development if start else is_analysed)(study)
     ],
 )
+jobs(
+    rules.predict,
+    lambda study: [
+        {"start": start, **job}
+        for start in resampled_starts(study)
+        for job in each_site(is_analysed, has_findings)(study)
+    ],
+)
 
 
 rule package_ensemble:

@@ -36,3 +36,87 @@ rule build_prediction_sets:
 
 
 jobs(rules.build_prediction_sets, where(has_abstention, each_site(has_findings, in_main)))
+
+
+rule redevelop_probe:
+    input:
+        foundation=studied_checkpoint_of,
+        contract=contract_beside(studied_checkpoint_of),
+        cohort=development("results/{study}/cohort/{site}.parquet"),
+        signals=signals_of,
+        splits=development("results/{study}/splits/{site}.parquet"),
+    output:
+        probes="results/{study}/redeveloped_probes.npz",
+        record="results/{study}/records/redevelop_probe/redeveloped_probes.json",
+    log:
+        "results/{study}/logs/redevelop_probe/redeveloped_probes.log",
+    benchmark:
+        "results/{study}/benchmarks/redevelop_probe/redeveloped_probes.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing_with_input(3000),
+        runtime=growing(240),
+        gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
+    params:
+        library=library_of("redevelop_probe"),
+        recipe=recipe_of_probe,
+        architecture=architecture_of,
+        instability=leaves("instability", "redevelopments"),
+        seed=seed,
+    message:
+        "Developing the linear probe of study {wildcards.study} again"
+    script:
+        "../scripts/redevelop_probe.py"
+
+
+jobs(rules.redevelop_probe, once(in_main, has_instability))
+
+
+rule measure_instability:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        signals=signals_of,
+        predictions="results/{study}/predictions/{site}.parquet",
+        thresholds="results/{study}/thresholds.json",
+        foundation=studied_checkpoint_of,
+        contract=contract_beside(studied_checkpoint_of),
+        probes="results/{study}/redeveloped_probes.npz",
+        networks=redeveloped_predictions_of,
+        # Were these networks trained on the patients drawn, and on no other?
+        models=redeveloped_models_of,
+        development_cohort=development("results/{study}/cohort/{site}.parquet"),
+        splits=development("results/{study}/splits/{site}.parquet"),
+    output:
+        **figure("instability"),
+        **figure("instability_calibration"),
+        ecgs="results/{study}/instability/{site}.parquet",
+        summary="results/{study}/tables/instability/{site}.csv",
+        bands="results/{study}/tables/instability_bands/{site}.csv",
+        calibration="results/{study}/tables/instability_calibration/{site}.csv",
+        record="results/{study}/records/measure_instability/{site}.json",
+    log:
+        "results/{study}/logs/measure_instability/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/measure_instability/{site}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing_with_input(3000),
+        runtime=growing(60),
+        gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
+    params:
+        library=library_of("measure_instability"),
+        architecture=architecture_of,
+        evaluation=leaves("evaluation", "level", "minimum_events"),
+        folds=lambda wildcards: study_of(wildcards).training.folds,
+        seed=seed,
+    message:
+        "Measuring the instability of predictions at site {wildcards.site}"
+    script:
+        "../scripts/measure_instability.py"
+
+
+jobs(rules.measure_instability, where(has_instability, each_site(has_findings, in_main)))

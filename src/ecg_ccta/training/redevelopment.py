@@ -5,7 +5,7 @@ ECGs. Folds and inner validation stay as they are, so that each fold's model is 
 version of it has seen. Source: Riley and Collins, Biometrical Journal 65:2200302, 2023.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def redevelop_probes(
     settings: Recipe,
     redevelopments: int,
     seed: int,
-    on_version: Iterable[int] | None = None,
+    on_version: Callable[[int, int], None] = lambda done, total: None,
 ) -> RedevelopedProbes:
     """Fit every fold's linear probe to the development patients, and again to each draw of them.
 
@@ -89,7 +89,7 @@ def redevelop_probes(
     features : (ECGs, channels) of the foundation, in the cohort's order
     settings : the study's training
     redevelopments : draws of patients
-    on_version : the versions 0 to `redevelopments`, where a progress bar wraps them
+    on_version : is told how many versions are done, and of how many
 
     Raises
     ------
@@ -101,7 +101,7 @@ def redevelop_probes(
     known = ~np.isnan(labels).all(axis=1)
     role = [roles(cohort, splits, fold).to_numpy() for fold in range(settings.folds)]
     weights, biases = [], []
-    for version in on_version or range(redevelopments + 1):
+    for version in range(redevelopments + 1):
         copies = copies_of(cohort, version, seed)
         for fold in range(settings.folds):
             train, inner = (
@@ -119,6 +119,7 @@ def redevelop_probes(
             temperature = fit_temperature(features[inner] @ probe.weight.T + bias, labels[inner])
             weights.append(probe.weight / temperature)
             biases.append(bias / temperature)
+        on_version(version + 1, redevelopments + 1)
     shape = (redevelopments + 1, settings.folds)
     return RedevelopedProbes(
         np.array(weights).reshape(*shape, *weights[0].shape), np.array(biases).reshape(*shape, *biases[0].shape)
