@@ -12,6 +12,7 @@ from ecg_ccta.training.redevelopment import (
     copies_of,
     foundation_features,
     redevelop_probes,
+    redeveloped_logits,
     require_drawn_patients,
     resampled_cohort,
 )
@@ -36,7 +37,7 @@ def features(cohort, store, foundation, tiny):
 
 @pytest.fixture
 def probes(features, cohort, splits):
-    return redevelop_probes(features, cohort, splits, PROBE, 1, SEED)
+    return [redevelop_probes(features, cohort, splits, fold, PROBE, 1, SEED) for fold in range(PROBE.folds)]
 
 
 def fold_of(cohort, splits):
@@ -46,23 +47,24 @@ def fold_of(cohort, splits):
 def test_the_first_version_is_the_studys_linear_probe(probes, features, cohort, splits, store, foundation, tiny):
     models = [fine_tune(foundation, tiny, store, cohort, splits, fold, PROBE, SEED) for fold in range(PROBE.folds)]
     own = predict_out_of_fold(models, store, cohort, splits)["logit"].to_numpy().reshape(-1, 4)
-    np.testing.assert_allclose(probes.logits(features, fold_of(cohort, splits))[0], own, atol=1e-4)
+    np.testing.assert_allclose(redeveloped_logits(probes, features, fold_of(cohort, splits))[0], own, atol=1e-4)
     elsewhere = predict_ensemble(models, store, cohort)["logit"].to_numpy().reshape(-1, 4)
-    np.testing.assert_allclose(probes.logits(features, np.full(len(cohort), -1))[0], elsewhere, atol=1e-4)
+    np.testing.assert_allclose(redeveloped_logits(probes, features, np.full(len(cohort), -1))[0], elsewhere, atol=1e-4)
 
 
 def test_other_versions_differ_and_the_labels_of_a_fold_change_nothing_in_it(probes, features, cohort, splits):
     fold = fold_of(cohort, splits)
-    found = probes.logits(features, fold)
+    found = redeveloped_logits(probes, features, fold)
     assert found.shape == (2, len(cohort), 4)
     assert np.abs(found[1] - found[0]).max() > 1e-2
     other = cohort.copy()
     tested = (roles(cohort, splits, 0) == "test").to_numpy()
     other.loc[tested, "grade_RCA"] = other.loc[tested, "grade_LAD"].mask(lambda of: of.notna(), "severe")
     other.loc[tested, "target_RCA"] = 1 - other.loc[tested, "target_RCA"]
-    again = redevelop_probes(features, other, splits, PROBE, 1, SEED).logits(features, fold)
+    again = redevelop_probes(features, other, splits, 0, PROBE, 1, SEED).logits(features)
     np.testing.assert_array_equal(again[:, fold == 0], found[:, fold == 0])
-    assert (again[:, fold == 1] != found[:, fold == 1]).any()
+    with_other = redevelop_probes(features, other, splits, 1, PROBE, 0, SEED).logits(features)
+    assert (with_other[0, fold == 1] != found[0, fold == 1]).any()
 
 
 def test_a_patient_is_drawn_with_all_ecgs(cohort):
@@ -99,7 +101,7 @@ class _Repeated:
 
 def test_they_are_read_as_they_were_written(tmp_path):
     rng = np.random.default_rng(0)
-    probes = RedevelopedProbes(rng.normal(size=(3, 2, 4, 5)), rng.normal(size=(3, 2, 4)))
+    probes = RedevelopedProbes(rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 4)))
     probes.save(tmp_path / "probes.npz")
     read = RedevelopedProbes.load(tmp_path / "probes.npz")
     np.testing.assert_array_equal(read.weight, probes.weight)

@@ -46,18 +46,18 @@ rule redevelop_probe:
         signals=signals_of,
         splits=development("results/{study}/splits/{site}.parquet"),
     output:
-        probes="results/{study}/redeveloped_probes.npz",
-        record="results/{study}/records/redevelop_probe/redeveloped_probes.json",
+        probes="results/{study}/redeveloped_probes/fold{fold}.npz",
+        record="results/{study}/records/redevelop_probe/fold{fold}.json",
     log:
-        "results/{study}/logs/redevelop_probe/redeveloped_probes.log",
+        "results/{study}/logs/redevelop_probe/fold{fold}.log",
     benchmark:
-        "results/{study}/benchmarks/redevelop_probe/redeveloped_probes.tsv"
+        "results/{study}/benchmarks/redevelop_probe/fold{fold}.tsv"
     conda:
         "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=growing_with_input(3000),
-        runtime=growing(240),
+        runtime=growing(720),
         gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
     params:
         library=library_of("redevelop_probe"),
@@ -66,12 +66,12 @@ rule redevelop_probe:
         instability=leaves("instability", "redevelopments"),
         seed=seed,
     message:
-        "Developing the linear probe of study {wildcards.study} again"
+        "Developing the linear probe of fold {wildcards.fold} of study {wildcards.study} again"
     script:
         "../scripts/redevelop_probe.py"
 
 
-jobs(rules.redevelop_probe, once(in_main, has_instability))
+jobs(rules.redevelop_probe, where(in_main, where(has_instability, each_fold())))
 
 
 rule measure_instability:
@@ -82,7 +82,7 @@ rule measure_instability:
         thresholds="results/{study}/thresholds.json",
         foundation=studied_checkpoint_of,
         contract=contract_beside(studied_checkpoint_of),
-        probes="results/{study}/redeveloped_probes.npz",
+        probes=every_fold("results/{study}/redeveloped_probes/fold{fold}.npz"),
         networks=redeveloped_predictions_of,
         # Were these networks trained on the patients drawn, and on no other?
         models=redeveloped_models_of,

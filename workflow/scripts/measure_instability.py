@@ -15,7 +15,12 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.statistics.estimates import rows_of
-    from ecg_ccta.training.redevelopment import RedevelopedProbes, foundation_features, require_drawn_patients
+    from ecg_ccta.training.redevelopment import (
+        RedevelopedProbes,
+        foundation_features,
+        redeveloped_logits,
+        require_drawn_patients,
+    )
 
     paths, folds = snakemake.input, snakemake.params.folds
     cohort = tables.read(tables.COHORT, paths.cohort)
@@ -27,7 +32,8 @@ with recorded_job(snakemake) as record:
         len(cohort),
     )
     fold = scored.drop_duplicates("ecg_id").set_index("ecg_id")["fold"].loc[cohort["ecg_id"]].to_numpy()
-    logits = in_rows_of(scored, cohort, RedevelopedProbes.load(paths.probes).logits(features, fold))
+    probes = [RedevelopedProbes.load(path) for path in paths.probes]
+    logits = in_rows_of(scored, cohort, redeveloped_logits(probes, features, fold))
     models = {PROBE: Versions(logits[0], logits[1:])}
     if paths.networks:
         development = tables.read(tables.COHORT, paths.development_cohort)

@@ -1,4 +1,4 @@
-"""Fit the linear probe again to development patients drawn with replacement."""
+"""Fit a fold's linear probe again to development patients drawn with replacement."""
 
 from ecg_ccta.tracking.records import recorded_job
 
@@ -25,6 +25,7 @@ with recorded_job(snakemake) as record:
         features,
         cohort,
         tables.read(tables.SPLITS, snakemake.input.splits),
+        int(snakemake.wildcards.fold),
         Recipe.of(snakemake.params.recipe),
         Instability.of(snakemake.params.instability).redevelopments,
         snakemake.params.seed,

@@ -5,7 +5,7 @@ ECGs. Folds and inner validation stay as they are, so that each fold's model is 
 version of it has seen. Source: Riley and Collins, Biometrical Journal 65:2200302, 2023.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from ecg_ccta.vessels import VESSELS
 
 @dataclass(frozen=True)
 class RedevelopedProbes:
-    """Linear probes of one foundation: `weight` (versions, folds, vessels, channels) and `bias`, without channels.
+    """Linear probes of one fold: `weight` (versions, vessels, channels) and `bias` (versions, vessels).
 
     Version 0 is of the development patients as they are. Temperature and offset are in both, so that
     features @ weight.T + bias is the calibrated logit.
@@ -50,17 +50,26 @@ class RedevelopedProbes:
         with np.load(path) as file:
             return cls(file["weight"], file["bias"])
 
-    def logits(self, features: np.ndarray, fold: np.ndarray) -> np.ndarray:
-        """Predict calibrated logits (versions, ECGs, vessels) from features (ECGs, channels).
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Predict calibrated logits (versions, ECGs, vessels) from features (ECGs, channels)."""
+        return features.astype(float) @ self.weight.transpose(0, 2, 1) + self.bias[:, None]
 
-        `fold` (ECGs,) is that of the ECG's patient, or -1: the mean of all folds.
-        """
-        found = np.empty((len(self.weight), len(fold), self.weight.shape[2]))
-        for version, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
-            by_fold = features.astype(float) @ weight.transpose(0, 2, 1) + bias[:, None]
-            own = by_fold[np.maximum(fold, 0), np.arange(len(fold))]
-            found[version] = np.where((fold >= 0)[:, None], own, by_fold.mean(axis=0))
-        return found
+
+def redeveloped_logits(probes: Sequence[RedevelopedProbes], features: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Predict calibrated logits (versions, ECGs, vessels) as the study does: by the ECG's own fold, or by all.
+
+    Parameters
+    ----------
+    probes : of every fold, in their order
+    features : (ECGs, channels)
+    fold : (ECGs,) that of the ECG's patient, or -1: the mean of all folds
+    """
+    found = np.zeros((len(probes[0].weight), len(fold), probes[0].weight.shape[1]))
+    for number, of_fold in enumerate(probes):
+        own, everyone = fold == number, fold < 0
+        found[:, own] = of_fold.logits(features[own])
+        found[:, everyone] += of_fold.logits(features[everyone]) / len(probes)
+    return found
 
 
 def foundation_features(foundation: Path, architecture: Architecture, store: Store, ecgs: int) -> np.ndarray:
@@ -74,12 +83,13 @@ def redevelop_probes(
     features: np.ndarray,
     cohort: pd.DataFrame,
     splits: pd.DataFrame,
+    fold: int,
     settings: Recipe,
     redevelopments: int,
     seed: int,
     on_version: Callable[[int, int], None] = lambda done, total: None,
 ) -> RedevelopedProbes:
-    """Fit every fold's linear probe to the development patients, and again to each draw of them.
+    """Fit a fold's linear probe to its development patients, and again to each draw of them.
 
     All that the development of a probe does is done again: the standardisation, the penalty and the temperature, which
     the drawn inner-validation patients choose.
@@ -88,42 +98,39 @@ def redevelop_probes(
     ----------
     features : (ECGs, channels) of the foundation, in the cohort's order
     settings : the study's training
-    redevelopments : draws of patients
+    redevelopments : draws of patients, the same in every fold
     on_version : is told how many versions are done, and of how many
 
     Raises
     ------
     StudyError
-        Where a draw leaves a fold without a known finding of its inner-validation patients.
+        Where a draw leaves the fold without inner-validation patients.
     """
     labels = targets(cohort)
     learnt = grades(cohort) if settings.labels == "ordinal" else labels
     known = ~np.isnan(labels).all(axis=1)
-    role = [roles(cohort, splits, fold).to_numpy() for fold in range(settings.folds)]
+    role = roles(cohort, splits, fold).to_numpy()
+    taken = [np.flatnonzero((role == name) & known) for name in _ROLES]
     weights, biases = [], []
     for version in range(redevelopments + 1):
         copies = copies_of(cohort, version, seed)
-        for fold in range(settings.folds):
-            train, inner = (
-                np.repeat(rows, copies[rows])
-                for rows in (np.flatnonzero((role[fold] == name) & known) for name in _ROLES)
+        train, inner = (np.repeat(rows, copies[rows]) for rows in taken)
+        if not len(inner):
+            raise StudyError(
+                f"re-development {version} drew no inner-validation patient of fold {fold}. Fix: include more "
+                "patients, or leave instability out"
             )
-            if not len(inner):
-                raise StudyError(f"re-development {version} drew no inner-validation patient of fold {fold}")
-            criterion = make_criterion(learnt[train], settings)
-            probe = choose_probe(
-                features[train], labels[train], learnt[train], features[inner], labels[inner], criterion,
-                settings.minimum_events,
-            )  # fmt: skip
-            bias = probe.bias + criterion.offset.numpy()
-            temperature = fit_temperature(features[inner] @ probe.weight.T + bias, labels[inner])
-            weights.append(probe.weight / temperature)
-            biases.append(bias / temperature)
+        criterion = make_criterion(learnt[train], settings)
+        probe = choose_probe(
+            features[train], labels[train], learnt[train], features[inner], labels[inner], criterion,
+            settings.minimum_events,
+        )  # fmt: skip
+        bias = probe.bias + criterion.offset.numpy()
+        temperature = fit_temperature(features[inner] @ probe.weight.T + bias, labels[inner])
+        weights.append(probe.weight / temperature)
+        biases.append(bias / temperature)
         on_version(version + 1, redevelopments + 1)
-    shape = (redevelopments + 1, settings.folds)
-    return RedevelopedProbes(
-        np.array(weights).reshape(*shape, *weights[0].shape), np.array(biases).reshape(*shape, *biases[0].shape)
-    )
+    return RedevelopedProbes(np.array(weights), np.array(biases))
 
 
 _ROLES = ("train", "inner")
