@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.evaluate_thresholds import proportion_rows
-from ecg_ccta.evaluation.measure_instability import MODELS
+from ecg_ccta.evaluation.build_ladder import PROBE
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes
 from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table, rows_of
@@ -115,7 +115,7 @@ def _of_group(ecgs: pd.DataFrame, counts: np.ndarray, level: float, is_whole: bo
 
 
 def instability_truth_figure(coverage: pd.DataFrame, level: float) -> Figure:
-    """Draw how often intervals hold the true risk, by predicted probability.
+    """Draw how often intervals of the linear probe hold the true risk, by predicted probability.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def instability_truth_figure(coverage: pd.DataFrame, level: float) -> Figure:
     level : of the intervals
     """
     shown = rows_of(coverage, HELD).dropna(subset=["estimate"])
-    shown = shown[(shown["group"] != EVERY) & shown["model"].isin(MODELS)]
+    shown = shown[(shown["group"] != EVERY) & (shown["model"] == PROBE)]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN, 2.6))
         axes = figure.subplots()
@@ -144,7 +144,7 @@ def instability_truth_figure(coverage: pd.DataFrame, level: float) -> Figure:
         axes.axhline(100 * level, color=GREY, linewidth=0.6, linestyle=":")
         axes.set_ylim(0, 100)
         axes.set_xticks(range(1, GROUPS + 1))
-        axes.set_xlabel(f"Fifth of the ECGs by predicted probability (dotted: {100 * level:g} %)")
+        axes.set_xlabel(f"Fifth of the ECGs by prediction (dotted: {100 * level:g} %)")
         axes.set_ylabel("Intervals that hold the true risk (%)")
         if not shown.empty:
             axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)

@@ -138,7 +138,7 @@ def _truth(results: ResultsFolder, site: str) -> list:
         *results.drawn(
             "instability_truth",
             site,
-            "Intervals over re-developments that hold the true risk",
+            "Intervals over re-developments of the linear probe that hold the true risk",
             "Points with intervals: proportion of intervals that hold the planted risk, by fifth of the prediction.",
             says,
             "instability_truth",
