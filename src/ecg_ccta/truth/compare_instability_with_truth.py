@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
-from ecg_ccta.evaluation.evaluate_thresholds import proportion_rows
 from ecg_ccta.evaluation.build_ladder import PROBE
+from ecg_ccta.evaluation.evaluate_thresholds import proportion_rows
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes
 from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, estimate_table, rows_of
