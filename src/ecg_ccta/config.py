@@ -325,6 +325,21 @@ class LearningCurve(Section):
     )
 
 
+class Instability(Section):
+    """The model developed again on development patients drawn with replacement, to see how far predictions move."""
+
+    redevelopments: int = Field(200, ge=20, description="Times that the linear probe is fitted again.")
+    networks: int = Field(
+        3, ge=0, description="Times that the networks of all folds are fine-tuned again, with other seeds; 0: not."
+    )
+
+
+class Abstention(Section):
+    """Conformal prediction sets: the model gives no answer, or two, where it is not certain enough."""
+
+    level: float = Field(0.9, gt=0.5, lt=1, description="Proportion of patients whose set is to hold what CCTA finds.")
+
+
 class TargetWidth(Section):
     """Interval widths that the sample size is planned for; defaults of Riley et al., Stat Med 40:4230, 2021."""
 
@@ -433,6 +448,8 @@ class Study(Section):
     learning_curve: LearningCurve | None = None
     sensitivity: Sensitivity | None = None
     fairness: Fairness | None = None
+    instability: Instability | None = None
+    abstention: Abstention | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()

@@ -79,6 +79,18 @@ SCHEMAS = {
     "subgroups": _estimates(["vessel", "subgroup", "category"]),
     "thresholds": _THRESHOLDS,
     "strata": _STRATA,
+    "sensitivity": _estimates(["vessel", "analysis"]),
+    "sensitivity_centres": _estimates(["vessel", "centre"]),
+    "fairness": _estimates(["vessel", "attribute", "group", "kind"]),
+    "fairness_differences": _estimates(["vessel", "attribute", "group", "reference", "kind"]),
+    "prediction_sets": _estimates(["vessel", "calibration"]),
+    "prediction_set_cutoffs": _columns("vessel calibration note", "no_to yes_from", "fold n events patients"),
+    "instability": _estimates(["model", "vessel"]),
+    "instability_bands": _columns(
+        "model vessel", "predicted lower lower_quartile median upper_quartile upper", "group n"
+    ),
+    "instability_calibration": _columns("model vessel", "predicted observed", "redevelopment"),
+    "instability_truth": _estimates(["model", "vessel", "group"], "predicted"),
     "decision_curves": _estimates(["vessel", "strategy"], "threshold"),
     "sample_size": _estimates(["vessel"], "width target_width", "patients_needed events_needed"),
     "initialisations": _columns(

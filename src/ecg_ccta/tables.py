@@ -161,6 +161,23 @@ RISK_GROUPS = _columns(
 the rule-in threshold (missing where there were too few events to choose them), chosen on other patients."""
 
 
+INSTABILITY = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    model=pa.Column("string"),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+    mape=pa.Column(float, pa.Check.ge(0)),
+    sd=pa.Column(float, nullable=True),
+    lower=pa.Column(float, pa.Check.in_range(0, 1), nullable=True),
+    upper=pa.Column(float, pa.Check.in_range(0, 1), nullable=True),
+    level=pa.Column(float, nullable=True),
+)
+"""One row per ECG, vessel and model: the probability, and over re-developments of the model the mean absolute
+prediction error, the standard deviation and (missing where there are too few) the interval of this level."""
+
+
 def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:
     """One row per eligible ECG of the intermediate site: each label 1 (yes), 0 (no) or missing (unknown)."""
     label = pa.Column(float, pa.Check.isin([0, 1]), nullable=True)

@@ -121,18 +121,15 @@ def foundation_of(wildcards):
     return f"results/foundation/{study_of(wildcards).foundation.name}/checkpoint.pth"
 
 
+def studied_checkpoint_of(wildcards):
+    """The checkpoint that the study's own training starts from."""
+    study = study_of(wildcards)
+    return f"results/{study.study}/intermediate/checkpoint.pth" if study.intermediate else foundation_of(wildcards)
+
+
 def checkpoint_of(wildcards):
     """The checkpoint that a training starts from, the intermediate task's where the study has one; or none."""
-    if wildcards.start == "random_":
-        return []
-    return probed_checkpoint_of(wildcards)
-
-
-def probed_checkpoint_of(wildcards):
-    """The checkpoint whose features a linear probe learns from: the intermediate task's where the study has one."""
-    if study_of(wildcards).intermediate:
-        return f"results/{wildcards.study}/intermediate/checkpoint.pth"
-    return foundation_of(wildcards)
+    return [] if wildcards.start == "random_" else studied_checkpoint_of(wildcards)
 
 
 def contract_beside(checkpoint):
@@ -155,6 +152,12 @@ def recipe_of(wildcards):
     elif wildcards.start == "probe_":
         training = training.model_copy(update={"method": "linear-probe", "probe_start": True})
     return training.model_dump(mode="json", include=set(Recipe.model_fields))
+
+
+def recipe_of_probe(wildcards):
+    """The training's settings that a linear probe and its calibration depend on."""
+    names = {"folds", "labels", "class_balance", "minimum_events"}
+    return study_of(wildcards).training.model_dump(mode="json", include=names)
 
 
 def intermediate_recipe_of(wildcards):
@@ -199,6 +202,34 @@ def left_out_predictions_of(wildcards):
     if is_development(study_of(wildcards), wildcards.site):
         return f"results/{wildcards.study}/centre_predictions/{wildcards.site}.parquet"
     return []
+
+
+def resampled_starts(study):
+    """The networks' training on patients drawn with replacement; nobody is evaluated by them but for instability."""
+    if not (in_main(study) and has_instability(study)):
+        return []
+    return [f"resampled{number}_" for number in range(1, study.instability.networks + 1)]
+
+
+def redevelopment_of(wildcards):
+    """Number of the draw of patients that a training learns from; 0: they are taken as they are."""
+    found = re.fullmatch(r"resampled(\d+)_", wildcards.start)
+    return int(found[1]) if found else 0
+
+
+def redeveloped_models_of(wildcards):
+    """Folds of every re-development of the networks, draw by draw."""
+    study = study_of(wildcards)
+    return [
+        f"results/{study.study}/{start}models/fold{fold}"
+        for start in resampled_starts(study)
+        for fold in range(study.training.folds)
+    ]
+
+
+def redeveloped_predictions_of(wildcards):
+    study = study_of(wildcards)
+    return [f"results/{study.study}/{start}predictions/{wildcards.site}.parquet" for start in resampled_starts(study)]
 
 
 def intermediate_trace_of(wildcards):

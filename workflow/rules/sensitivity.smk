@@ -3,8 +3,8 @@
 
 rule extract_features:
     input:
-        foundation=probed_checkpoint_of,
-        contract=contract_beside(probed_checkpoint_of),
+        foundation=studied_checkpoint_of,
+        contract=contract_beside(studied_checkpoint_of),
         cohort=development("results/{study}/cohort/{site}.parquet"),
         signals=signals_of,
     output:

@@ -22,6 +22,7 @@ with recorded_job(snakemake) as record:
         seed=snakemake.params.seed,
         interrupted=snakemake.params.interrupted,
         model=snakemake.output.model,
+        redevelopment=snakemake.params.redevelopment,
     )
     with training_bar(f"fold {job.fold}") as on_step:
         model = train_fold(job, on_step)

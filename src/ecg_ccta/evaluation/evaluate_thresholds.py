@@ -81,7 +81,7 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
             positive = findings.probability >= threshold
             cells[kind] = (row, [(findings.y == event) & (positive == is_positive) for event, is_positive in _CELLS])
         if cells:
-            drawn = _drawn_counts(np.array([mask for _, four in cells.values() for mask in four]), findings)
+            drawn = drawn_counts(np.array([mask for _, four in cells.values() for mask in four]), findings)
             for place, (row, four) in enumerate(cells.values()):
                 found = dict(zip(_NAMES, (int(mask.sum()) for mask in four), strict=True))
                 replicates = dict(zip(_NAMES, drawn[:, 4 * place : 4 * place + 4].T, strict=True))
@@ -119,7 +119,7 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
         y = findings.y
         word = strata_of(findings.rows, chosen).to_numpy(dtype=object)
         masks = np.array([part for stratum in STRATA for part in ((word == stratum) & (y == 1), word == stratum)])
-        drawn = _drawn_counts(masks, findings)
+        drawn = drawn_counts(masks, findings)
         events, ecgs = drawn[:, 0::2], drawn[:, 1::2]
         for place, stratum in enumerate(STRATA):
             members = findings.where(word == stratum).counts
@@ -132,7 +132,7 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
                 with np.errstate(invalid="ignore"):
                     replicates = above / below
                 row = named | members | {"stratum": stratum, "measure": measure}
-                rows += _proportion(row, count, of, replicates, "no ECG in this stratum", settings.level)
+                rows += proportion_rows(row, count, of, replicates, "no ECG in this stratum", settings.level)
     return with_condition(estimate_table(rows, ["vessel", "stratum"]), is_out_of_fold(scored))
 
 
@@ -201,8 +201,8 @@ _CUTS = ("rule-out", "rule-in")
 _STRATUM_MEASURES = ("event rate", "proportion of ECGs", "proportion of events")
 
 
-def _drawn_counts(masks: np.ndarray, findings: Findings) -> np.ndarray:
-    """(replicates, masks) how many ECGs of each mask every draw of patients holds."""
+def drawn_counts(masks: np.ndarray, findings: Findings) -> np.ndarray:
+    """Count the ECGs of each mask (masks, n) in every draw of patients: (replicates, masks)."""
     patients = findings.bootstrap.patients
     of_patient = np.array([np.bincount(findings.codes[mask], minlength=patients) for mask in masks], dtype=float)
     return np.concatenate([counts @ of_patient.T for counts in findings.bootstrap.draws()])
@@ -217,7 +217,7 @@ def _measures(
             above = np.sum([replicates[name] for name in count], axis=0)
             below = np.sum([replicates[name] for name in of], axis=0)
             sums = sum(found[name] for name in count), sum(found[name] for name in of)
-            rows += _proportion(row | {"measure": measure}, *sums, above / below, lack, level)
+            rows += proportion_rows(row | {"measure": measure}, *sums, above / below, lack, level)
         for measure, (ratio, lack) in RATIOS.items():
             estimate = float(ratio(**{name: np.float64(value) for name, value in found.items()}))
             cell = row | {"measure": measure, "method": CLUSTERED}
@@ -228,10 +228,18 @@ def _measures(
     return rows
 
 
-def _proportion(
+def proportion_rows(
     row: dict[str, Any], count: int, of: int, replicates: np.ndarray, lack: str, level: float
 ) -> list[dict[str, Any]]:
-    """The rows of a proportion: by clustered bootstrap and by Wilson."""
+    """Make the rows of a proportion: by clustered bootstrap and by Wilson.
+
+    Parameters
+    ----------
+    row : what both say
+    count, of : the proportion's numerator and denominator
+    replicates : (draws,) the proportion in each draw of patients; 0/0 where there is none
+    lack : why the denominator may be 0
+    """
     if of == 0:
         return [row | {"method": method, "note": lack} for method in (CLUSTERED, WILSON)]
     lower, upper = wilson(count, of, level)

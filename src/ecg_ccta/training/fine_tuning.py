@@ -272,11 +272,18 @@ def start_from_probe(
     """
     rows = np.concatenate([train_rows, inner_rows])
     features = predict(network.features, network, store, rows)
-    best = choose_probe(features, labels[rows], learnt[rows], len(train_rows), criterion, minimum_events)
+    count = len(train_rows)
+    probe = choose_probe(
+        features[:count], labels[train_rows], learnt[train_rows], features[count:], labels[inner_rows], criterion,
+        minimum_events,
+    )  # fmt: skip
     with torch.no_grad():
-        network.dense.weight.copy_(torch.from_numpy(best.weight))
-        network.dense.bias.copy_(torch.from_numpy(best.bias))
-    return best.found
+        network.dense.weight.copy_(torch.from_numpy(probe.weight))
+        network.dense.bias.copy_(torch.from_numpy(probe.bias))
+    log.info(
+        "linear probe: inner-validation loss %.4f, penalty %g", probe.told["validation_loss"], probe.told["penalty"]
+    )
+    return probe.told
 
 
 def environment() -> dict:

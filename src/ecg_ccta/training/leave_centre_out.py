@@ -121,12 +121,16 @@ def _predict(
     rows, count = np.concatenate([train[~is_inner], train[is_inner]]), int((~is_inner).sum())
     learnt = grades(cohort) if settings.labels == "ordinal" else labels
     criterion = make_criterion(learnt[rows[:count]], settings)
-    probe = choose_probe(features[rows], labels[rows], learnt[rows], count, criterion, settings.minimum_events)
+    fitted, inner = rows[:count], rows[count:]
+    probe = choose_probe(
+        features[fitted], labels[fitted], learnt[fitted], features[inner], labels[inner], criterion,
+        settings.minimum_events,
+    )  # fmt: skip
 
     def logits(of: np.ndarray) -> np.ndarray:
         return features[of] @ probe.weight.T + probe.bias + criterion.offset.numpy()
 
-    inner, centre = rows[count:], prevalence_logit(labels[rows[:count]])
+    centre = prevalence_logit(labels[fitted])
     return centre + (logits(test) - centre) / fit_temperature(logits(inner), labels[inner], centre)
 
 

@@ -21,6 +21,7 @@ from ecg_ccta.signals.store import SignalStore
 from ecg_ccta.training import parallel
 from ecg_ccta.training.fine_tuning import fine_tune
 from ecg_ccta.training.history import Step
+from ecg_ccta.training.redevelopment import redevelopment_seed, resampled_cohort
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class FoldJob:
     interrupted: str
     model: str
     """The folder that is made."""
+    redevelopment: int = 0
+    """From 1 on: the fold is trained on patients drawn with replacement, with a seed of its own."""
 
 
 def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) -> None:
@@ -56,7 +59,7 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
     parallel.join()
     torch.set_num_threads(job.threads)
     try:
-        cohort = tables.read(tables.COHORT, job.cohort)
+        cohort = resampled_cohort(tables.read(tables.COHORT, job.cohort), job.redevelopment, job.seed)
         model = fine_tune(
             None if job.foundation is None else Path(job.foundation),
             Architecture(**job.architecture),
@@ -65,7 +68,7 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
             tables.read(tables.SPLITS, job.splits),
             job.fold,
             Recipe(**job.recipe),
-            job.seed,
+            redevelopment_seed(job.seed, job.redevelopment),
             Path(job.interrupted),
             on_step if parallel.rank() == 0 else lambda step: None,
         )

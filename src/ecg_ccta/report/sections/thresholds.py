@@ -4,11 +4,11 @@ import pandas as pd
 
 from ecg_ccta.evaluation.choose_thresholds import STRATA
 from ecg_ccta.report.blocks import Section
-from ecg_ccta.report.columns import Cell, words
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, percent, percent_interval
+from ecg_ccta.report.columns import by_draws, words
+from ecg_ccta.report.formatting import count, is_missing, listed, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sentences import held_fixed
-from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
 ORDER = 80
 
@@ -20,20 +20,6 @@ KIND_LABELS = {
 }
 
 
-def _accuracy(measure: str, digits: int, write=interval) -> Cell:
-    """Write a measure of accuracy; an interval without width would promise too much, and is Wilson's instead."""
-
-    def cell(rows: pd.DataFrame) -> str:
-        found = rows_of(rows, measure)
-        own, wilson = found[found["method"] != WILSON].iloc[0], found[found["method"] == WILSON]
-        ends = own[["lower", "upper"]]
-        if ends["lower"] == ends["upper"]:
-            ends = wilson[["lower", "upper"]].iloc[0] if len(wilson) else (None, None)
-        return write(own["estimate"], *ends, digits, own["note"])
-
-    return cell
-
-
 def _from(rows: pd.DataFrame) -> str:
     ends = rows[["lowest_threshold", "highest_threshold"]].iloc[0]
     return "none" if ends.isna().any() else " to ".join(dict.fromkeys(percent(end, 1) for end in ends))
@@ -42,14 +28,14 @@ def _from(rows: pd.DataFrame) -> str:
 COLUMNS = {
     "Threshold": words("kind", KIND_LABELS.__getitem__),
     "From": _from,
-    "Sensitivity": _accuracy("sensitivity", 0, percent_interval),
-    "Specificity": _accuracy("specificity", 0, percent_interval),
-    "PPV": _accuracy("PPV", 0, percent_interval),
-    "NPV": _accuracy("NPV", 0, percent_interval),
-    "LR+": _accuracy("LR+", 2),
-    "LR−": _accuracy("LR-", 2),
-    "CCTAs per event found": _accuracy("CCTAs per event found", 1),
-    "ECGs per event found": _accuracy("ECGs per event found", 1),
+    "Sensitivity": by_draws("sensitivity", 0, percent_interval),
+    "Specificity": by_draws("specificity", 0, percent_interval),
+    "PPV": by_draws("PPV", 0, percent_interval),
+    "NPV": by_draws("NPV", 0, percent_interval),
+    "LR+": by_draws("LR+", 2),
+    "LR−": by_draws("LR-", 2),
+    "CCTAs per event found": by_draws("CCTAs per event found", 1),
+    "ECGs per event found": by_draws("ECGs per event found", 1),
 }
 
 
