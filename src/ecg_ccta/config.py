@@ -91,7 +91,7 @@ class Quality(Section):
     flat_leads_allowed: int = Field(0, ge=0, lt=12, description="Flat leads that a usable recording may have.")
     largest_millivolts: float = Field(20.0, gt=0, le=32.0, description="A larger amplitude is not an ECG.")
     limb_lead_residual: float = Field(
-        0.5, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
+        0.1, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
     )
 
 
