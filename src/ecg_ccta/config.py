@@ -309,6 +309,15 @@ class RandomStart(Section):
     learning_rate: float | None = Field(None, gt=0, description="null: that of the training from the foundation.")
 
 
+class Robustness(Section):
+    """Recordings perturbed as they are in practice, cleaned and predicted again."""
+
+    patients: int = Field(400, gt=0, description="Patients per site, one ECG of each, drawn at random.")
+    events: int = Field(
+        50, gt=0, description="Patients with a stenosis per vessel; further ones are drawn for the rarer vessels."
+    )
+
+
 class TargetWidth(Section):
     """Interval widths that the sample size is planned for; defaults of Riley et al., Stat Med 40:4230, 2021."""
 
@@ -392,6 +401,7 @@ class Study(Section):
     intermediate: Intermediate | None = None
     training: Training
     random_start: RandomStart | None = None
+    robustness: Robustness | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()

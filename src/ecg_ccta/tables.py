@@ -121,6 +121,21 @@ PREDICTIONS = _columns(
 )
 """One row per ECG and vessel; `fold` is that of the patient, or `ENSEMBLE`. `logit` is the calibrated logit."""
 
+PERTURBED = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    perturbation=pa.Column("string"),
+    signal_to_noise_db=pa.Column(float, nullable=True),
+    reason=pa.Column("string", nullable=True),
+    noisy_leads=pa.Column("string"),
+    common=pa.Column(bool),
+    **{f"analysed_{vessel}": pa.Column(bool) for vessel in VESSELS},
+    **{f"logit_{vessel}": pa.Column(float) for vessel in VESSELS},
+)
+"""One row per sampled ECG and perturbation: the calibrated logits of what was left, why clean_signals would have
+refused it (missing: it would not), the leads that it would have named, and for which vessels the ECG was sampled."""
+
 RECALIBRATION = _columns(
     ecg_id=_pseudonym(),
     patient_id=_pseudonym(),
