@@ -49,6 +49,27 @@ class PerVessel(Section):
     LCX: Probability
 
 
+class Devices(Section):
+    """Two ECG devices of a simulated hospital, A and B; what B writes carries a signature."""
+
+    signature: Literal["low-pass", "mains", "quantisation"] | None = Field(
+        None, description="What B does to a tracing: a low-pass filter, mains interference, or a coarse step; null: nothing."
+    )
+    size: float | None = Field(
+        None, gt=0, description="Hz of the low-pass, or millivolts of the interference or of the step."
+    )
+    proportion: Probability = Field(0.5, description="Of the patients without stenosis, those recorded with B.")
+    odds_ratio: float = Field(
+        1.0, gt=0, description="Odds of B with a severe stenosis of any vessel over those without one; 1: unrelated."
+    )
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        if (self.signature is None) != (self.size is None):
+            raise ValueError("signature and size go together: give both or neither")
+        return self
+
+
 class Simulation(Section):
     """A simulated hospital whose truth is known."""
 
@@ -58,6 +79,7 @@ class Simulation(Section):
     oracle_auc: PerVessel = Field(description="AUC of the true event probability given everything the ECG shows.")
     prevalence: PerVessel = Field(description="Proportion of patients with severe or complete stenosis.")
     broken_fraction: Probability = Field(0.03, description="Proportion of the records that are broken on purpose.")
+    devices: Devices | None = Field(None, description="null: one device, which the export does not name.")
 
     @model_validator(mode="after")
     def _enough_ecgs(self) -> Self:
@@ -312,10 +334,16 @@ class RandomStart(Section):
 class Robustness(Section):
     """Recordings perturbed as they are in practice, cleaned and predicted again."""
 
-    patients: int = Field(400, gt=0, description="Patients per site, one ECG of each, drawn at random.")
+    patients: int = Field(300, gt=0, description="Patients per site, one ECG of each, drawn at random.")
     events: int = Field(
-        50, gt=0, description="Patients with a stenosis per vessel; further ones are drawn for the rarer vessels."
+        40, gt=0, description="Patients with a stenosis per vessel; further ones are drawn for the rarer vessels."
     )
+
+
+class Shortcut(Section):
+    """Can a network's features tell where or with what an ECG was recorded, and does its AUC rest on that?"""
+
+    column: Literal["device", "centre"] = Field("device", description="Column of the ECG index that names the origin.")
 
 
 class TargetWidth(Section):
@@ -402,6 +430,7 @@ class Study(Section):
     training: Training
     random_start: RandomStart | None = None
     robustness: Robustness | None = None
+    shortcut: Shortcut | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()

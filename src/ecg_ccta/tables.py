@@ -20,8 +20,8 @@ from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
 RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
-PLACES = ("scanner", "centre")
-"""Where and how the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
+PLACES = ("scanner", "centre", "device")
+"""Where and with what the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
 PSEUDONYM = r"^[0-9a-f]{20}$"
 
 
