@@ -67,7 +67,7 @@ def main() -> None:
             below, above = (here["upper"] < 0.5).mean(), (here["lower"] > 0.5).mean()
             errors = [np.sqrt(p * (1 - p) / len(here)) for p in (below, above)]
             print(
-                f"{name:27s} pairs: {pairs:13s} AUC {here['estimate'].mean():.3f}  interval below 0.5: {100 * below:.1f} "
+                f"{name:27s} pairs: {pairs:13s} AUC {here['estimate'].mean():.3f}  below 0.5: {100 * below:.1f} "
                 f"({100 * errors[0]:.1f}) %, above: {100 * above:.1f} ({100 * errors[1]:.1f}) %"
             )
 

@@ -53,7 +53,8 @@ class Devices(Section):
     """Two ECG devices of a simulated hospital, A and B; what B writes carries a signature."""
 
     signature: Literal["low-pass", "mains", "quantisation"] | None = Field(
-        None, description="What B does to a tracing: a low-pass filter, mains interference, or a coarse step; null: nothing."
+        None,
+        description="What B does to a tracing: a low-pass filter, mains interference, or a coarse step; null: nothing.",
     )
     size: float | None = Field(
         None, gt=0, description="Hz of the low-pass, or millivolts of the interference or of the step."

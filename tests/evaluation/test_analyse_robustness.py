@@ -28,14 +28,21 @@ def site():
     score = rng.normal(size=(N, 4))
     event = rng.random((N, 4)) < expit(-1 + 1.5 * score)
     event[:, 1] &= np.arange(N) < 15
-    cohort = pd.DataFrame({"ecg_id": ids, **{f"target_{v}": pd.array(event[:, k], "Int8") for k, v in enumerate(VESSELS)}})
+    cohort = pd.DataFrame(
+        {"ecg_id": ids, **{f"target_{v}": pd.array(event[:, k], "Int8") for k, v in enumerate(VESSELS)}}
+    )
     cohort.loc[:4, "target_RCA"] = pd.NA
-    truth = pd.DataFrame({"ecg_id": raw, **{f"oracle_{v}": expit(-1 + 1.5 * score[:, k]) for k, v in enumerate(VESSELS)}})
+    truth = pd.DataFrame(
+        {"ecg_id": raw, **{f"oracle_{v}": expit(-1 + 1.5 * score[:, k]) for k, v in enumerate(VESSELS)}}
+    )
     flags = {"common": np.arange(N) < 400, **{f"analysed_{v}": np.arange(N) < 400 for v in VESSELS}}
     flags["analysed_LAD"] = flags["common"] | event[:, 2]
     parts = []
     for name in NAMES:
-        logit = {"V1 lost": score + 1.5 * rng.normal(size=score.shape), "white noise 0.2 mV": rng.normal(size=score.shape)}
+        logit = {
+            "V1 lost": score + 1.5 * rng.normal(size=score.shape),
+            "white noise 0.2 mV": rng.normal(size=score.shape),
+        }
         shown = logit.get(name, score)
         refused = "flat lead" if name == "V1 lost" else pd.NA
         parts.append(
@@ -108,7 +115,8 @@ def test_refusals_by_reason_and_what_is_only_named(analysed):
 
 def test_few_events_have_a_note_and_tables_hold_their_contract(site, analysed, tmp_path):
     few = analysed[0][(analysed[0]["vessel"] == "LM") & (analysed[0]["measure"] == "AUC")]
-    assert few["note"].str.startswith("too few events").all() and len(few) == len(NAMES)
+    assert few["note"].str.startswith("too few events").all()
+    assert len(few) == len(NAMES)
     for name, table in zip(("robustness", "robustness_quality"), analysed, strict=True):
         write_csv(table, tmp_path / f"{name}.csv")
     assert len(robustness_figure(*analysed).axes) == 3
@@ -135,7 +143,8 @@ def test_what_is_recovered_of_the_planted_effect(site):
     assert row(found, perturbation="none", vessel="all", measure="recovered")["estimate"] == pytest.approx(1)
     assert "lost" not in set(found.loc[found["perturbation"] == "none", "measure"])
     noise = row(found, perturbation="white noise 0.2 mV", vessel="all", measure="recovered")
-    assert noise["lower"] < 0.1 and noise["upper"] > -0.1
+    assert noise["lower"] < 0.1
+    assert noise["upper"] > -0.1
     part = row(found, perturbation="V1 lost", vessel="LAD", measure="recovered")
     lost = perturbed[perturbed["perturbation"] == "V1 lost"].reset_index(drop=True)
     here = lost["analysed_LAD"]

@@ -63,7 +63,9 @@ def test_pairs_of_one_origin_are_those_of_the_same_fold_and_device(sites, table)
 
 
 def test_the_shortcut_is_seen_where_it_is_and_not_where_it_is_not(table):
-    internal, external = (table[(table["site"] == site) & (table["vessel"] == MACRO)] for site in ("internal", "external"))
+    internal, external = (
+        table[(table["site"] == site) & (table["vessel"] == MACRO)] for site in ("internal", "external")
+    )
     assert row(internal, measure="AUC difference")["lower"] > 0.01
     assert row(internal, measure="AUC", compared=ALONE)["lower"] > 0.55
     alone = row(external, measure="AUC", compared=ALONE)

@@ -37,7 +37,9 @@ def recordings():
     time = np.arange(5000) / 500
     found = {}
     for number in range(6):
-        two = np.exp(-(((time % 0.8) - 0.4) ** 2) / 0.0008) * rng.uniform(0.5, 1.5) + 0.02 * np.sin(2 * np.pi * 3 * time)
+        two = np.exp(-(((time % 0.8) - 0.4) ** 2) / 0.0008) * rng.uniform(0.5, 1.5) + 0.02 * np.sin(
+            2 * np.pi * 3 * time
+        )
         one = 0.6 * two + 0.05 * np.sin(2 * np.pi * 2 * time)
         limb = [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]
         found[f"{number:020x}"] = np.stack([*limb, *(two * size for size in rng.uniform(0.3, 2, 6))])
@@ -75,7 +77,8 @@ def test_each_ecg_is_predicted_by_the_model_that_predicted_it_before(recordings,
     by_first = predictions_of(recordings, np.zeros(6, dtype=int)).query("vessel == 'RCA'")["logit"].to_numpy()
     np.testing.assert_allclose(none, weights * by_first, rtol=1e-5)
     noise = found[found["perturbation"] == "white noise 0.2 mV"]
-    assert noise["noisy_leads"].ne("").all() and noise["reason"].isna().all()
+    assert noise["noisy_leads"].ne("").all()
+    assert noise["reason"].isna().all()
     assert noise["signal_to_noise_db"].between(-10, 15).all()
 
 

@@ -81,7 +81,8 @@ def test_nothing_to_tell(site, tmp_path, device, note):
         cohort, fold, features = cohort[:12], fold[:12], [values[:12] for values in features]
         values = pd.Series(["A", "B"] * 6, index=cohort.index)
     table = probe_origin(cohort.assign(device=values), fold, features, "device", SETTINGS, 1)
-    assert len(table) == 1 and table["note"].iloc[0].startswith(note)
+    assert len(table) == 1
+    assert table["note"].iloc[0].startswith(note)
     write_csv(table, tmp_path / "origin_probe.csv")
     if device is None:
         pd.testing.assert_frame_equal(

@@ -37,7 +37,8 @@ def test_every_perturbation_but_one_changes_the_ecg_and_none_the_array_given(rea
     unchanged = []
     for name in BY_NAME:
         found = altered(real, name)
-        assert found.shape == real.shape and np.isfinite(found).all()
+        assert found.shape == real.shape
+        assert np.isfinite(found).all()
         # Rounding of the limb leads is no change.
         if np.abs(found - real).max() < 0.02:
             unchanged.append(name)
@@ -46,7 +47,7 @@ def test_every_perturbation_but_one_changes_the_ecg_and_none_the_array_given(rea
 
 
 def test_arm_electrodes_exchanged_by_the_textbook(real):
-    # Surawicz and Knilans, chapter 24: I inverted, II and III exchanged, aVR and aVL exchanged, aVF and V1-V6 as before.
+    # Surawicz and Knilans: I inverted, II and III exchanged, aVR and aVL exchanged, aVF and V1-V6 as before.
     found = dict(zip(LEADS, altered(real, "RA and LA"), strict=True))
     was = dict(zip(LEADS, real, strict=True))
     expected = {"I": -was["I"], "II": was["III"], "III": was["II"], "aVR": was["aVL"], "aVL": was["aVR"]}

@@ -13,7 +13,12 @@ from ecg_ccta.sources.heart_beats import DERIVE
 from ecg_ccta.sources.simulated_site import simulate_site
 from ecg_ccta.vessels import VESSELS
 
-ALIKE = {"patients": 60, "ecgs": 64, "oracle_auc": dict.fromkeys(VESSELS, 0.75), "prevalence": dict.fromkeys(VESSELS, 0.2)}
+ALIKE = {
+    "patients": 60,
+    "ecgs": 64,
+    "oracle_auc": dict.fromkeys(VESSELS, 0.75),
+    "prevalence": dict.fromkeys(VESSELS, 0.2),
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,8 @@ def ecgs():
 
 def changed_by(ecgs, **settings):
     found = recorded_with(ecgs, Devices(**settings), np.random.default_rng(1))
-    assert found.dtype == ecgs.dtype and found.shape == ecgs.shape
+    assert found.dtype == ecgs.dtype
+    assert found.shape == ecgs.shape
     # The recorder computes the other limb leads from I and II.
     assert max(limb_lead_residual(ecg) for ecg in found) < 1e-4
     return found
@@ -53,7 +59,14 @@ def test_mains_has_its_size_and_quantisation_its_step(ecgs):
 
 def test_the_device_goes_with_stenosis_by_the_odds_ratio():
     stenosis = np.random.default_rng(0).random(40_000) < 0.4
-    with_b = choose_devices(stenosis, Devices(proportion=0.3, odds_ratio=4), np.random.default_rng(1)) == "B"
+    with_b = (
+        choose_devices(
+            stenosis[:, None] & [True, False, False, False],
+            Devices(proportion=0.3, odds_ratio=4),
+            np.random.default_rng(1),
+        )
+        == "B"
+    )
     odds = [with_b[group].mean() / (1 - with_b[group].mean()) for group in (stenosis, ~stenosis)]
     assert with_b[~stenosis].mean() == pytest.approx(0.3, abs=0.01)
     assert odds[0] / odds[1] == pytest.approx(4, rel=0.1)
@@ -72,7 +85,8 @@ def test_only_what_device_b_writes_differs_from_a_site_with_one_device(tmp_path)
         folder.mkdir()
         simulate_site(folder / "export", folder / "t.parquet", folder / "t.json", Simulation(**ALIKE, **extra), 4)
     one, two = (pd.read_csv(tmp_path / name / "export/ecg_index.csv", dtype=str) for name in ("one", "two"))
-    assert "device" not in one and set(two["device"]) == {"A", "B"}
+    assert "device" not in one
+    assert set(two["device"]) == {"A", "B"}
     assert two.groupby("patient_id")["device"].nunique().max() == 1
     pd.testing.assert_frame_equal(two.drop(columns="device"), one)
     for table in ("ccta", "patients", "follow_up"):

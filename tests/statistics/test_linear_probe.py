@@ -28,14 +28,16 @@ def test_the_score_is_fishers_discriminant_of_the_other_folds():
         scale = part.std(axis=0)
         covariance = covariance + prior * scale[:, None] * ledoit_wolf((part - part.mean(axis=0)) / scale)[0] * scale
     weight = np.linalg.solve(covariance, means[1] - means[0])
-    expected = scaler.transform(FEATURES[test]) @ weight - 0.5 * (means[0] + means[1]) @ weight + np.log(priors[1] / priors[0])
+    expected = (
+        scaler.transform(FEATURES[test]) @ weight - 0.5 * (means[0] + means[1]) @ weight + np.log(priors[1] / priors[0])
+    )
     np.testing.assert_allclose(found[test], expected, rtol=1e-6)
 
 
 def test_a_patient_is_in_one_fold_and_labels_are_spread():
     for code in range(200):
-        assert len(set(FOLD[CODES == code])) == 1
-    assert all(0.2 < LABEL[FOLD == number].mean() < 0.6 for number in range(5))
+        assert len(set(FOLD[code == CODES])) == 1
+    assert all(0.2 < LABEL[number == FOLD].mean() < 0.6 for number in range(5))
 
 
 def test_another_label_of_a_folds_patients_changes_nothing_in_that_fold():

@@ -15,7 +15,7 @@ with recorded_job(snakemake) as record:
     scored, probes = {}, {}
     for site, cohort_path, predictions_path, probe_path in paths:
         found = scored_ecgs(tables.read(tables.COHORT, cohort_path), tables.read(tables.PREDICTIONS, predictions_path))
-        scored[site] = found.assign(origin=found[column] if column in found else None)
+        scored[site] = found.assign(origin=found.get(column))
         probes[site] = read_csv(probe_path)
     development = snakemake.params.development
     ordered = {development: scored[development], **scored}

@@ -7,8 +7,9 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import tables
     from ecg_ccta.config import Evaluation, Shortcut
-    from ecg_ccta.evaluation.probe_origin import features_of, probe_origin
+    from ecg_ccta.evaluation.probe_origin import probe_origin
     from ecg_ccta.model.fold_models import load_fold
+    from ecg_ccta.prediction.features import features_of
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.signals.store import SignalStore
 

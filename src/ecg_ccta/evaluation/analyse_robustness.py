@@ -68,11 +68,11 @@ def analyse_robustness(
             made = _auc_rows(findings.expected, without[vessel].expected, name, findings)
             rows += [at | findings.counts | row for row in made]
         if counted:
-            means = [mean_auc([of[vessel].expected for vessel in counted]) for of in (of_vessel, without)]
+            mean, first_mean = (mean_auc([of[vessel].expected for vessel in counted]) for of in (of_vessel, without))
             ecgs = pd.concat([of_vessel[vessel].rows for vessel in counted])
             counts = {"n": ecgs["ecg_id"].nunique(), "patients": ecgs["patient_id"].nunique()}
             first = of_vessel[counted[0]]
-            rows += [strata | {"vessel": MACRO} | counts | row for row in _auc_rows(*means, name, first)]
+            rows += [strata | {"vessel": MACRO} | counts | row for row in _auc_rows(mean, first_mean, name, first)]
     changes = _changes(perturbed, settings.level)
     table = estimate_table([*rows, *changes], STRATA)
     order = {name: place for place, name in enumerate(found)}

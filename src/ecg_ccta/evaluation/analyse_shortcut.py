@@ -32,8 +32,8 @@ COLOURS = {POOLED: "#D55E00", WITHIN: "#0072B2", ALONE: GREY}
 def analyse_shortcut(sites: Mapping[str, pd.DataFrame], column: str, settings: Evaluation) -> pd.DataFrame:
     """Compare the AUC over all pairs of ECGs with that over the pairs of one origin.
 
-    A model that knows nothing but the origin orders no pair of one origin. What the AUC loses when only such pairs count
-    is what the origin brings, by a signature of the device or because one origin's patients are sicker.
+    A model that knows nothing but the origin orders no pair of one origin. What the AUC loses when only such pairs
+    count is what the origin brings, by a signature of the device or because one origin's patients are sicker.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def _of_vessel(findings: Findings) -> tuple[dict[str, AucInfluence], Findings]:
 
 
 def _rates(y: np.ndarray, origin: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """Proportion of events (n,) in each ECG's origin among the other parts' ECGs; of an origin seen nowhere else, all."""
+    """Proportion of events (n,) among the other parts' ECGs of the same origin, or of all where there are none."""
     rates = np.zeros(len(y))
     for part in np.unique(parts):
         others = parts != part

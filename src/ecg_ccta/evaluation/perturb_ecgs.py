@@ -16,7 +16,7 @@ from ecg_ccta.signals.store import Batch
 from ecg_ccta.vessels import VESSELS
 
 SAME = 0.01
-"""Largest difference in logits between an unperturbed ECG's two predictions: rounding, not another model or recording."""
+"""Largest difference in logits between an unperturbed ECG's two predictions: more is not rounding."""
 
 
 def sampled_ecgs(cohort: pd.DataFrame, settings: Robustness, seed: int) -> pd.DataFrame:

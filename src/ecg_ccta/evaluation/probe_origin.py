@@ -8,16 +8,12 @@ import pandas as pd
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import auc_row
-from ecg_ccta.model.fold_models import FoldModel
-from ecg_ccta.signals.store import Store
 from ecg_ccta.statistics.bootstrap import patient_codes
 from ecg_ccta.statistics.clustered_auc import TooFewPatients, stratified_auc
 from ecg_ccta.statistics.cross_validated_auc import variance_factor
 from ecg_ccta.statistics.estimates import CROSS_VALIDATED, estimate_table
 from ecg_ccta.statistics.linear_probe import cross_fitted_probe, patient_folds, probe_of_fold_networks
 from ecg_ccta.tables import ENSEMBLE
-from ecg_ccta.training.inner_validation import predict
-from ecg_ccta.training.parallel import device_here
 from ecg_ccta.vessels import VESSELS
 
 FEATURES, DEMOGRAPHY = "network's features", "age and sex"
@@ -26,16 +22,6 @@ PROBE_FOLDS = 5
 """Parts of the patients over whom a probe is cross-fitted where the study has no folds."""
 MOST_ORIGINS = 8
 """Origins that are told from all others; there are fewer ECGs of the rest."""
-
-
-def features_of(models: Sequence[FoldModel], store: Store, ecgs: int) -> list[np.ndarray]:
-    """Compute the pooled features (ecgs, d) that the last layer of each fold's network reads, folds in order."""
-    found = []
-    for model in sorted(models, key=lambda model: model.fold):
-        network = model.network.to(device_here())
-        found.append(predict(network.features, network, store, np.arange(ecgs)))
-        model.network.cpu()
-    return found
 
 
 def probe_origin(
@@ -52,7 +38,7 @@ def probe_origin(
     ----------
     cohort : `tables.COHORT`
     fold : (n,) the fold of each ECG of the cohort, or ENSEMBLE at a site that took no part in training
-    features : from `features_of`
+    features : (n, d) of each fold's network, from `prediction.features.features_of`
     column : of the cohort, that names the origin; ECGs without it take no part
     settings : level and minimum_events, here the least patients of an origin
     seed : of the probe's folds where the study has none
@@ -62,8 +48,8 @@ def probe_origin(
     Strata column, origin, predictor, pairs, in the form of `estimate_table`, measure "AUC"; patients are those of the
     site, `events` the ECGs of the origin. Predictors: FEATURES, and DEMOGRAPHY by the same probe, since patients of two
     origins may differ. Pairs: ALL_PAIRS of two ECGs of one fold, or SAME_FINDINGS, of these the pairs whose patients
-    both have a severe stenosis of any vessel or both none: what features tell of the origin beyond the findings. With two
-    origins only the rarer one is told from the other. One row with a note where there is nothing to tell.
+    both have a severe stenosis of any vessel or both none: what features tell of the origin beyond the findings. With
+    two origins only the rarer one is told from the other. One row with a note where there is nothing to tell.
     """
     known = cohort[column].notna().to_numpy() if column in cohort else np.zeros(len(cohort), dtype=bool)
     origin = cohort.loc[known, column].astype(str).to_numpy() if known.any() else np.array([], dtype=str)

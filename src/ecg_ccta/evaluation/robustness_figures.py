@@ -1,12 +1,11 @@
-"""The atlas: every perturbation in a row, with what it costs, how far it moves predictions, and whether it is refused."""
+"""The atlas: every perturbation in a row, with what it costs, how far it moves predictions, and if it is refused."""
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ecg_ccta.evaluation.analyse_robustness import ANY_REASON, CHANGE, MACRO, REFUSED
+from ecg_ccta.evaluation.analyse_robustness import CHANGE, REFUSED
 from ecg_ccta.figures import GREY, PAGE, STYLE
-from ecg_ccta.signals.perturbations import WITHOUT
 from ecg_ccta.statistics.estimates import rows_of
 
 _COST, _MOVE, _SEEN = "#D55E00", "#0072B2", "#009E73"
@@ -46,7 +45,9 @@ def robustness_figure(predictions: pd.DataFrame, quality: pd.DataFrame) -> Figur
                 axis.text(0.5, 0.5, "too few events", transform=axis.transAxes, ha="center")
         axes[2].set_xlim(-0.04, 1.04)
         axes[0].set_yticks(
-            [*places.values(), *(place for place, _ in headings)], [*labels, *(kind for _, kind in headings)], fontsize=5.5
+            [*places.values(), *(place for place, _ in headings)],
+            [*labels, *(kind for _, kind in headings)],
+            fontsize=5.5,
         )
         for label in axes[0].get_yticklabels()[len(labels) :]:
             label.set_fontweight("bold")

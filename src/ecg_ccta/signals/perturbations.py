@@ -30,7 +30,8 @@ ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 def _leads_from_electrodes() -> np.ndarray:
     """(12, 9) leads from potentials: Einthoven, Goldberger, and the chest against Wilson's terminal."""
     matrix = np.zeros((len(LEADS), len(ELECTRODES)))
-    matrix[:6, :3] = [[-1, 1, 0], [-1, 0, 1], [0, -1, 1], [1, -0.5, -0.5], [-0.5, 1, -0.5], [-0.5, -0.5, 1]]
+    matrix[:3, :3] = [[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [0.0, -1.0, 1.0]]
+    matrix[3:6, :3] = [[1.0, -0.5, -0.5], [-0.5, 1.0, -0.5], [-0.5, -0.5, 1.0]]
     matrix[6:, :3] = -1 / 3
     matrix[6:, 3:] = np.eye(6)
     return matrix
@@ -77,7 +78,7 @@ _MUSCLE = signal.butter(2, (20.0, 150.0), "bandpass", fs=SAMPLING_RATE, output="
 def muscle(samples: int, rng: np.random.Generator) -> np.ndarray:
     """Noise (9, samples) of 20 to 150 Hz, where a surface electromyogram has most of its power, in swelling bursts.
 
-    Band: Clancy, Morin and Merletti, J Electromyogr Kinesiol 12:1, 2002. Bursts: a quarter to full size, at 0.2 to 1 Hz.
+    Band: Clancy, Morin and Merletti, J Electromyogr Kinesiol 12:1, 2002. Bursts: a quarter to full size at 0.2 to 1 Hz.
     """
     noise = signal.sosfilt(_MUSCLE, white(samples + SAMPLING_RATE, rng), axis=-1)[:, SAMPLING_RATE:]
     time = np.arange(samples) / SAMPLING_RATE
@@ -174,7 +175,7 @@ def mislabelled_rate(ecg: np.ndarray, hertz: float) -> np.ndarray:
 
 
 def shifted(ecg: np.ndarray, seconds: float) -> np.ndarray:
-    """The ECG that begins later by so much, what was cut off put at the end and each lead's ends joined without a step."""
+    """The ECG that begins so much later; what was cut off follows the end, each lead's ends joined without a step."""
     samples = round(seconds * SAMPLING_RATE)
     step = (ecg[:, -1:] - ecg[:, :1]) * np.linspace(0, 1, ecg.shape[1])
     return np.roll(ecg - step, -samples, axis=1)

@@ -14,13 +14,14 @@ MAINS_HZ = 60.0
 _MEASURED = [LEADS.index(lead) for lead in MEASURED_LEADS]
 
 
-def choose_devices(has_stenosis: np.ndarray, devices: Devices, rng: np.random.Generator) -> np.ndarray:
+def choose_devices(stenoses: np.ndarray, devices: Devices, rng: np.random.Generator) -> np.ndarray:
     """Choose the device, "A" or "B", of each patient (n,), who keeps it.
 
     Parameters
     ----------
-    has_stenosis : (n,) bool, severe or complete in any vessel; alters the odds of B by `devices.odds_ratio`
+    stenoses : (n, 4) bool, severe or complete in a vessel; any of them alters the odds of B by `devices.odds_ratio`
     """
+    has_stenosis = np.asarray(stenoses.any(axis=1))
     probability = expit(logit(devices.proportion) + np.log(devices.odds_ratio) * has_stenosis)
     return np.where(rng.random(len(has_stenosis)) < probability, "B", "A")
 

@@ -62,7 +62,7 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
     if simulation.devices:
         # A stream of its own, so that the patients and their tracings are those of a site with one device.
         device_rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(5)[4])
-        patients["device"] = choose_devices(_events(patients).any(axis=1), simulation.devices, device_rng)
+        patients["device"] = choose_devices(_events(patients), simulation.devices, device_rng)
 
     with replacing(folder) as export:
         export.mkdir()

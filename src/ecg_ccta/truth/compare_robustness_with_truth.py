@@ -35,8 +35,8 @@ def compare_robustness_with_truth(
     Returns
     -------
     Strata kind, perturbation, vessel, in the form of `estimate_table`: RECOVERED, (AUC - 0.5) / (oracle's AUC - 0.5) as
-    in `compare_with_truth`, and of all perturbations but WITHOUT also LOST, what was recovered without perturbation minus
-    this. ALL_VESSELS is the ratio of the sums over the vessels whose oracle exceeds chance in this sample.
+    in `compare_with_truth`, and of all perturbations but WITHOUT also LOST, what was recovered without perturbation
+    minus this. ALL_VESSELS is the ratio of the sums over the vessels whose oracle exceeds chance in this sample.
 
     Raises
     ------

@@ -11,7 +11,9 @@ COST = {"V1 lost": -0.08, "V1 and V2": -0.05, "RA and LA": -0.03, "25 Hz low-pas
 
 def predictions():
     at = {"vessel": "macro", "method": PATIENTS, "n": 300}
-    rows = [at | {"kind": "none", "perturbation": "none", "measure": "AUC", "estimate": 0.7, "lower": 0.65, "upper": 0.75}]
+    rows = [
+        at | {"kind": "none", "perturbation": "none", "measure": "AUC", "estimate": 0.7, "lower": 0.65, "upper": 0.75}
+    ]
     for name, cost in COST.items():
         strata = at | {"kind": "kind of it", "perturbation": name}
         rows += [

@@ -47,8 +47,8 @@ def test_the_section_says_what_is_known_and_what_falls(changed, with_shortcut):
     for said in (
         "features tell B among patients of the same findings, AUC 0.900 (0.860 to 0.940).",
         "features do not tell B among patients of the same findings, AUC 0.520 (0.480 to 0.560).",
-        "mean AUC 0.800 (0.400 to 0.900) over all pairs and 0.740 (0.400 to 0.900) over pairs of one origin, a difference "
-        "of 0.060 (−0.020 to 0.080); the origin alone has 0.500 (0.400 to 0.900).",
+        "mean AUC 0.800 (0.400 to 0.900) over all pairs and 0.740 (0.400 to 0.900) over pairs of one origin, a "
+        "difference of 0.060 (−0.020 to 0.080); the origin alone has 0.500 (0.400 to 0.900).",
         "Compared with the development site the difference is −0.100 (−0.120 to 0.000) over all pairs and −0.030",
     ):
         assert said in page
@@ -57,7 +57,9 @@ def test_the_section_says_what_is_known_and_what_falls(changed, with_shortcut):
 
 def test_it_is_there_only_where_asked_for_and_says_where_nothing_is_known(study, changed, with_shortcut):
     assert "Where and with what ECGs were recorded" not in build_report(study, with_shortcut)
-    rows = [{"site": site, "vessel": MACRO, "measure": "AUC", "note": "no device in the export"} for site in study.sites]
+    rows = [
+        {"site": site, "vessel": MACRO, "measure": "AUC", "note": "no device in the export"} for site in study.sites
+    ]
     write_table(estimate_table(rows, ["site", "vessel", "compared"]), with_shortcut / "tables/shortcut.csv")
     for site in study.sites:
         nothing = estimate_table([{"column": "device", "measure": "AUC", "note": "no device in the export"}], PROBE)

@@ -48,16 +48,17 @@ def shortcut(results: ResultsFolder) -> Section | None:
     found = results.table("shortcut").fillna({"compared": ""})
     blocks: list = [
         Text(
-            f"A {column} that goes with stenosis can pass for a sign of it. First, a linear probe of what the network's "
-            f"last layer reads tells the {column} of ECGs whose patients neither probe nor network has seen. Second, the "
-            f"AUC is compared with that over pairs of ECGs of one {column}, which no knowledge of the {column} can order."
+            f"A {column} that is used more often where there is a stenosis can pass for a sign of it. First, a linear "
+            f"probe of what the network's last layer reads tells the {column} of ECGs whose patients neither probe nor "
+            f"network has seen. Second, the AUC is compared with that over pairs of ECGs of one {column}, which no "
+            f"knowledge of the {column} can order."
         ),
         *results.drawn(
             "shortcut",
             None,
             f"What the network knows of the {column}, and what its AUC is worth without it",
-            f"Left: dots with intervals of the AUC by which features, and age and sex, tell the {column}. Right: mean AUC "
-            "over all pairs, over pairs of one origin, and of the origin alone, for each site.",
+            f"Left: dots with intervals of the AUC by which features, and age and sex, tell the {column}. Right: mean "
+            "AUC over all pairs, over pairs of one origin, and of the origin alone, for each site.",
             " ".join(filter(None, [probe_sentence(results), auc_sentence(results, found)])),
             "shortcut",
         ),
@@ -72,10 +73,10 @@ def shortcut(results: ResultsFolder) -> Section | None:
                 PROBES,
                 row="origin",
                 notes=[
-                    "Fisher's linear discriminant, fitted on the patients of the other folds; pairs of one fold, interval "
-                    "over patients that allows for the folds' common patients. Same findings: pairs of two patients who "
-                    "both have a severe stenosis or both none. Above 0.5 the features know the origin, be it by what the "
-                    "recorder leaves in a tracing or because its patients differ, for which age and sex stand."
+                    "Fisher's linear discriminant, fitted on the patients of the other folds; pairs of one fold, "
+                    "interval over patients that allows for the folds' common patients. Same findings: pairs of two "
+                    "patients who both have a severe stenosis or both none. Above 0.5 the features know the origin, be "
+                    "it by what the recorder leaves in a tracing or because its patients differ, as age and sex may."
                 ],
             )
         )
@@ -93,10 +94,10 @@ def shortcut(results: ResultsFolder) -> Section | None:
                 AUCS,
                 row="vessel",
                 notes=[
-                    "ECGs whose origin is known. Origin alone: each ECG ranked by the proportion of stenoses in its origin "
-                    "among the patients of the other folds. All minus one origin, paired over patients, holds what the "
-                    "network takes from the origin and what it rightly sees where one origin's patients are sicker; the "
-                    "two cannot be told apart in one hospital's data."
+                    "ECGs whose origin is known. Origin alone: each ECG ranked by the proportion of stenoses in its "
+                    "origin among the patients of the other folds. All minus one origin, paired over patients, holds "
+                    "what the network takes from the origin and what it rightly sees where one origin's patients are "
+                    "sicker; the two cannot be told apart in one hospital's data."
                 ],
             )
         )
@@ -129,14 +130,15 @@ def auc_sentence(results: ResultsFolder, found: pd.DataFrame) -> str:
             continue
         of = {kind: rows_of(rows[rows["compared"] == kind], "AUC").iloc[0] for kind in (POOLED, WITHIN, ALONE)}
         said.append(
-            f"{results.title(str(site))}: mean AUC {estimate(of[POOLED])} over all pairs and {estimate(of[WITHIN])} over "
-            f"pairs of one origin, a difference of {estimate(lost.iloc[0])}; the origin alone has {estimate(of[ALONE])}."
+            f"{results.title(str(site))}: mean AUC {estimate(of[POOLED])} over all pairs and {estimate(of[WITHIN])} "
+            f"over pairs of one origin, a difference of {estimate(lost.iloc[0])}; the origin alone has "
+            f"{estimate(of[ALONE])}."
         )
         falls = rows_of(rows, "AUC difference to development")
         if len(falls):
             by = {row["compared"]: estimate(row) for _, row in falls.iterrows()}
             said.append(
-                f"Compared with the development site the difference is {by[POOLED]} over all pairs and {by[WITHIN]} over "
-                "pairs of one origin."
+                f"Compared with the development site the difference is {by[POOLED]} over all pairs and "
+                f"{by[WITHIN]} over pairs of one origin."
             )
     return " ".join(said)
