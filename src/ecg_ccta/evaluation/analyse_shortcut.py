@@ -144,7 +144,7 @@ def shortcut_figure(shortcut: pd.DataFrame, probes: Mapping[str, pd.DataFrame], 
     titles : site -> its name
     """
     shown = [(FEATURES, ALL_PAIRS), (FEATURES, SAME_FINDINGS), (DEMOGRAPHY, ALL_PAIRS)]
-    macro = rows_of(shortcut, "AUC").query("vessel == @MACRO").dropna(subset=["estimate"])
+    macro = rows_of(shortcut[shortcut["vessel"] == MACRO], "AUC").dropna(subset=["estimate"])
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, 0.9 + 0.75 * max(1, len(probes))))
         left, right = figure.subplots(1, 2)

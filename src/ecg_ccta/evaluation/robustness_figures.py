@@ -4,8 +4,9 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ecg_ccta.evaluation.analyse_robustness import CHANGE, REFUSED
+from ecg_ccta.evaluation.analyse_robustness import ANY_REASON, CHANGE, MACRO, REFUSED
 from ecg_ccta.figures import GREY, PAGE, STYLE
+from ecg_ccta.signals.perturbations import WITHOUT
 from ecg_ccta.statistics.estimates import rows_of
 
 _COST, _MOVE, _SEEN = "#D55E00", "#0072B2", "#009E73"
@@ -13,12 +14,13 @@ _COST, _MOVE, _SEEN = "#D55E00", "#0072B2", "#009E73"
 
 def robustness_figure(predictions: pd.DataFrame, quality: pd.DataFrame) -> Figure:
     """Draw both tables of `analyse_robustness`: three panels of dots with intervals, a row per perturbation."""
+    macro, for_any = predictions[predictions["vessel"] == MACRO], quality[quality["reason"] == ANY_REASON]
     panels = [
-        (rows_of(predictions, "AUC difference").query("vessel == @MACRO"), "Difference of mean AUC", _COST),
-        (rows_of(predictions, CHANGE).query("vessel == @MACRO"), "Mean absolute change\nof probability", _MOVE),
-        (rows_of(quality, REFUSED).query("reason == @ANY_REASON"), "Proportion refused", _SEEN),
+        (rows_of(macro, "AUC difference"), "Difference of mean AUC", _COST),
+        (rows_of(macro, CHANGE), "Mean absolute change\nof probability", _MOVE),
+        (rows_of(for_any, REFUSED), "Proportion refused", _SEEN),
     ]
-    named = quality.query("perturbation != @WITHOUT").drop_duplicates("perturbation")
+    named = quality[quality["perturbation"] != WITHOUT].drop_duplicates("perturbation")
     places, labels, headings, at = {}, [], [], 0.0
     for kind, rows in named.groupby("kind", sort=False):
         headings.append((at, kind))

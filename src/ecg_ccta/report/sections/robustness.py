@@ -116,7 +116,8 @@ def _of_site(results: ResultsFolder, site: str) -> list:
 
 def as_recorded(predictions: pd.DataFrame) -> str:
     """The mean AUC that all others are compared with."""
-    found = rows_of(predictions, "AUC", HONEST).query("vessel == @MACRO and perturbation == @WITHOUT")
+    found = rows_of(predictions[predictions["vessel"] == MACRO], "AUC", HONEST)
+    found = found[found["perturbation"] == WITHOUT]
     if found.empty or found["estimate"].isna().all():
         return "No vessel has enough events to compare AUCs."
     row = found.iloc[0]
@@ -125,10 +126,11 @@ def as_recorded(predictions: pd.DataFrame) -> str:
 
 def sentence(predictions: pd.DataFrame, quality: pd.DataFrame) -> str:
     """How many perturbations lower the mean AUC, and which of these quality control lets through."""
-    costs = rows_of(predictions, "AUC difference").query("vessel == @MACRO").set_index("perturbation")
+    costs = rows_of(predictions[predictions["vessel"] == MACRO], "AUC difference").set_index("perturbation")
     if costs.empty or costs["estimate"].isna().all():
         return "No vessel has enough events to say what a perturbation costs."
-    refused = rows_of(quality, REFUSED).query("reason == @ANY_REASON").set_index("perturbation")["estimate"]
+    for_any = quality[quality["reason"] == ANY_REASON]
+    refused = rows_of(for_any, REFUSED).set_index("perturbation")["estimate"]
     lowered = costs[costs["upper"] < 0].sort_values("estimate", kind="stable")
     if lowered.empty:
         return f"None of {len(costs)} perturbations lowers the mean AUC by more than its interval."

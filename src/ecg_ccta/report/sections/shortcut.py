@@ -108,8 +108,8 @@ def probe_sentence(results: ResultsFolder) -> str:
     """What features tell of the origin beyond the findings, at each site."""
     said = []
     for site, title in results.judged_sites_with("origin_probe"):
-        rows = results.table("origin_probe", site).query("predictor == @FEATURES and pairs == @SAME_FINDINGS")
-        rows = rows.dropna(subset=["estimate"])
+        rows = results.table("origin_probe", site).dropna(subset=["estimate"])
+        rows = rows[(rows["predictor"] == FEATURES) & (rows["pairs"] == SAME_FINDINGS)]
         if rows.empty:
             continue
         best = rows.loc[rows["estimate"].idxmax()]
