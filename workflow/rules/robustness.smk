@@ -20,6 +20,7 @@ rule perturb_ecgs:
     resources:
         mem_mb=growing(3000),
         runtime=growing(240),
+        gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
     params:
         library=library_of("perturb_ecgs"),
         export=export_of,
