@@ -157,7 +157,7 @@ def shortcut_figure(shortcut: pd.DataFrame, probes: Mapping[str, pd.DataFrame], 
                     _dot(left, at, row, COLOURS[WITHIN] if predictor == FEATURES else GREY)
                     labels.append((at, f"{predictor}, {pairs}"))
                     at += 1
-                left.text(0.0, at - 3.7, f"{titles[site]}, {origin}", transform=left.get_yaxis_transform(), fontsize=6,
+                left.text(0.02, at - 3.7, f"{titles[site]}, {origin}", transform=left.get_yaxis_transform(), fontsize=6,
                           fontweight="bold")  # fmt: skip
                 at += 1.2
         left.set_yticks([place for place, _ in labels], [text for _, text in labels], fontsize=6)
@@ -170,7 +170,7 @@ def shortcut_figure(shortcut: pd.DataFrame, probes: Mapping[str, pd.DataFrame], 
                 _dot(right, at, rows[rows["compared"] == kind], colour)
                 places.append((at, kind))
                 at += 1
-            right.text(0.0, at - 3.7, titles[str(site)], transform=right.get_yaxis_transform(), fontsize=6,
+            right.text(0.02, at - 3.7, titles[str(site)], transform=right.get_yaxis_transform(), fontsize=6,
                        fontweight="bold")  # fmt: skip
             at += 1.2
         right.set_yticks([place for place, _ in places], [text for _, text in places], fontsize=6)
