@@ -142,6 +142,7 @@ def sentence(predictions: pd.DataFrame, quality: pd.DataFrame) -> str:
     if passed.empty:
         return said
     cell = bounded("estimate")
-    named = [f"{name}, {cell(passed.loc[[name]])}" for name in passed.index[:SHOWN]]
-    first = "" if len(passed) <= SHOWN else "the costliest are "
-    return f"{said} It lets {len(passed)} pass; {first}{listed(named)}."
+    shown = passed.iloc[:SHOWN]
+    named = [f"{name} ({row['kind']}) {cell(shown.loc[[name]])}" for name, row in shown.iterrows()]
+    first = ": " if len(passed) <= SHOWN else "; the costliest are "
+    return f"{said} It lets {len(passed)} pass{first}{listed(named)}."
