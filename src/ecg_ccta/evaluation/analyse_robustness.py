@@ -11,7 +11,7 @@ from scipy.special import expit
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.findings import Findings, auc_row, difference_rows, findings_by_vessel
-from ecg_ccta.signals.perturbations import PERTURBATIONS, WITHOUT
+from ecg_ccta.signals.perturbations import NOISE, PERTURBATIONS, WITHOUT
 from ecg_ccta.statistics.clustered_auc import AucInfluence, compare_paired, mean_auc
 from ecg_ccta.statistics.estimates import WILSON, estimate_table
 from ecg_ccta.statistics.proportions import wilson
@@ -47,7 +47,7 @@ def analyse_robustness(
         `estimate_table`: "AUC" (`Findings.expected`), "AUC difference" to the unperturbed ECGs and its p value, paired
         over patients, on the ECGs sampled for the vessel; CHANGE of the probability, on the common sample.
     quality : strata kind, perturbation, reason: of the common sample REFUSED by the quality limits for each reason that
-        occurs and for ANY_REASON, NOISY (named, not refused), and RATIO where something was added.
+        occurs and for ANY_REASON, NOISY (named, not refused), and RATIO of noise.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def _quality(perturbed: pd.DataFrame, level: float) -> pd.DataFrame:
                           "method": WILSON}
             )  # fmt: skip
         ratio = ecgs["signal_to_noise_db"].dropna()
-        if len(ratio):
+        if strata["kind"] == NOISE and len(ratio):
             rows.append(
                 strata | {"reason": "", "measure": RATIO, "estimate": ratio.median(), "n": len(ratio),
                           "patients": len(ratio), "method": "median"}

@@ -58,8 +58,8 @@ def test_the_section_names_what_costs_and_is_let_pass(changed, results, put_tabl
 def test_the_sentence_counts_and_names():
     assert sentence(predictions(), quality()) == (
         "3 of 4 perturbations lower the mean AUC by more than their interval; quality control refuses 1 of these in at "
-        "least half of the ECGs. It lets 2 pass: V1 and V2 (kind of it) −0.050 (−0.070 to −0.030) and RA and LA (kind of "
-        "it) −0.030 (−0.050 to −0.010)."
+        "least half of the ECGs. It lets 2 pass: V1 and V2 (kind of it) −0.050 (−0.070 to −0.030) and RA and LA (kind "
+        "of it) −0.030 (−0.050 to −0.010)."
     )
     harmless = predictions().assign(upper=lambda table: table["upper"].abs() + 0.1)
     assert sentence(harmless, quality()) == "None of 4 perturbations lowers the mean AUC by more than its interval."
