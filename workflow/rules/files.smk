@@ -92,7 +92,8 @@ def all_measurements_of(wildcards):
 
 def perturbed_of(wildcards):
     """Perturbed ECGs of the job's site, predicted again."""
-    return [path.replace("/signals/", "/robustness/") for path in shards_at(wildcards, wildcards.site, "parquet")]
+    shards = range(site_of(wildcards).shards)
+    return [f"results/{wildcards.study}/robustness/{wildcards.site}/{shard}.parquet" for shard in shards]
 
 
 def measurements_of(wildcards):
