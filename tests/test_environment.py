@@ -117,6 +117,7 @@ def test_the_planted_truth_is_read_by_the_rules_of_truth_alone(rules):
     readers = {name for name, rule in rules.items() if any("/truth/" in str(path) for path in rule.input)}
     assert readers == {
         "compare_with_truth", "compare_attribution_with_truth", "compare_instability_with_truth",
+        "compare_robustness_with_truth",
     }  # fmt: skip
 
 

@@ -49,6 +49,28 @@ class PerVessel(Section):
     LCX: Probability
 
 
+class Devices(Section):
+    """Two ECG devices of a simulated hospital, A and B; what B writes carries a signature."""
+
+    signature: Literal["low-pass", "mains", "quantisation"] | None = Field(
+        None,
+        description="What B does to a tracing: a low-pass filter, mains interference, or a coarse step; null: nothing.",
+    )
+    size: float | None = Field(
+        None, gt=0, description="Hz of the low-pass, or millivolts of the interference or of the step."
+    )
+    proportion: Probability = Field(0.5, description="Of the patients without stenosis, those recorded with B.")
+    odds_ratio: float = Field(
+        1.0, gt=0, description="Odds of B with a severe stenosis of any vessel over those without one; 1: unrelated."
+    )
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        if (self.signature is None) != (self.size is None):
+            raise ValueError("signature and size go together: give both or neither")
+        return self
+
+
 class Simulation(Section):
     """A simulated hospital whose truth is known."""
 
@@ -61,6 +83,7 @@ class Simulation(Section):
     second_ccta: Probability = Field(
         0.0, description="Proportion of patients with a second CCTA, 200 to 700 days later, with an ECG of its own."
     )
+    devices: Devices | None = Field(None, description="null: one device, which the export does not name.")
 
     @model_validator(mode="after")
     def _enough_ecgs(self) -> Self:
@@ -94,7 +117,7 @@ class Quality(Section):
     flat_leads_allowed: int = Field(0, ge=0, lt=12, description="Flat leads that a usable recording may have.")
     largest_millivolts: float = Field(20.0, gt=0, le=32.0, description="A larger amplitude is not an ECG.")
     limb_lead_residual: float = Field(
-        0.5, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
+        0.1, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
     )
 
 
@@ -340,6 +363,21 @@ class Abstention(Section):
     level: float = Field(0.9, gt=0.5, lt=1, description="Proportion of patients whose set is to hold what CCTA finds.")
 
 
+class Robustness(Section):
+    """Recordings perturbed as they are in practice, cleaned and predicted again."""
+
+    patients: int = Field(300, gt=0, description="Patients per site, one ECG of each, drawn at random.")
+    events: int = Field(
+        40, gt=0, description="Patients with a stenosis per vessel; further ones are drawn for the rarer vessels."
+    )
+
+
+class Shortcut(Section):
+    """Can a network's features tell where or with what an ECG was recorded, and does its AUC rest on that?"""
+
+    column: Literal["device", "centre"] = Field("device", description="Column of the ECG index that names the origin.")
+
+
 class TargetWidth(Section):
     """Interval widths that the sample size is planned for; defaults of Riley et al., Stat Med 40:4230, 2021."""
 
@@ -450,6 +488,8 @@ class Study(Section):
     fairness: Fairness | None = None
     instability: Instability | None = None
     abstention: Abstention | None = None
+    robustness: Robustness | None = None
+    shortcut: Shortcut | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()

@@ -20,8 +20,8 @@ from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
 RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
-PLACES = ("scanner", "centre")
-"""Where and how the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
+PLACES = ("scanner", "centre", "device")
+"""Where and with what the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
 PSEUDONYM = r"^[0-9a-f]{20}$"
 
 
@@ -140,6 +140,20 @@ CENTRE_PREDICTIONS = _columns(
     probability=pa.Column(float, pa.Check.in_range(0, 1)),
 )
 """One row per ECG of known centre and vessel, by a linear probe that saw no patient of that centre."""
+PERTURBED = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    perturbation=pa.Column("string"),
+    signal_to_noise_db=pa.Column(float, nullable=True),
+    reason=pa.Column("string", nullable=True),
+    noisy_leads=pa.Column("string"),
+    common=pa.Column(bool),
+    **{f"analysed_{vessel}": pa.Column(bool) for vessel in VESSELS},
+    **{f"logit_{vessel}": pa.Column(float) for vessel in VESSELS},
+)
+"""One row per sampled ECG and perturbation: the calibrated logits of what was left, why clean_signals would have
+refused it (missing: it would not), the leads that it would have named, and for which vessels the ECG was sampled."""
 
 RECALIBRATION = _columns(
     ecg_id=_pseudonym(),

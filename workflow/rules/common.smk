@@ -115,6 +115,14 @@ def has_abstention(study):
     return study.abstention is not None
 
 
+def has_robustness(study):
+    return study.robustness is not None
+
+
+def has_shortcut(study):
+    return study.shortcut is not None
+
+
 def has_ladder(study):
     """Whether networks are trained beyond a linear probe, so that the two can be compared."""
     return study.training.method != "linear-probe"

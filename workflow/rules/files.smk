@@ -90,6 +90,12 @@ def all_measurements_of(wildcards):
     return [f"results/{study.study}/measurements/{site}/{shard}.parquet" for shard in range(study.sites[site].shards)]
 
 
+def perturbed_of(wildcards):
+    """Perturbed ECGs of the job's site, predicted again."""
+    shards = range(site_of(wildcards).shards)
+    return [f"results/{wildcards.study}/robustness/{wildcards.site}/{shard}.parquet" for shard in shards]
+
+
 def measurements_of(wildcards):
     """The measurements that say which ECGs are clinically normal, where that is measured."""
     return all_measurements_of(wildcards) if is_normal_measured(study_of(wildcards)) else []

@@ -28,7 +28,7 @@ REQUIRED = {
     "follow_up": ("patient_id", "end_date", "event_date", "event"),
 }
 OPTIONAL = {
-    "ecg_index": ("recorded_at", "statement", "age", "sex", "centre"),
+    "ecg_index": ("recorded_at", "statement", "age", "sex", "centre", "device"),
     "ccta": ("scanner",),
     "patients": ("birth_date", "age", "sex", *RISK_FACTORS, "chest_pain"),
     "follow_up": (),
@@ -48,7 +48,7 @@ class SiteTables:
     """A site's tables with the project's column names; each has `row`, its row in the file. None: there is none.
 
     ecg_index: ecg_id, patient_id, path (str); recorded_at (datetime), recorded_has_time (bool), statement, age, sex,
-        centre
+        centre, device
     ccta: patient_id; performed_at, performed_has_time, scanner; a grade or missing per vessel
     patients: patient_id; birth_date, age, sex, risk factors (boolean), chest_pain
     follow_up: patient_id; end_date, event_date; event (censored, event or death)
@@ -97,7 +97,7 @@ def read_ecg_index(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     table["recorded_has_time"] = table.pop("recorded_at_has_time")
     source.ages(table)
     source.words(table, "sex", SEX_WORDS)
-    for name in ("statement", "centre"):
+    for name in ("statement", "centre", "device"):
         table[name] = table[name].astype("string").replace("", pd.NA)
     return table
 

@@ -12,6 +12,7 @@ from ecg_ccta.config import Simulation
 from ecg_ccta.files import replacing, write_json
 from ecg_ccta.sources import event_model
 from ecg_ccta.sources.alterations import altered_by, planted_truth
+from ecg_ccta.sources.devices import choose_devices, recorded_with
 from ecg_ccta.sources.follow_up import HAZARD_RATIOS, marginal_hazard_ratios, simulate_follow_up
 from ecg_ccta.sources.heart_beats import another_day, simulate_hearts, tracings
 from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_recording
@@ -51,7 +52,7 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
         Where the asked-for oracle AUC cannot be reached.
     """
     begun = time.perf_counter()
-    streams = np.random.SeedSequence(seed).spawn(5)
+    streams = np.random.SeedSequence(seed).spawn(6)
     rng = np.random.default_rng(streams[0])
     model = event_model.solve(simulation)
     patients = _patients(simulation.patients, model, rng)
@@ -67,6 +68,10 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
         ecgs = pd.concat([ecgs, _ecgs_of_second(second, second_rng)], ignore_index=True)
         shown_by = np.concatenate([shown_by, second[expression_of].to_numpy()])
     hearts = simulate_hearts(age, male, np.random.default_rng(streams[1]))
+    if simulation.devices:
+        # A stream of its own, so that the patients and their tracings are those of a site with one device.
+        device_rng = np.random.default_rng(streams[5])
+        patients["device"] = choose_devices(_events(patients), simulation.devices, device_rng)
 
     with replacing(folder) as export:
         export.mkdir()
@@ -81,6 +86,9 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
             signals = tracings(shown, alterations, block_rng, sampling_rate=SAMPLING_RATE)
             findings = read_tracings(shown, alterations, signals, VISIBLE_MILLIVOLTS)
             statements[block.index] = [write_statement(row) for row in findings]
+            if simulation.devices:
+                with_b = (patients["device"].to_numpy() == "B")[owners]
+                signals[with_b] = recorded_with(signals[with_b], simulation.devices, device_rng)
             for ecg, signal in zip(block.itertuples(), signals, strict=True):
                 _write(export, ecg.ecg_id, signal, ecg.broken, block_rng)
         for ecg in ecgs[ecgs["copy_of"] >= 0].itertuples():
@@ -102,7 +110,7 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
     )
     with replacing(truth_table) as temporary:
         truth.to_parquet(temporary, index=False)
-    events = patients[[f"grade_{vessel}" for vessel in VESSELS]].isin(EVENT_GRADES).to_numpy()
+    events = _events(patients)
     write_json(truth_json, _truth(simulation, model, model.oracle(expression, age, male), events, patients["event"]))
     seconds = time.perf_counter() - begun
     return {
@@ -114,6 +122,11 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
         "normal_statements": int(sum(text.endswith("Normal ECG.") for text in statements)),
         "ecgs_per_second": len(ecgs) / seconds,
     }
+
+
+def _events(patients: pd.DataFrame) -> np.ndarray:
+    """(n, 4) whether each vessel has a severe or complete stenosis."""
+    return patients[[f"grade_{vessel}" for vessel in VESSELS]].isin(EVENT_GRADES).to_numpy()
 
 
 def _patients(n: int, model: event_model.EventModel, rng: np.random.Generator) -> pd.DataFrame:
@@ -244,6 +257,7 @@ def _write_tables(
                 "recorded_at": ecgs["recorded_at"].dt.strftime("%Y-%m-%dT%H:%M:%S"),
                 "path": [f"{_stem(ecg_id)}.hea" for ecg_id in ecgs["ecg_id"]],
                 "statement": statements,
+                **({"device": patients["device"].to_numpy()[ecgs["patient"]]} if "device" in patients else {}),
             }
         ),
     )
@@ -270,7 +284,8 @@ def _truth(
     follow_up_event: pd.Series,
 ) -> dict:
     realised = {vessel: _auc(events[:, column], oracle[:, column]) for column, vessel in enumerate(VESSELS)}
-    return {
+    planted = {"devices": simulation.devices.model_dump()} if simulation.devices else {}
+    return planted | {
         "effect": simulation.effect,
         "oracle_auc": {
             "target": dict(zip(VESSELS, map(float, model.target_auc), strict=True)),
