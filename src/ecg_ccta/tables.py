@@ -140,6 +140,18 @@ RISK_GROUPS = _columns(
 """One row per ECG and vessel: the risk group by the guideline's threshold, and the stratum between the rule-out and
 the rule-in threshold (missing where there were too few events to choose them), chosen on other patients."""
 
+PATIENT_RISK = _columns(
+    ecg_id=_pseudonym(unique=True),
+    patient_id=_pseudonym(unique=True),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    score=pa.Column(float),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+    group=pa.Column("string", pa.Check.isin(["low", "high"])),
+    stratum=pa.Column("string", pa.Check.isin(["low", "intermediate", "high"]), nullable=True),
+)
+"""One row per patient, by the ECG nearest to the CCTA, for any vessel: score (log-odds of 1 - prod(1 - p)), recalibrated
+probability, risk group (high where a vessel's is) and stratum (by thresholds chosen on the probability)."""
+
 
 def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:
     """One row per eligible ECG of the intermediate site: each label 1 (yes), 0 (no) or missing (unknown)."""
