@@ -79,6 +79,10 @@ SCHEMAS = {
     "thresholds": _THRESHOLDS,
     "strata": _STRATA,
     "decision_curves": _estimates(["vessel", "strategy"], "threshold"),
+    "any_vessel_thresholds": _estimates(["rule"], "lowest_threshold highest_threshold"),
+    "any_vessel_strata": _STRATA,
+    "any_vessel_calibration": _estimates(["probability"]),
+    "any_vessel_decisions": _estimates(["basis", "strategy"], "threshold"),
     "sample_size": _estimates(["vessel"], "width target_width", "patients_needed events_needed"),
     "initialisations": _columns(
         "fold vessels note", "macro_auc_foundation macro_auc_random difference lower upper p_value"

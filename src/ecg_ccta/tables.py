@@ -20,6 +20,13 @@ from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
 RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
+EXCLUSIONS = {
+    "prior_infarction": "prior myocardial infarction",
+    "prior_pci": "prior percutaneous coronary intervention",
+    "prior_bypass": "prior coronary bypass",
+    "pacemaker": "pacemaker",
+}
+"""Columns that may exclude a patient, and the reason as the flow says it."""
 PLACES = ("scanner", "centre")
 """Where and how the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
 PSEUDONYM = r"^[0-9a-f]{20}$"
@@ -149,8 +156,8 @@ PATIENT_RISK = _columns(
     group=pa.Column("string", pa.Check.isin(["low", "high"])),
     stratum=pa.Column("string", pa.Check.isin(["low", "intermediate", "high"]), nullable=True),
 )
-"""One row per patient, by the ECG nearest to the CCTA, for any vessel: score (log-odds of 1 - prod(1 - p)), recalibrated
-probability, risk group (high where a vessel's is) and stratum (by thresholds chosen on the probability)."""
+"""One row per patient, by the ECG nearest to the CCTA, for any vessel: score (log-odds of 1 - prod(1 - p)),
+recalibrated probability, risk group (high where one vessel's is), stratum (by thresholds chosen on the probability)."""
 
 
 def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:

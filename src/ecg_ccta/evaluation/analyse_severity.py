@@ -14,7 +14,7 @@ from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.patients import nearest_to_ccta
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, percentile_interval
 from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table
-from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
+from ecg_ccta.vessels import GRADES, VESSELS
 
 ONE_PER_PATIENT = "one ECG per patient, the nearest to the CCTA"
 
@@ -128,7 +128,7 @@ def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
     return {
         "n": len(rows),
-        "events": int(rows["grade"].isin(EVENT_GRADES).sum()),
+        "events": int((rows["y_true"] == 1).sum()),
         "patients": rows["patient_id"].nunique(),
     }
 

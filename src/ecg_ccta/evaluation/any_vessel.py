@@ -118,7 +118,8 @@ def any_vessel_probability(rows: pd.DataFrame, chosen: Mapping[str, Any]) -> np.
         choices = chosen["frozen"] if number == ENSEMBLE else chosen["cross_fitted"].get(str(number))
         if not choices or ANY not in choices:
             raise StudyError(
-                f"thresholds: none of any vessel for fold {number}; they are of another run: run choose_thresholds again"
+                f"thresholds: none of any vessel for fold {number}; they are of another run: run choose_thresholds "
+                "again"
             )
         members = fold == number
         probability[members] = recalibrated(rows["score"].to_numpy(dtype=float)[members], choices[ANY]["recalibration"])

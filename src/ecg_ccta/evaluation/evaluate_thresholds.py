@@ -52,6 +52,7 @@ RATIOS: dict[str, tuple[Callable[..., np.ndarray], str]] = {
 to CCTA, 1/PPV; ECGs per event found the number needed to screen."""
 
 ACCURACY_MEASURES = (*PROPORTIONS, *RATIOS)
+STRATUM_MEASURES = ("event rate", "proportion of ECGs", "proportion of events")
 
 
 def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evaluation, seed: int) -> pd.DataFrame:
@@ -131,12 +132,14 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         named = {"vessel": vessel, "level": settings.level}
-        note = findings.insufficient or next(filter(None, (lack_of(findings.rows, chosen, kind) for kind in STRATUM_KINDS)), "")
+        note = findings.insufficient or next(
+            filter(None, (lack_of(findings.rows, chosen, kind) for kind in STRATUM_KINDS)), ""
+        )
         if note:
             rows += [
                 named | findings.counts | {"stratum": stratum, "measure": measure, "note": note}
                 for stratum in STRATA
-                for measure in _STRATUM_MEASURES
+                for measure in STRATUM_MEASURES
             ]
             continue
         rows += stratum_rows(findings, strata_of(findings.rows, chosen).to_numpy(dtype=object), named)
@@ -232,7 +235,6 @@ def stratum_figure(table: pd.DataFrame) -> Figure:
 
 _CELLS = ((1, True), (0, True), (1, False), (0, False))
 _NAMES = ("tp", "fp", "fn", "tn")
-_STRATUM_MEASURES = ("event rate", "proportion of ECGs", "proportion of events")
 
 
 def _drawn_counts(masks: np.ndarray, findings: Findings) -> np.ndarray:

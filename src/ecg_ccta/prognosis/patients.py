@@ -38,9 +38,9 @@ def patient_risk(
     Returns
     -------
     A row per patient: patient_id, age, sex, and for `any` and each vessel its group (column RCA, ...), its stratum
-    (stratum_RCA, ...) and its probability (probability_RCA, ...). The group of `any` is the highest of the vessels'; its
-    stratum is by the thresholds of any vessel. Its probability is 1 - the product of the vessels' 1 - p: it serves to
-    rank patients, and the recalibrated one ranks those of a fold alike
+    (stratum_RCA, ...) and its probability (probability_RCA, ...). The group of `any` is the highest of the vessels';
+    its stratum is by the thresholds of any vessel. Its probability is 1 - the product of the vessels' 1 - p: it serves
+    to rank patients, and the recalibrated one ranks those of a fold alike
 
     Raises
     ------

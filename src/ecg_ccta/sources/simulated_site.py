@@ -17,7 +17,7 @@ from ecg_ccta.sources.heart_beats import another_day, simulate_hearts, tracings
 from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_recording
 from ecg_ccta.sources.statements import read_tracings, write_statement
 from ecg_ccta.tables import RISK_FACTORS
-from ecg_ccta.vessels import EVENT_GRADES, SAMPLING_RATE, VESSELS
+from ecg_ccta.vessels import EVENT_GRADES, GRADE_CUTS, SAMPLING_RATE, VESSELS
 
 BLOCK = 64
 """ECGs drawn together from one seed; a constant, so that nothing depends on how the work is divided."""
@@ -36,8 +36,8 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
     """Write the raw export of a simulated hospital into `folder`, and its truth.
 
     `truth_table` (Parquet) has one row per row of ecg_index.csv: ecg_id, patient_id (raw), expression_<vessel>,
-    oracle_<vessel> and broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal
-    bytes.
+    oracle_<vessel> (probability of a severe or complete stenosis; of other grades on: `event_model.oracle_column`) and
+    broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal bytes.
 
     Returns
     -------
@@ -80,21 +80,25 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
             statements[ecg.Index] = statements[ecg.copy_of]
         _write_tables(export, patients, ecgs, statements, np.random.default_rng(streams[3]))
 
-    oracle = model.oracle(expression, age, male)
+    oracles = {grade: model.oracle(expression, age, male, grade) for grade in GRADE_CUTS}
     owners = ecgs["patient"].to_numpy()
     truth = pd.DataFrame(
         {
             "ecg_id": ecgs["ecg_id"],
             "patient_id": patients["patient_id"].to_numpy()[owners],
             **{f"expression_{vessel}": expression[owners, column] for column, vessel in enumerate(VESSELS)},
-            **{f"oracle_{vessel}": oracle[owners, column] for column, vessel in enumerate(VESSELS)},
+            **{
+                event_model.oracle_column(vessel, grade): oracle[owners, column]
+                for grade, oracle in oracles.items()
+                for column, vessel in enumerate(VESSELS)
+            },
             "broken": ecgs["broken"].astype("string"),
         }
     )
     with replacing(truth_table) as temporary:
         truth.to_parquet(temporary, index=False)
     events = patients[[f"grade_{vessel}" for vessel in VESSELS]].isin(EVENT_GRADES).to_numpy()
-    write_json(truth_json, _truth(simulation, model, oracle, events, patients["event"]))
+    write_json(truth_json, _truth(simulation, model, oracles[EVENT_GRADES[0]], events, patients["event"]))
     seconds = time.perf_counter() - begun
     return {
         "patients": len(patients),

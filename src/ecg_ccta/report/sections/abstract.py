@@ -7,6 +7,7 @@ from ecg_ccta.evaluation.build_ladder import FINE_TUNED
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.formatting import count, interval, listed, percent
+from ecg_ccta.report.outcome import cut, outcome_in_short
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sections.events import group_sentence
 from ecg_ccta.report.sections.headline import clustered_aucs, cohorts, control_sentence, recovered_sentences
@@ -48,7 +49,7 @@ def _background(results: ResultsFolder) -> list[str]:
     said = [
         "Coronary CT angiography (CCTA) shows which coronary artery is narrowed, but needs a scanner, contrast medium "
         "and radiation; a resting ECG needs none of them. The question is how well a network that reads the 12-lead "
-        "ECG discriminates stenosis of 70 % or more in each of the four coronary arteries.",
+        f"ECG discriminates stenosis of {cut(results.study.cohort.event_from)} in each of the four coronary arteries.",
     ]
     if simulated(results):
         said.append(
@@ -140,14 +141,15 @@ def _truth(results: ResultsFolder) -> list[str]:
 
 def _conclusion(results: ResultsFolder) -> list[str]:
     said = []
+    stenosis = outcome_in_short(results.study.cohort.event_from)
     for label, table, site, _, _ in cohorts(results):
         found = clustered_aucs(results, table, site)
         known = found[found["vessel"].isin(VESSELS)].dropna(subset=["estimate", "lower", "upper"])
         above = list(known.loc[known["lower"] > 0.5, "vessel"])
         said.append(
-            f"{label}: the ECG discriminates severe stenosis better than chance for {listed(above)}."
+            f"{label}: the ECG discriminates {stenosis} better than chance for {listed(above)}."
             if above
-            else f"{label}: for no vessel is the ECG shown to discriminate severe stenosis better than chance."
+            else f"{label}: for no vessel is the ECG shown to discriminate {stenosis} better than chance."
         )
     made_up = simulated(results)
     if made_up:

@@ -38,18 +38,22 @@ def _from(rows: pd.DataFrame) -> str:
     return "none" if ends.isna().any() else " to ".join(dict.fromkeys(percent(end, 1) for end in ends))
 
 
-COLUMNS = {
-    "Threshold": words("kind", KIND_LABELS.__getitem__),
-    "From": _from,
-    "Sensitivity": _accuracy("sensitivity", 0, percent_interval),
-    "Specificity": _accuracy("specificity", 0, percent_interval),
-    "PPV": _accuracy("PPV", 0, percent_interval),
-    "NPV": _accuracy("NPV", 0, percent_interval),
-    "LR+": _accuracy("LR+", 2),
-    "LR−": _accuracy("LR-", 2),
-    "CCTAs per event found": _accuracy("CCTAs per event found", 1),
-    "ECGs per event found": _accuracy("ECGs per event found", 1),
-}
+def accuracy_columns(patients: bool = False) -> dict[str, Cell]:
+    """Columns of the accuracy at a threshold, of ECGs or of patients with one ECG each."""
+    return {
+        "From": _from,
+        "Sensitivity": _accuracy("sensitivity", 0, percent_interval),
+        "Specificity": _accuracy("specificity", 0, percent_interval),
+        "PPV": _accuracy("PPV", 0, percent_interval),
+        "NPV": _accuracy("NPV", 0, percent_interval),
+        "LR+": _accuracy("LR+", 2),
+        "LR−": _accuracy("LR-", 2),
+        "CCTAs per event found": _accuracy("CCTAs per event found", 1),
+        f"{'Patients' if patients else 'ECGs'} per event found": _accuracy("ECGs per event found", 1),
+    }
+
+
+COLUMNS = {"Threshold": words("kind", KIND_LABELS.__getitem__), **accuracy_columns()}
 
 
 def thresholds(results: ResultsFolder) -> Section | None:
