@@ -301,11 +301,11 @@ def _prevalence_rows(patients: pd.DataFrame, guideline: str, settings: Evaluatio
     y_true, predicted = known["y_true"].to_numpy(dtype=float), known[BASES[guideline]].to_numpy(dtype=float)
     n, events = len(known), int(y_true.sum())
     own = {"basis": guideline, "comparison": ALONE, "level": settings.level, "n": n, "patients": n, "events": events}
-    if not n or not predicted.sum():
-        return [own | {"measure": RATIO, "note": "no patient has all that is needed"}]
+    note = _lack(known, settings.minimum_events)
+    if note:
+        return [own | {"measure": RATIO, "note": note}]
     bootstrap = Bootstrap(n, settings.bootstrap_replicates, settings.level, seed)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drawn = np.concatenate([weights @ y_true / (weights @ predicted) for weights in bootstrap.draws()])
+    drawn = np.concatenate([weights @ y_true / (weights @ predicted) for weights in bootstrap.draws()])
     lower, upper = wilson(events, n, settings.level)
     return [
         own | {"measure": PREDICTED, "estimate": float(predicted.mean())},
