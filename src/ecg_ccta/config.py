@@ -161,12 +161,38 @@ class Site(Export):
     shards: int = Field(2, gt=0, description="Parts in which the recordings are cleaned, in parallel.")
 
 
+Outcome = Literal["moderate", "severe", "complete"]
+Exclusion = Literal["prior_infarction", "prior_pci", "prior_bypass", "pacemaker"]
+
+
+class EventFrom(Section):
+    """The lowest stenosis grade that counts as the outcome of each coronary artery."""
+
+    RCA: Outcome = "severe"
+    LM: Outcome = Field("severe", description="moderate: from 50 % on, as guidelines and CAD-RADS take the left main.")
+    LAD: Outcome = "severe"
+    LCX: Outcome = "severe"
+
+    def grades(self, vessel: str) -> tuple[str, ...]:
+        """Give the grades that count as the outcome of a vessel."""
+        return GRADES[GRADES.index(getattr(self, vessel)) :]
+
+    def lowest(self) -> list[int]:
+        """Give the place among GRADES of each vessel's lowest grade that counts, in the order of VESSELS."""
+        return [GRADES.index(getattr(self, vessel)) for vessel in VESSELS]
+
+
 class Cohort(Section):
-    """Who is included."""
+    """Who is included, and what counts as an event."""
 
     days_before_ccta: int = Field(90, ge=0, description="An ECG counts when taken at most this many days before.")
     days_after_ccta: int = Field(7, ge=0, description="... or at most this many days after the CCTA.")
     minimum_age: float = Field(18, ge=0, description="Years.")
+    exclude: list[Exclusion] = Field(
+        default_factory=list,
+        description="Patients with any of these are left out; each is a column of the patients or the CCTA table.",
+    )
+    event_from: EventFrom = EventFrom()
 
 
 class Architecture(Section):

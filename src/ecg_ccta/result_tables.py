@@ -97,6 +97,10 @@ SCHEMAS = {
     "instability_calibration": _columns("model vessel", "predicted observed", "redevelopment"),
     "instability_truth": _estimates(["model", "vessel", "group"], "predicted"),
     "decision_curves": _estimates(["vessel", "strategy"], "threshold"),
+    "any_vessel_thresholds": _estimates(["rule"], "lowest_threshold highest_threshold"),
+    "any_vessel_strata": _STRATA,
+    "any_vessel_calibration": _estimates(["probability"]),
+    "any_vessel_decisions": _estimates(["basis", "strategy"], "threshold"),
     "sample_size": _estimates(["vessel"], "width target_width", "patients_needed events_needed"),
     "initialisations": _columns(
         "fold vessels note", "macro_auc_foundation macro_auc_random difference lower upper p_value"

@@ -20,6 +20,13 @@ from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
 RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
+EXCLUSIONS = {
+    "prior_infarction": "prior myocardial infarction",
+    "prior_pci": "prior percutaneous coronary intervention",
+    "prior_bypass": "prior coronary bypass",
+    "pacemaker": "pacemaker",
+}
+"""Columns that may exclude a patient, and the reason as the flow says it."""
 PLACES = ("scanner", "centre", "device")
 """Where and with what the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
 PSEUDONYM = r"^[0-9a-f]{20}$"
@@ -173,6 +180,18 @@ RISK_GROUPS = _columns(
 )
 """One row per ECG and vessel: the risk group by the guideline's threshold, and the stratum between the rule-out and
 the rule-in threshold (missing where there were too few events to choose them), chosen on other patients."""
+
+PATIENT_RISK = _columns(
+    ecg_id=_pseudonym(unique=True),
+    patient_id=_pseudonym(unique=True),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    score=pa.Column(float),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+    group=pa.Column("string", pa.Check.isin(["low", "high"])),
+    stratum=pa.Column("string", pa.Check.isin(["low", "intermediate", "high"]), nullable=True),
+)
+"""One row per patient, by the ECG nearest to the CCTA, for any vessel: score (log-odds of 1 - prod(1 - p)),
+recalibrated probability, risk group (high where one vessel's is), stratum (by thresholds chosen on the probability)."""
 
 
 INSTABILITY = _columns(

@@ -20,7 +20,10 @@ GRADES: Final = ("none", "mild", "moderate", "severe", "complete")
 """Stenosis grades in rising order."""
 
 EVENT_GRADES: Final = ("severe", "complete")
-"""A vessel counts as an event at a stenosis of 70 % or more."""
+"""A vessel counts as an event at a stenosis of 70 % or more, unless `cohort.event_from` says otherwise."""
+
+GRADE_CUTS: Final = {"moderate": 50, "severe": 70, "complete": 99}
+"""Per cent from which a grade begins, of those that an outcome may begin at."""
 
 HIGH_RISK_THRESHOLDS: Final = {"RCA": 0.15, "LM": 0.01, "LAD": 0.15, "LCX": 0.15}
 """Probability at which a vessel is high risk: ESC 15 % pre-test probability; LM ten times its prevalence of 0.1 %."""

@@ -89,6 +89,7 @@ rule compare_robustness_with_truth:
         runtime=growing(30),
     params:
         library=library_of("compare_robustness_with_truth"),
+        cohort=leaves("cohort", "event_from"),
         export=export_of,
         evaluation=leaves("evaluation", *ESTIMATES),
         seed=seed,

@@ -52,6 +52,7 @@ rule predict_left_out_centres:
         runtime=growing(120),
     params:
         library=library_of("predict_left_out_centres"),
+        cohort=leaves("cohort", "event_from"),
         recipe=leaves("training", "labels", "class_balance", "minimum_events"),
         architecture=architecture_of,
         seed=seed,

@@ -102,6 +102,7 @@ rule finetune:
     params:
         library=library_of("finetune"),
         recipe=recipe_of,
+        cohort=leaves("cohort", "event_from"),
         architecture=architecture_of,
         seed=seed,
         redevelopment=redevelopment_of,

@@ -36,6 +36,7 @@ rule compare_with_truth:
         export=export_of,
         evaluation=leaves("evaluation", *ESTIMATES, "high_risk_thresholds", "normal_ecg", "normal_codes"),
         follow_up=leaves("follow_up", "landmark_days", "horizon_days"),
+        cohort=leaves("cohort", "event_from"),
         seed=seed,
     message:
         "Comparing site {wildcards.site} with what was planted"
@@ -99,6 +100,7 @@ rule compare_instability_with_truth:
         runtime=growing(30),
     params:
         library=library_of("compare_instability_with_truth"),
+        cohort=leaves("cohort", "event_from"),
         export=export_of,
         evaluation=leaves("evaluation", "level", "bootstrap_replicates"),
         seed=seed,

@@ -61,6 +61,7 @@ rule redevelop_probe:
         gpu=lambda wildcards: min(1, study_of(wildcards).training.gpus),
     params:
         library=library_of("redevelop_probe"),
+        cohort=leaves("cohort", "event_from"),
         recipe=recipe_of_probe,
         architecture=architecture_of,
         instability=leaves("instability", "redevelopments"),

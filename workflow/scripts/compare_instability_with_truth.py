@@ -7,7 +7,7 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.cohort.pseudonyms import site_key
-    from ecg_ccta.config import Evaluation, Export
+    from ecg_ccta.config import Cohort, Evaluation, Export
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.truth.compare_instability_with_truth import (
         compare_instability_with_truth,
@@ -23,6 +23,7 @@ with recorded_job(snakemake) as record:
         site_key(snakemake.wildcards.site, site, seed),
         settings,
         seed,
+        Cohort.of(snakemake.params.cohort).event_from,
     )
     write_csv(coverage, snakemake.output.coverage)
     figures.save(instability_truth_figure(coverage, settings.level), snakemake.output.instability_truth_svg)

@@ -7,7 +7,7 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import tables
     from ecg_ccta.cohort.pseudonyms import site_key
-    from ecg_ccta.config import Evaluation, Export
+    from ecg_ccta.config import Cohort, Evaluation, Export
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.truth.compare_robustness_with_truth import compare_robustness_with_truth
 
@@ -18,5 +18,6 @@ with recorded_job(snakemake) as record:
         site_key(snakemake.wildcards.site, Export(**snakemake.params.export), snakemake.params.seed),
         Evaluation.of(snakemake.params.evaluation),
         snakemake.params.seed,
+        Cohort.of(snakemake.params.cohort).event_from,
     )
     write_csv(recovery, snakemake.output.recovery)

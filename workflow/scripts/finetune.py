@@ -21,6 +21,7 @@ with recorded_job(snakemake) as record:
         nodes=snakemake.resources.nodes,
         seed=snakemake.params.seed,
         interrupted=snakemake.params.interrupted,
+        event_from=snakemake.params.cohort["event_from"],
         model=snakemake.output.model,
         redevelopment=snakemake.params.redevelopment,
     )

@@ -4,7 +4,7 @@ from ecg_ccta.tracking.records import recorded_job
 
 with recorded_job(snakemake) as record:
     from ecg_ccta import tables
-    from ecg_ccta.config import Architecture, Recipe
+    from ecg_ccta.config import Architecture, Cohort, Recipe
     from ecg_ccta.training.leave_centre_out import predict_left_out_centres
 
     channels = Architecture(**snakemake.params.architecture).filter_list[-1]
@@ -13,6 +13,7 @@ with recorded_job(snakemake) as record:
         tables.read(tables.COHORT, snakemake.input.cohort),
         Recipe.of(snakemake.params.recipe),
         snakemake.params.seed,
+        Cohort.of(snakemake.params.cohort).event_from,
     )
     tables.write(predictions, tables.CENTRE_PREDICTIONS, snakemake.output.predictions)
     record.metrics({"centres": predictions["centre"].nunique()})

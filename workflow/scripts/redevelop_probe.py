@@ -8,7 +8,7 @@ with recorded_job(snakemake) as record:
     import torch
 
     from ecg_ccta import tables
-    from ecg_ccta.config import Architecture, Instability, Recipe
+    from ecg_ccta.config import Architecture, Cohort, Instability, Recipe
     from ecg_ccta.signals.store import SignalStore
     from ecg_ccta.tracking.progress import log_progress
     from ecg_ccta.training.redevelopment import foundation_features, redevelop_probes
@@ -30,6 +30,7 @@ with recorded_job(snakemake) as record:
         Instability.of(snakemake.params.instability).redevelopments,
         snakemake.params.seed,
         log_progress("versions"),
+        Cohort.of(snakemake.params.cohort).event_from,
     )
     probes.save(snakemake.output.probes)
     record.metrics({"redevelopments": len(probes.weight) - 1})

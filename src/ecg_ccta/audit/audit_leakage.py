@@ -27,6 +27,7 @@ from ecg_ccta.audit.recalibration_checks import recalibration_check
 from ecg_ccta.cohort.pseudonyms import site_key
 from ecg_ccta.config import Evaluation, Site
 from ecg_ccta.errors import StudyError
+from ecg_ccta.evaluation.any_vessel import ANY
 from ecg_ccta.evaluation.choose_thresholds import choose_thresholds
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.files import read_json
@@ -336,13 +337,13 @@ def threshold_check(development: AuditedSite, thresholds: Mapping[str, Any], eva
         findings += [
             f"{name} {vessel} (chosen on {_counted(found.get(vessel))}; the development site gives others, on "
             f"{_counted(expected.get(vessel))})"
-            for vessel in VESSELS
+            for vessel in (*VESSELS, ANY)
             if found.get(vessel) != expected.get(vessel)
         ]
     return Check(
         "threshold chosen on scored patients",
         f"frozen at {development.name}, and of each of its folds",
-        len(pairs) * len(VESSELS),
+        len(pairs) * (len(VESSELS) + 1),
         "sets of thresholds",
         findings,
         "chosen once more on the out-of-fold predictions, a fold's without that fold",

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, UPDATES
 from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.estimates import HONEST, rows_of
-from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
+from ecg_ccta.vessels import GRADES, VESSELS
 
 _LINES: list[tuple[str, Literal["-", "--", ":"]]] = [("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")]
 _KIND_LINES = dict(zip(UPDATES, _LINES, strict=True))
@@ -199,8 +199,9 @@ def grade_figure(scored: pd.DataFrame, severity: pd.DataFrame) -> Figure:
                 capprops={"linewidth": 0},
                 boxprops={"linewidth": 0.7},
             )
+            outcome = set(rows.loc[(rows["y_true"] == 1).fillna(False), "grade"])
             for grade, box in zip(GRADES, boxes["boxes"], strict=True):
-                box.set_facecolor((*mpl.colors.to_rgb(colour), 0.75 if grade in EVENT_GRADES else 0.25))
+                box.set_facecolor((*mpl.colors.to_rgb(colour), 0.75 if grade in outcome else 0.25))
             axes.set_xticks(
                 range(1, 1 + len(GRADES)),
                 [f"{grade} ({len(part)})" for grade, part in zip(GRADES, values, strict=True)],

@@ -19,7 +19,7 @@ from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_reco
 from ecg_ccta.sources.second_ccta import second_examinations
 from ecg_ccta.sources.statements import read_tracings, write_statement
 from ecg_ccta.tables import RISK_FACTORS
-from ecg_ccta.vessels import EVENT_GRADES, SAMPLING_RATE, VESSELS
+from ecg_ccta.vessels import EVENT_GRADES, GRADE_CUTS, SAMPLING_RATE, VESSELS
 
 BLOCK = 64
 """ECGs drawn together from one seed; a constant, so that nothing depends on how the work is divided."""
@@ -38,8 +38,8 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
     """Write the raw export of a simulated hospital into `folder`, and its truth.
 
     `truth_table` (Parquet) has one row per row of ecg_index.csv: ecg_id, patient_id (raw), expression_<vessel>,
-    oracle_<vessel> and broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal
-    bytes.
+    oracle_<vessel> (probability of a severe or complete stenosis; of other grades on: `event_model.oracle_column`) and
+    broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal bytes.
 
     Returns
     -------
@@ -98,13 +98,17 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
         _write_tables(export, patients, ecgs, statements, second, np.random.default_rng(streams[3]))
 
     owners = ecgs["patient"].to_numpy()
-    oracle = model.oracle(shown_by, age[owners], male[owners])
+    oracles = {grade: model.oracle(shown_by, age[owners], male[owners], grade) for grade in GRADE_CUTS}
     truth = pd.DataFrame(
         {
             "ecg_id": ecgs["ecg_id"],
             "patient_id": patients["patient_id"].to_numpy()[owners],
             **{f"expression_{vessel}": shown_by[:, column] for column, vessel in enumerate(VESSELS)},
-            **{f"oracle_{vessel}": oracle[:, column] for column, vessel in enumerate(VESSELS)},
+            **{
+                event_model.oracle_column(vessel, grade): oracle[:, column]
+                for grade, oracle in oracles.items()
+                for column, vessel in enumerate(VESSELS)
+            },
             "broken": ecgs["broken"].astype("string"),
         }
     )

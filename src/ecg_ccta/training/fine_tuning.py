@@ -11,7 +11,7 @@ import torch
 from sklearn.model_selection import GroupShuffleSplit
 
 import ecg_ccta
-from ecg_ccta.config import Architecture, Recipe
+from ecg_ccta.config import Architecture, EventFrom, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json
 from ecg_ccta.model.checkpoints import build_network, load_foundation
@@ -31,6 +31,8 @@ from ecg_ccta.training.temperature import fit_temperature, prevalence_logit
 from ecg_ccta.vessels import GRADES, VESSELS
 
 log = logging.getLogger(__name__)
+
+_SEVERE = EventFrom()
 
 INNER_FRACTION = 0.1
 """Proportion of the patients of a labelled table by which the best epoch is chosen."""
@@ -61,6 +63,7 @@ def fine_tune(
     interrupted: Path | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    event_from: EventFrom = _SEVERE,
 ) -> FoldModel:
     """The model of one fold, calibrated. The patients of fold `fold` are not touched.
 
@@ -70,6 +73,7 @@ def fine_tune(
     store : signals, in the cohort's row order
     interrupted : folder for the state of an unfinished training, keyed by a fingerprint of everything that decides
         the weights: killed and started again the training goes on, with changed code, config or input it starts afresh
+    event_from : the grade from which a stenosis is an event, as in the cohort's targets; ordinal labels need it
 
     Raises
     ------
@@ -106,6 +110,7 @@ def fine_tune(
         _state_file(interrupted, f"fold{fold}", decides, foundation, architecture, settings, seed),
         on_step,
         on_epoch,
+        event_from.lowest(),
     )
     with torch.no_grad():
         network.dense.bias.add_(offset)
@@ -198,6 +203,7 @@ def _tune(
     state_file: Path | None,
     on_step: Callable[[Step], None],
     on_epoch: Callable[[Epoch], None],
+    lowest: list[int] | None = None,
 ) -> tuple[Net1D, torch.Tensor, dict]:
     """A trained network on its device, the offset of its logits, and its provenance."""
     torch.manual_seed(seed)
@@ -210,7 +216,7 @@ def _tune(
         require_contract(foundation, architecture)
         network = load_foundation(foundation, architecture, outputs)
     network = parallel.synchronised_batch_norm(network.to(device))
-    criterion = make_criterion(learnt[train_rows], settings)
+    criterion = make_criterion(learnt[train_rows], settings, lowest)
     probe = None
     if settings.probe_start and foundation is not None:
         if parallel.rank() == 0:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from ecg_ccta.config import Architecture, Recipe
+from ecg_ccta.config import Architecture, EventFrom, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.model.checkpoints import load_foundation
 from ecg_ccta.model.contracts import require_contract
@@ -27,6 +27,8 @@ from ecg_ccta.training.temperature import fit_temperature, prevalence_logit
 from ecg_ccta.vessels import VESSELS
 
 log = logging.getLogger(__name__)
+
+_SEVERE = EventFrom()
 
 INNER_PARTS = 10
 """One of so many parts of the training patients chooses the penalty and the temperature, as in a fold's training."""
@@ -64,7 +66,9 @@ def extract_features(foundation: Path, architecture: Architecture, store: Store,
     return found
 
 
-def predict_left_out_centres(features: pd.DataFrame, cohort: pd.DataFrame, settings: Recipe, seed: int) -> pd.DataFrame:
+def predict_left_out_centres(
+    features: pd.DataFrame, cohort: pd.DataFrame, settings: Recipe, seed: int, event_from: EventFrom = _SEVERE
+) -> pd.DataFrame:
     """Predict each centre by a calibrated linear probe that saw none of its patients.
 
     A patient with an ECG at the centre is left out of its training with all ECGs; an ECG of unknown centre, which
@@ -75,6 +79,7 @@ def predict_left_out_centres(features: pd.DataFrame, cohort: pd.DataFrame, setti
     features : of `extract_features`
     cohort : `tables.COHORT`
     settings : labels, class_balance and minimum_events of the training
+    event_from : the grade from which a stenosis is an event, as in the cohort's targets
 
     Returns
     -------
@@ -96,7 +101,9 @@ def predict_left_out_centres(features: pd.DataFrame, cohort: pd.DataFrame, setti
         here = (known["centre"] == name).to_numpy(dtype=bool)
         elsewhere = ~known["patient_id"].isin(known["patient_id"][here]).to_numpy()
         try:
-            logits = _predict(values, known, np.flatnonzero(elsewhere), np.flatnonzero(here), settings, seed)
+            logits = _predict(
+                values, known, np.flatnonzero(elsewhere), np.flatnonzero(here), settings, seed, event_from
+            )
         except StudyError as error:
             log.warning("no probe without a centre of %d ECGs: %s", here.sum(), error)
             continue
@@ -109,7 +116,13 @@ def _are_several(centre: pd.Series) -> bool:
 
 
 def _predict(
-    features: np.ndarray, cohort: pd.DataFrame, train: np.ndarray, test: np.ndarray, settings: Recipe, seed: int
+    features: np.ndarray,
+    cohort: pd.DataFrame,
+    train: np.ndarray,
+    test: np.ndarray,
+    settings: Recipe,
+    seed: int,
+    event_from: EventFrom,
 ) -> np.ndarray:
     """Calibrated logits (test ECGs, vessels) by a probe of the training ECGs."""
     labels = targets(cohort)
@@ -120,7 +133,7 @@ def _predict(
     is_inner = splits.loc[cohort["patient_id"].iloc[train], "fold"].to_numpy() == 0
     rows, count = np.concatenate([train[~is_inner], train[is_inner]]), int((~is_inner).sum())
     learnt = grades(cohort) if settings.labels == "ordinal" else labels
-    criterion = make_criterion(learnt[rows[:count]], settings)
+    criterion = make_criterion(learnt[rows[:count]], settings, event_from.lowest())
     fitted, inner = rows[:count], rows[count:]
     probe = choose_probe(
         features[fitted], labels[fitted], learnt[fitted], features[inner], labels[inner], criterion,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecg_ccta.config import Architecture, Recipe
+from ecg_ccta.config import Architecture, EventFrom, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import replacing
 from ecg_ccta.model.checkpoints import load_foundation
@@ -55,6 +55,9 @@ class RedevelopedProbes:
         return features.astype(float) @ self.weight.transpose(0, 2, 1) + self.bias[:, None]
 
 
+_SEVERE = EventFrom()
+
+
 def redeveloped_logits(probes: Sequence[RedevelopedProbes], features: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """Predict calibrated logits (versions, ECGs, vessels) as the study does: by the ECG's own fold, or by all.
 
@@ -88,6 +91,7 @@ def redevelop_probes(
     redevelopments: int,
     seed: int,
     on_version: Callable[[int, int], None] = lambda done, total: None,
+    event_from: EventFrom = _SEVERE,
 ) -> RedevelopedProbes:
     """Fit a fold's linear probe to its development patients, and again to each draw of them.
 
@@ -120,7 +124,7 @@ def redevelop_probes(
                 f"re-development {version} drew no inner-validation patient of fold {fold}. Fix: include more "
                 "patients, or leave instability out"
             )
-        criterion = make_criterion(learnt[train], settings)
+        criterion = make_criterion(learnt[train], settings, event_from.lowest())
         probe = choose_probe(
             features[train], labels[train], learnt[train], features[inner], labels[inner], criterion,
             settings.minimum_events,

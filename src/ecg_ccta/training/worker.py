@@ -7,13 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
 from ecg_ccta import tables
-from ecg_ccta.config import Architecture, Recipe
+from ecg_ccta.config import Architecture, EventFrom, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json, write_json
 from ecg_ccta.model.fold_models import save_fold
@@ -50,6 +50,8 @@ class FoldJob:
     interrupted: str
     model: str
     """The folder that is made."""
+    event_from: dict = field(default_factory=dict)
+    """First grade of each vessel's outcome."""
     redevelopment: int = 0
     """From 1 on: the fold is trained on patients drawn with replacement, with a seed of its own."""
 
@@ -71,6 +73,7 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
             redevelopment_seed(job.seed, job.redevelopment),
             Path(job.interrupted),
             on_step if parallel.rank() == 0 else lambda step: None,
+            event_from=EventFrom(**job.event_from),
         )
         if parallel.rank() == 0:
             save_fold(model, job.model)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ecg_ccta.config import Evaluation
+from ecg_ccta.config import Evaluation, EventFrom
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.build_ladder import PROBE
 from ecg_ccta.evaluation.evaluate_thresholds import proportion_rows
@@ -29,9 +29,17 @@ EVERY = "all"
 HELD, ABOVE, BELOW = "coverage", "true risk above", "true risk below"
 ERROR, MOVED = "RMS error", "RMS deviation over re-developments"
 
+_SEVERE = EventFrom()
+
 
 def compare_instability_with_truth(
-    cohort: pd.DataFrame, ecgs: pd.DataFrame, truth: pd.DataFrame, key: bytes, settings: Evaluation, seed: int
+    cohort: pd.DataFrame,
+    ecgs: pd.DataFrame,
+    truth: pd.DataFrame,
+    key: bytes,
+    settings: Evaluation,
+    seed: int,
+    event_from: EventFrom = _SEVERE,
 ) -> pd.DataFrame:
     """Count the intervals that hold the true risk, and set what moves a prediction against its whole error.
 
@@ -43,6 +51,7 @@ def compare_instability_with_truth(
     key : the site's pseudonym key, which joins the two
     settings : level of the intervals of proportions, draws of patients
     seed : of the draws
+    event_from : the grade from which a stenosis is an event, per vessel
 
     Returns
     -------
@@ -56,7 +65,7 @@ def compare_instability_with_truth(
     StudyError
         Where an ECG has no truth: the truth is of another export.
     """
-    oracle = oracle_by_ecg(truth, key)
+    oracle = oracle_by_ecg(truth, key, event_from)
     absent = ~ecgs["ecg_id"].isin(oracle.index)
     if absent.any():
         raise StudyError(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecg_ccta.config import Evaluation
+from ecg_ccta.config import Evaluation, EventFrom
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.analyse_robustness import KINDS, STRATA, findings_of_perturbed
 from ecg_ccta.evaluation.findings import Findings
@@ -17,9 +17,17 @@ from ecg_ccta.truth.compare_with_truth import oracle_by_ecg
 RECOVERED, LOST = "recovered", "lost"
 ALL_VESSELS = "all"
 
+_SEVERE = EventFrom()
+
 
 def compare_robustness_with_truth(
-    perturbed: pd.DataFrame, cohort: pd.DataFrame, truth: pd.DataFrame, key: bytes, settings: Evaluation, seed: int
+    perturbed: pd.DataFrame,
+    cohort: pd.DataFrame,
+    truth: pd.DataFrame,
+    key: bytes,
+    settings: Evaluation,
+    seed: int,
+    event_from: EventFrom = _SEVERE,
 ) -> pd.DataFrame:
     """Compute the proportion of the oracle's AUC above chance that perturbed ECGs still give.
 
@@ -31,6 +39,7 @@ def compare_robustness_with_truth(
     key : the site's pseudonym key
     settings : level, replicates and least events
     seed : of the bootstrap of patients, whose draws all perturbations share
+    event_from : the grade from which a stenosis is an event, per vessel
 
     Returns
     -------
@@ -43,7 +52,7 @@ def compare_robustness_with_truth(
     StudyError
         Where a sampled ECG has no truth.
     """
-    oracle = oracle_by_ecg(truth, key)
+    oracle = oracle_by_ecg(truth, key, event_from)
     absent = ~perturbed["ecg_id"].isin(oracle.index)
     if absent.any():
         raise StudyError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ecg_ccta.report.blocks import Link, Section, Table
 from ecg_ccta.report.formatting import count, listed
+from ecg_ccta.report.outcome import cut
 from ecg_ccta.report.results_folder import ResultsFolder
 
 NO_PATIENTS = "Does not apply: all patients are simulated."
@@ -148,8 +149,9 @@ def _measurement(results: ResultsFolder) -> list[Item]:
     reader = "; a reader's statement only defines the subset of normal ECGs" if normal else ""
     return [
         Item(
-            "8a", "Outcome", "Stenosis of 70 % or more at CCTA, each of four vessels on its own.", ("methods",),
-            _real(results, "how CCTA was read, and whether alike in all groups of patients."),
+            "8a", "Outcome",
+            f"Stenosis of {cut(results.study.cohort.event_from)} at CCTA, each of four vessels on its own.",
+            ("methods",), _real(results, "how CCTA was read, and whether alike in all groups of patients."),
         ),
         _of_patients(results, "8b", "Who assessed the outcome", "the readers' training and experience."),
         _of_patients(results, "8c", "Blinding of the outcome", "what the readers of the CCTA knew."),

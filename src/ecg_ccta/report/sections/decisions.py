@@ -50,14 +50,16 @@ def decisions(results: ResultsFolder) -> Section | None:
                 needs="estimate",
                 says=avoided_sentence(found, results.study.evaluation.high_risk_thresholds),
                 notes=[
-                    "Net benefit: true positives less false positives at the odds of the threshold probability, per "
-                    "ECG; CCTA for none has 0. CCTAs avoided: against CCTA for all, at the same number of events "
-                    "found. Pointwise intervals over patients.",
+                    "One vessel at a time, as networks are compared; nobody sends one artery to CCTA. The decision "
+                    "for a patient is that of any vessel, in the section before. Net benefit: true positives less "
+                    "false positives at the odds of the threshold probability, per ECG; CCTA for none has 0. CCTAs "
+                    "avoided: against CCTA for all, at the same number of events found. Pointwise intervals over "
+                    "patients.",
                     *held_fixed(results, site),
                 ],
             )
         )
-    return Section("decisions", "Decision curves", blocks) if blocks else None
+    return Section("decisions", "Decision curves of each vessel", blocks) if blocks else None
 
 
 def _is_shown(vessel: str, threshold: float) -> bool:

@@ -6,6 +6,7 @@ from ecg_ccta.report.blocks import Section, Table, Text
 from ecg_ccta.report.columns import ABSENT, Cell, bounded, grouped_rows, value, words
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, percent_interval
 from ecg_ccta.report.negative_control import control_table
+from ecg_ccta.report.outcome import outcome
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import HONEST, rows_of
 from ecg_ccta.truth.compare_with_truth import MEAN_EVENTS
@@ -55,7 +56,7 @@ def headline(results: ResultsFolder) -> Section:
     }
     blocks: list = [
         Table(
-            "Discrimination of severe or complete stenosis, by cohort and vessel",
+            f"Discrimination of {outcome(study.cohort.event_from)}, by cohort and vessel",
             list(columns),
             grouped_rows(pd.concat(cohort_tables), columns, group="cohort"),
             says=" ".join(sentences),

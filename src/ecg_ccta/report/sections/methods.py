@@ -1,12 +1,14 @@
 """The methods, in words made from the configuration that was run."""
 
 from ecg_ccta.attribution.constants import INTEGRATION_STEPS
-from ecg_ccta.config import Intermediate, Study
+from ecg_ccta.config import EventFrom, Intermediate, Study
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
+from ecg_ccta.report.outcome import cut, outcome
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S
-from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS
+from ecg_ccta.tables import EXCLUSIONS
+from ecg_ccta.vessels import VESSEL_NAMES, VESSELS
 
 ORDER = 190
 
@@ -47,11 +49,15 @@ def _sites(study: Study) -> str:
 
 def _population(study: Study) -> str:
     cohort = study.cohort
+    reasons = [EXCLUSIONS[name] for name in cohort.exclude]
+    excluded = f", and without {listed(reasons)}" if reasons else ""
+    event = outcome(cohort.event_from)
+    event += f" ({cut(cohort.event_from)})" if cohort.event_from == EventFrom() else ""
     return (
         f"Population. ECGs of patients aged {cohort.minimum_age:g} years or more, taken at most "
         f"{cohort.days_before_ccta} "
-        f"days before or {cohort.days_after_ccta} days after a coronary CT angiography. An event is "
-        f"{' or '.join(EVENT_GRADES)} stenosis (70 % or more) of the "
+        f"days before or {cohort.days_after_ccta} days after a coronary CT angiography{excluded}. An event is "
+        f"{event} of the "
         f"{listed([f'{VESSEL_NAMES[vessel]} ({vessel})' for vessel in VESSELS])}, each vessel on its own. A "
         "vessel without "
         "a finding is missing for that vessel: it neither trains nor validates, and it never counts as healthy."
@@ -92,9 +98,10 @@ def _intermediate(task: Intermediate, site: str) -> str:
 
 def _training(study: Study) -> str:
     training = study.training
+    event = outcome(study.cohort.event_from)
     learnt = {
-        "binary": "severe or complete stenosis against the rest (binary cross-entropy per vessel)",
-        "ordinal": "all five stenosis grades (proportional odds; the logit is that of a severe or complete stenosis)",
+        "binary": f"{event} against the rest (binary cross-entropy per vessel)",
+        "ordinal": f"all five stenosis grades (proportional odds; the logit is that of a {event})",
     }[training.labels]
     start = "a linear probe of the foundation's features" if training.probe_start else "random weights"
     method = {
@@ -160,7 +167,9 @@ def _risk_groups(study: Study) -> str:
         f"below the highest threshold with sensitivity {percent(evaluation.rule_out_sensitivity)}, high from the "
         f"lowest with specificity {percent(evaluation.rule_in_specificity)}, intermediate between. These, and the "
         "screening point, are chosen on out-of-fold predictions of the development site alone: for its own patients on "
-        "the other folds, for other sites on all, frozen."
+        "the other folds, for other sites on all, frozen. Any vessel is judged once per patient, by the ECG nearest to "
+        "the CCTA, among patients whose vessels were all judged: the log-odds of 1 − ∏(1 − p) over the vessels, "
+        "recalibrated by a logistic regression (intercept and slope), with its own rule-out and rule-in thresholds."
     )
 
 

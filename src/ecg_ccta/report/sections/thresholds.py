@@ -4,7 +4,7 @@ import pandas as pd
 
 from ecg_ccta.evaluation.choose_thresholds import STRATA
 from ecg_ccta.report.blocks import Section
-from ecg_ccta.report.columns import by_draws, words
+from ecg_ccta.report.columns import Cell, by_draws, words
 from ecg_ccta.report.formatting import count, is_missing, listed, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sentences import held_fixed
@@ -25,18 +25,22 @@ def _from(rows: pd.DataFrame) -> str:
     return "none" if ends.isna().any() else " to ".join(dict.fromkeys(percent(end, 1) for end in ends))
 
 
-COLUMNS = {
-    "Threshold": words("kind", KIND_LABELS.__getitem__),
-    "From": _from,
-    "Sensitivity": by_draws("sensitivity", 0, percent_interval),
-    "Specificity": by_draws("specificity", 0, percent_interval),
-    "PPV": by_draws("PPV", 0, percent_interval),
-    "NPV": by_draws("NPV", 0, percent_interval),
-    "LR+": by_draws("LR+", 2),
-    "LR−": by_draws("LR-", 2),
-    "CCTAs per event found": by_draws("CCTAs per event found", 1),
-    "ECGs per event found": by_draws("ECGs per event found", 1),
-}
+def accuracy_columns(patients: bool = False) -> dict[str, Cell]:
+    """Columns of the accuracy at a threshold, of ECGs or of patients with one ECG each."""
+    return {
+        "From": _from,
+        "Sensitivity": by_draws("sensitivity", 0, percent_interval),
+        "Specificity": by_draws("specificity", 0, percent_interval),
+        "PPV": by_draws("PPV", 0, percent_interval),
+        "NPV": by_draws("NPV", 0, percent_interval),
+        "LR+": by_draws("LR+", 2),
+        "LR−": by_draws("LR-", 2),
+        "CCTAs per event found": by_draws("CCTAs per event found", 1),
+        f"{'Patients' if patients else 'ECGs'} per event found": by_draws("ECGs per event found", 1),
+    }
+
+
+COLUMNS = {"Threshold": words("kind", KIND_LABELS.__getitem__), **accuracy_columns()}
 
 
 def thresholds(results: ResultsFolder) -> Section | None:
