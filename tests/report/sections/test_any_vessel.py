@@ -60,7 +60,9 @@ def test_how_often_the_ecg_gains_is_counted():
     said = any_vessel.decision_sentence(pd.DataFrame(rows), "clinical model")
     assert "at 5 % by 0.010 (−0.010 to 0.020)" in said
     assert f"the interval lies above 0 at {(RANGE > 0.3).sum()}" in said
-    lacking = pd.DataFrame([{"basis": "clinical model", "measure": "net benefit", "strategy": ECG, "note": "too few"}])
+    lacking = pd.DataFrame(
+        [{"basis": "clinical model", "measure": "net benefit", "strategy": ECG, "threshold": 0.05, "note": "too few"}]
+    )
     assert (
         any_vessel.decision_sentence(lacking, "clinical model") == "Against the clinical model: not compared (too few)."
     )

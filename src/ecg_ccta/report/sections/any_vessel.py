@@ -211,8 +211,7 @@ def calibration_sentence(found: pd.DataFrame) -> str:
 
 
 def decision_sentence(found: pd.DataFrame, basis: str) -> str:
-    """Net benefit of the ECG above all, none and the competitor at the guidelines' thresholds, and how often over "
-    "all."""
+    """Give what the ECG adds to the competitor's net benefit at the guidelines' thresholds, and how often it does."""
     rows = found[found["basis"] == basis]
     name = f"the {basis}" if basis == CLINICAL else basis
     lack = [note for note in rows["note"] if note]
