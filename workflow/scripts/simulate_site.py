@@ -6,8 +6,10 @@ with recorded_job(snakemake) as record:
     from pathlib import Path
 
     from ecg_ccta.config import Simulation
+    from ecg_ccta.sources.generated_ecgs import read_generated
     from ecg_ccta.sources.simulated_site import simulate_site
 
+    generated = snakemake.input.get("generated")
     record.metrics(
         simulate_site(
             Path(snakemake.output.export),
@@ -15,5 +17,6 @@ with recorded_job(snakemake) as record:
             Path(snakemake.output.truth_json),
             Simulation(**snakemake.params.simulation),
             snakemake.params.seed,
+            read_generated(Path(generated)) if generated else None,
         )
     )
