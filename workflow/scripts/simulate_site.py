@@ -9,7 +9,8 @@ with recorded_job(snakemake) as record:
     from ecg_ccta.sources.generated_ecgs import read_generated
     from ecg_ccta.sources.simulated_site import simulate_site
 
-    generated = snakemake.input.get("generated")
+    # One file where the site's morphology is learnt, else none.
+    generated = [read_generated(Path(path)) for path in snakemake.input.generated]
     record.metrics(
         simulate_site(
             Path(snakemake.output.export),
@@ -17,6 +18,6 @@ with recorded_job(snakemake) as record:
             Path(snakemake.output.truth_json),
             Simulation(**snakemake.params.simulation),
             snakemake.params.seed,
-            read_generated(Path(generated)) if generated else None,
+            *generated,
         )
     )

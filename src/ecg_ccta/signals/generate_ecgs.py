@@ -31,8 +31,13 @@ T_WITHIN_RR = 0.6
 MOST_REJECTED = 0.5
 """A generator most of whose ECGs have no clear beats is no generator of ECGs."""
 
-_MEASURED = ("heart_rate", "rr_irregularity", "pr_ms", "qrs_ms", "qtc_ms", "axis_deg")
+SMALLEST_R = 0.5
+"""Size, relative to the other beats' R, from which a deflection at an edge of the recording is R."""
+
+_MEASURED = ("pr_ms", "qrs_ms", "qtc_ms", "axis_deg")
 _INDEPENDENT = [LEADS.index(lead) for lead in MEASURED_LEADS]
+_LEFT = [LEADS.index(lead) for lead in ("I", "II", "V4", "V5", "V6")]
+"""Leads in which the bulk of the left ventricle makes R, as in `beats`."""
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +45,8 @@ log = logging.getLogger(__name__)
 def generate_ecgs(ecgs: int, seed: int, generate: Generator) -> GeneratedECGs:
     """Generate this many ECGs in which every beat is found.
 
-    Left out are ECGs with a beat that is unlike the others or missing, because what is planted into an ECG must be in
-    all its beats. Which are left out depends on the healthy ECG alone, so the rest know nothing of any disease.
+    Left out are ECGs with a beat that is unlike the others or missing, or without a T peak, because what is planted
+    into an ECG must be in all its beats. Which are left out depends on the healthy ECG alone, so the rest know nothing of any disease.
 
     Parameters
     ----------
@@ -88,55 +93,65 @@ def _described(microvolts: np.ndarray) -> dict[str, Any] | None:
     beats = find_beats(clean, before, after)
     if len(beats.usable) < USABLE_BEATS:
         return None
-    peaks = all_peaks(beats, ecg.shape[1])
-    if peaks is None:
+    peaks = all_peaks(beats, clean)
+    t_peak = _t_peak(ecg, beats, before, after)
+    if peaks is None or t_peak is None:
         return None
-    rr = float(np.median(np.diff(beats.rhythm))) / SAMPLING_RATE
+    intervals = np.diff(beats.rhythm)
     measured = measure(ecg)
     return {
         "microvolts": microvolts,
         "peaks": peaks / SAMPLING_RATE,
-        "t_peak": _t_peak(ecg, beats.usable, before, after, rr),
+        "t_peak": t_peak,
+        "heart_rate": 60 * SAMPLING_RATE / float(np.median(intervals)),
+        "rr_irregularity": float(np.sqrt(np.mean(np.diff(intervals) ** 2)) / intervals.mean()),
         **{name: float(measured.get(name, np.nan)) for name in _MEASURED},
     }
 
 
-def all_peaks(beats: Beats, samples: int) -> np.ndarray | None:
+def all_peaks(beats: Beats, clean: np.ndarray) -> np.ndarray | None:
     """R peaks of every beat, samples, from one before the recording to one after it.
 
-    Beats at the edges, whose shape cannot be compared, stand where the detector has them, else one RR interval on.
-    None where a detected beat in between has another shape or where one is missing.
+    None where a detected beat has another shape than its neighbours on both sides or where one is missing. Beats at
+    the edges, whose shape cannot be compared, are looked for one RR interval on, and stand there if none is seen.
+
+    Parameters
+    ----------
+    beats : of `find_beats`
+    clean : (12, samples) millivolts, in which they were found
     """
     rhythm = beats.rhythm
     usual = float(np.median(np.diff(rhythm)))
     if np.diff(rhythm).max() > LONGEST_RR * usual:
         return None
-    distance = beats.detected[:, None] - rhythm[None, :]
-    nearest = distance[np.arange(len(distance)), np.abs(distance).argmin(axis=1)]
-    same = np.abs(nearest) <= SAME_BEAT_S * SAMPLING_RATE
-    between = (beats.detected > rhythm[0]) & (beats.detected < rhythm[-1])
-    if not same[between].all():
+    between = beats.detected[(beats.detected > rhythm[0]) & (beats.detected < rhythm[-1])]
+    reach = round(SAME_BEAT_S * SAMPLING_RATE)
+    if np.abs(between[:, None] - rhythm[None, :]).min(axis=1).max(initial=0) > reach:
         return None
-    edge = beats.detected[~same] - np.median(nearest[same])
+    size = np.linalg.norm(clean[_LEFT], axis=0)
+    least = SMALLEST_R * np.median(size[rhythm])
+
+    def seen(expected: float) -> float:
+        first = max(0, round(expected) - reach)
+        window = size[first : max(0, round(expected) + reach)]
+        return float(first + window.argmax()) if window.max(initial=0) >= least else expected
+
     peaks = list(map(float, rhythm))
     while peaks[0] >= 0:
-        peaks.insert(0, _detected_or(edge, peaks[0] - usual))
-    while peaks[-1] < samples:
-        peaks.append(_detected_or(edge, peaks[-1] + usual))
+        peaks.insert(0, seen(peaks[0] - usual))
+    while peaks[-1] < clean.shape[1]:
+        peaks.append(seen(peaks[-1] + usual))
     return np.array(peaks)
 
 
-def _detected_or(edge: np.ndarray, expected: float) -> float:
-    near = edge[np.abs(edge - expected) <= SAME_BEAT_S * SAMPLING_RATE]
-    return float(near[0]) if near.size else expected
-
-
-def _t_peak(ecg: np.ndarray, peaks: np.ndarray, before: int, after: int, rr: float) -> float:
-    """Seconds from R to where T, over the independent leads of the median beat, is largest."""
-    beat = np.median(windows(ecg, peaks, before, after), axis=0)[_INDEPENDENT]
+def _t_peak(ecg: np.ndarray, beats: Beats, before: int, after: int) -> float | None:
+    """Seconds from R to where T, over the independent leads of the median beat, is largest; None without a peak."""
+    beat = np.median(windows(ecg, beats.usable, before, after), axis=0)[_INDEPENDENT]
     # Against the level just before QRS, as `measuring` has it.
     level = beat[:, before - round(0.072 * SAMPLING_RATE) : before - round(0.056 * SAMPLING_RATE)]
     beat = ndimage.gaussian_filter1d(beat - level.mean(axis=1, keepdims=True), 4, axis=1)
     start = before + round(T_PEAK_S[0] * SAMPLING_RATE)
-    stop = before + round(min(T_PEAK_S[1], T_WITHIN_RR * rr) * SAMPLING_RATE)
-    return (start + int(np.linalg.norm(beat[:, start:stop], axis=0).argmax()) - before) / SAMPLING_RATE
+    stop = before + min(after, round(T_WITHIN_RR * float(np.median(np.diff(beats.rhythm)))))
+    size = np.linalg.norm(beat[:, start:stop], axis=0)
+    peak = int(size.argmax())
+    return (start + peak - before) / SAMPLING_RATE if 0 < peak < len(size) - 1 else None
