@@ -46,7 +46,8 @@ def generate_ecgs(ecgs: int, seed: int, generate: Generator) -> GeneratedECGs:
     """Generate this many ECGs in which every beat is found.
 
     Left out are ECGs with a beat that is unlike the others or missing, or without a T peak, because what is planted
-    into an ECG must be in all its beats. Which are left out depends on the healthy ECG alone, so the rest know nothing of any disease.
+    into an ECG must be in all its beats. Which are left out depends on the healthy ECG alone, so the rest know nothing
+    of any disease.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ def generate_ecgs(ecgs: int, seed: int, generate: Generator) -> GeneratedECGs:
     rows = rows[:ecgs]
     beats = max(len(row["peaks"]) for row in rows) + 1
     peaks = np.full((ecgs, beats), NO_BEAT_S)
-    for row, found in zip(peaks, rows, strict=True):
-        row[: len(found["peaks"])] = found["peaks"]
+    for ecg, found in zip(peaks, rows, strict=True):
+        ecg[: len(found["peaks"])] = found["peaks"]
     rest = {name: np.array([row[name] for row in rows]) for name in rows[0] if name != "peaks"}
     return GeneratedECGs(peaks=peaks, **rest)
 

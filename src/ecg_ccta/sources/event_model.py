@@ -57,12 +57,12 @@ class EventModel:
     """One hospital's solved model; arrays over the four vessels."""
 
     effect: float
+    shows_age_and_sex: bool
     intercept: np.ndarray
     slope: np.ndarray
     cuts: np.ndarray  # (4 vessels, 4): liability at which each grade above none begins
     target_auc: np.ndarray
     expected_auc: np.ndarray
-    shows_age_and_sex: bool = True
 
     def background(self, age: np.ndarray, male: np.ndarray) -> np.ndarray:
         """(n,) the part of the liability that age and sex bring."""
@@ -218,7 +218,7 @@ def solve(simulation: Simulation) -> EventModel:
         targets.append(target)
         achieved.append(auc(probability(intercept, slope)))
         cuts.append(_grade_cuts(liability))
-    return EventModel(effect, *map(np.array, (intercepts, slopes, cuts, targets, achieved)), shows_age_and_sex)
+    return EventModel(effect, shows_age_and_sex, *map(np.array, (intercepts, slopes, cuts, targets, achieved)))
 
 
 def expected_auc(probability: np.ndarray, score: np.ndarray | None = None) -> float:
