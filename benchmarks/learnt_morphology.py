@@ -68,9 +68,7 @@ def main(folder: Path, sites: list[str]) -> None:
             for vessel, column in zip(VESSELS, read.T, strict=True):
                 has = rows[vessel].notna().to_numpy()
                 outcome, oracle = rows.loc[has, vessel].to_numpy(dtype=int), rows.loc[has, f"oracle_{vessel}"]
-                recovered.append(
-                    (roc_auc_score(outcome, column[has]) - 0.5) / (roc_auc_score(outcome, oracle) - 0.5)
-                )
+                recovered.append((roc_auc_score(outcome, column[has]) - 0.5) / (roc_auc_score(outcome, oracle) - 0.5))
             print(f"{'':10s} {'recovered':12s} " + " ".join(f"{value:18.2f}" for value in recovered))
 
 

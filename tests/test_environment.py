@@ -115,7 +115,10 @@ def test_every_job_leaves_a_record_and_is_one_of_the_studys_jobs(workflow, rules
 
 def test_the_planted_truth_is_read_by_the_rules_of_truth_alone(rules):
     readers = {name for name, rule in rules.items() if any("/truth/" in str(path) for path in rule.input)}
-    assert readers == {"compare_with_truth", "compare_attribution_with_truth"}
+    assert readers == {
+        "compare_with_truth", "compare_attribution_with_truth", "compare_instability_with_truth",
+        "compare_robustness_with_truth",
+    }  # fmt: skip
 
 
 def test_every_rule_depends_on_the_code_that_it_runs(rules):

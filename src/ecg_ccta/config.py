@@ -49,6 +49,28 @@ class PerVessel(Section):
     LCX: Probability
 
 
+class Devices(Section):
+    """Two ECG devices of a simulated hospital, A and B; what B writes carries a signature."""
+
+    signature: Literal["low-pass", "mains", "quantisation"] | None = Field(
+        None,
+        description="What B does to a tracing: a low-pass filter, mains interference, or a coarse step; null: nothing.",
+    )
+    size: float | None = Field(
+        None, gt=0, description="Hz of the low-pass, or millivolts of the interference or of the step."
+    )
+    proportion: Probability = Field(0.5, description="Of the patients without stenosis, those recorded with B.")
+    odds_ratio: float = Field(
+        1.0, gt=0, description="Odds of B with a severe stenosis of any vessel over those without one; 1: unrelated."
+    )
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        if (self.signature is None) != (self.size is None):
+            raise ValueError("signature and size go together: give both or neither")
+        return self
+
+
 class Simulation(Section):
     """A simulated hospital whose truth is known."""
 
@@ -65,6 +87,7 @@ class Simulation(Section):
         "parametric",
         description="Beats made of parametric waves, or those of a generating network (needs the extra `learnt`).",
     )
+    devices: Devices | None = Field(None, description="null: one device, which the export does not name.")
 
     @model_validator(mode="after")
     def _enough_ecgs(self) -> Self:
@@ -103,7 +126,7 @@ class Quality(Section):
     flat_leads_allowed: int = Field(0, ge=0, lt=12, description="Flat leads that a usable recording may have.")
     largest_millivolts: float = Field(20.0, gt=0, le=32.0, description="A larger amplitude is not an ECG.")
     limb_lead_residual: float = Field(
-        0.5, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
+        0.1, gt=0, description="Largest RMS of I + III - II and its like, relative to the limb leads' RMS."
     )
 
 
@@ -147,12 +170,38 @@ class Site(Export):
     shards: int = Field(2, gt=0, description="Parts in which the recordings are cleaned, in parallel.")
 
 
+Outcome = Literal["moderate", "severe", "complete"]
+Exclusion = Literal["prior_infarction", "prior_pci", "prior_bypass", "pacemaker"]
+
+
+class EventFrom(Section):
+    """The lowest stenosis grade that counts as the outcome of each coronary artery."""
+
+    RCA: Outcome = "severe"
+    LM: Outcome = Field("severe", description="moderate: from 50 % on, as guidelines and CAD-RADS take the left main.")
+    LAD: Outcome = "severe"
+    LCX: Outcome = "severe"
+
+    def grades(self, vessel: str) -> tuple[str, ...]:
+        """Give the grades that count as the outcome of a vessel."""
+        return GRADES[GRADES.index(getattr(self, vessel)) :]
+
+    def lowest(self) -> list[int]:
+        """Give the place among GRADES of each vessel's lowest grade that counts, in the order of VESSELS."""
+        return [GRADES.index(getattr(self, vessel)) for vessel in VESSELS]
+
+
 class Cohort(Section):
-    """Who is included."""
+    """Who is included, and what counts as an event."""
 
     days_before_ccta: int = Field(90, ge=0, description="An ECG counts when taken at most this many days before.")
     days_after_ccta: int = Field(7, ge=0, description="... or at most this many days after the CCTA.")
     minimum_age: float = Field(18, ge=0, description="Years.")
+    exclude: list[Exclusion] = Field(
+        default_factory=list,
+        description="Patients with any of these are left out; each is a column of the patients or the CCTA table.",
+    )
+    event_from: EventFrom = EventFrom()
 
 
 class Architecture(Section):
@@ -334,6 +383,36 @@ class LearningCurve(Section):
     )
 
 
+class Instability(Section):
+    """The model developed again on development patients drawn with replacement, to see how far predictions move."""
+
+    redevelopments: int = Field(200, ge=20, description="Times that the linear probe is fitted again.")
+    networks: int = Field(
+        3, ge=0, description="Times that the networks of all folds are fine-tuned again, with other seeds; 0: not."
+    )
+
+
+class Abstention(Section):
+    """Conformal prediction sets: the model gives no answer, or two, where it is not certain enough."""
+
+    level: float = Field(0.9, gt=0.5, lt=1, description="Proportion of patients whose set is to hold what CCTA finds.")
+
+
+class Robustness(Section):
+    """Recordings perturbed as they are in practice, cleaned and predicted again."""
+
+    patients: int = Field(300, gt=0, description="Patients per site, one ECG of each, drawn at random.")
+    events: int = Field(
+        40, gt=0, description="Patients with a stenosis per vessel; further ones are drawn for the rarer vessels."
+    )
+
+
+class Shortcut(Section):
+    """Can a network's features tell where or with what an ECG was recorded, and does its AUC rest on that?"""
+
+    column: Literal["device", "centre"] = Field("device", description="Column of the ECG index that names the origin.")
+
+
 class TargetWidth(Section):
     """Interval widths that the sample size is planned for; defaults of Riley et al., Stat Med 40:4230, 2021."""
 
@@ -370,6 +449,28 @@ class Evaluation(Section):
     age_cut: float = Field(65, gt=0, description="Years; splits the age subgroups.")
     interval_cut_days: float = Field(7, ge=0, description="Days between ECG and CCTA; splits the interval subgroups.")
     calibration_groups: int = Field(20, ge=2, description="Groups of equal size by predicted probability.")
+
+
+class Sensitivity(Section):
+    """The main analysis under other choices of ECGs, outcome and patients, and each centre left out in turn."""
+
+    windows_days: list[Annotated[int, Field(gt=0)]] = Field(
+        [7, 30, 90], description="Days between ECG and CCTA, either way, within which an analysis takes the ECGs."
+    )
+
+
+class Fairness(Section):
+    """Calibration, and accuracy at the thresholds, by sex, age group and centre."""
+
+    age_cuts: list[Annotated[float, Field(gt=0)]] = Field(
+        [50, 65], min_length=1, description="Years at which age groups begin, in rising order."
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if sorted(set(self.age_cuts)) != self.age_cuts:
+            raise ValueError("age_cuts must rise from each to the next")
+        return self
 
 
 class FollowUp(Section):
@@ -418,6 +519,12 @@ class Study(Section):
     training: Training
     random_start: RandomStart | None = None
     learning_curve: LearningCurve | None = None
+    sensitivity: Sensitivity | None = None
+    fairness: Fairness | None = None
+    instability: Instability | None = None
+    abstention: Abstention | None = None
+    robustness: Robustness | None = None
+    shortcut: Shortcut | None = None
     evaluation: Evaluation = Evaluation()
     follow_up: FollowUp = FollowUp()
     explanation: Explanation = Explanation()

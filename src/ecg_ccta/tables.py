@@ -20,8 +20,15 @@ from ecg_ccta.vessels import GRADES, LEADS, VESSELS
 SEXES = ("female", "male")
 CHEST_PAIN = ("none", "nonanginal", "atypical", "typical")
 RISK_FACTORS = ("hypertension", "diabetes", "dyslipidaemia", "smoking")
-PLACES = ("scanner", "centre")
-"""Where and how the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
+EXCLUSIONS = {
+    "prior_infarction": "prior myocardial infarction",
+    "prior_pci": "prior percutaneous coronary intervention",
+    "prior_bypass": "prior coronary bypass",
+    "pacemaker": "pacemaker",
+}
+"""Columns that may exclude a patient, and the reason as the flow says it."""
+PLACES = ("scanner", "centre", "device")
+"""Where and with what the CCTA was done and the ECG taken: columns that a site may have, for subgroups."""
 PSEUDONYM = r"^[0-9a-f]{20}$"
 
 
@@ -131,6 +138,30 @@ PREDICTIONS = _columns(
 )
 """One row per ECG and vessel; `fold` is that of the patient, or `ENSEMBLE`. `logit` is the calibrated logit."""
 
+CENTRE_PREDICTIONS = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    centre=pa.Column("string"),
+    logit=pa.Column(float),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+)
+"""One row per ECG of known centre and vessel, by a linear probe that saw no patient of that centre."""
+PERTURBED = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    perturbation=pa.Column("string"),
+    signal_to_noise_db=pa.Column(float, nullable=True),
+    reason=pa.Column("string", nullable=True),
+    noisy_leads=pa.Column("string"),
+    common=pa.Column(bool),
+    **{f"analysed_{vessel}": pa.Column(bool) for vessel in VESSELS},
+    **{f"logit_{vessel}": pa.Column(float) for vessel in VESSELS},
+)
+"""One row per sampled ECG and perturbation: the calibrated logits of what was left, why clean_signals would have
+refused it (missing: it would not), the leads that it would have named, and for which vessels the ECG was sampled."""
+
 RECALIBRATION = _columns(
     ecg_id=_pseudonym(),
     patient_id=_pseudonym(),
@@ -150,11 +181,47 @@ RISK_GROUPS = _columns(
 """One row per ECG and vessel: the risk group by the guideline's threshold, and the stratum between the rule-out and
 the rule-in threshold (missing where there were too few events to choose them), chosen on other patients."""
 
+PATIENT_RISK = _columns(
+    ecg_id=_pseudonym(unique=True),
+    patient_id=_pseudonym(unique=True),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    score=pa.Column(float),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+    group=pa.Column("string", pa.Check.isin(["low", "high"])),
+    stratum=pa.Column("string", pa.Check.isin(["low", "intermediate", "high"]), nullable=True),
+)
+"""One row per patient, by the ECG nearest to the CCTA, for any vessel: score (log-odds of 1 - prod(1 - p)),
+recalibrated probability, risk group (high where one vessel's is), stratum (by thresholds chosen on the probability)."""
+
+
+INSTABILITY = _columns(
+    ecg_id=_pseudonym(),
+    patient_id=_pseudonym(),
+    vessel=pa.Column("string", pa.Check.isin(VESSELS)),
+    fold=pa.Column(int, pa.Check.ge(ENSEMBLE)),
+    model=pa.Column("string"),
+    probability=pa.Column(float, pa.Check.in_range(0, 1)),
+    mape=pa.Column(float, pa.Check.ge(0)),
+    sd=pa.Column(float, nullable=True),
+    lower=pa.Column(float, pa.Check.in_range(0, 1), nullable=True),
+    upper=pa.Column(float, pa.Check.in_range(0, 1), nullable=True),
+    level=pa.Column(float, nullable=True),
+)
+"""One row per ECG, vessel and model: the probability, and over re-developments of the model the mean absolute
+prediction error, the standard deviation and (missing where there are too few) the interval of this level."""
+
 
 def label_schema(labels: Sequence[str]) -> pa.DataFrameSchema:
     """One row per eligible ECG of the intermediate site: each label 1 (yes), 0 (no) or missing (unknown)."""
     label = pa.Column(float, pa.Check.isin([0, 1]), nullable=True)
     return _columns(ecg_id=_pseudonym(unique=True), **dict.fromkeys(labels, label))
+
+
+def feature_schema(channels: int) -> pa.DataFrameSchema:
+    """One row per ECG: the pooled features of the foundation."""
+    return _columns(
+        ecg_id=_pseudonym(unique=True), **{f"feature_{number}": pa.Column("float32") for number in range(channels)}
+    )
 
 
 def check(table: pd.DataFrame, schema: pa.DataFrameSchema, origin: str | Path) -> pd.DataFrame:

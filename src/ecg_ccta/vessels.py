@@ -20,7 +20,10 @@ GRADES: Final = ("none", "mild", "moderate", "severe", "complete")
 """Stenosis grades in rising order."""
 
 EVENT_GRADES: Final = ("severe", "complete")
-"""A vessel counts as an event at a stenosis of 70 % or more."""
+"""A vessel counts as an event at a stenosis of 70 % or more, unless `cohort.event_from` says otherwise."""
+
+GRADE_CUTS: Final = {"moderate": 50, "severe": 70, "complete": 99}
+"""Per cent from which a grade begins, of those that an outcome may begin at."""
 
 HIGH_RISK_THRESHOLDS: Final = {"RCA": 0.15, "LM": 0.01, "LAD": 0.15, "LCX": 0.15}
 """Probability at which a vessel is high risk: ESC 15 % pre-test probability; LM ten times its prevalence of 0.1 %."""
@@ -42,11 +45,14 @@ PAPER_AUC: Final = {
     "external": {"RCA": 0.749, "LM": 0.971, "LAD": 0.667, "LCX": 0.727},
     "normal ECG": {"RCA": 0.793, "LM": 0.896, "LAD": 0.707, "LCX": 0.765},
 }
-"""AUCs of arXiv 2512.05136v1, shown beside this study's own."""
+"""AUCs of arXiv 2512.05136, version 1, shown beside this study's own."""
 
-PAPER_AUC_LATER: Final = {
+PAPER_AUC_REPOSITORY: Final = {
     "internal": {"RCA": 0.744, "LM": 0.706, "LAD": 0.716, "LCX": 0.736},
     "external": {"RCA": 0.714, "LM": 0.713, "LAD": 0.700, "LCX": 0.673},
     "normal ECG": {"RCA": 0.693, "LM": 0.659, "LAD": 0.673, "LCX": 0.716},
 }
-"""AUCs of the paper's later release, other data and a new training."""
+"""AUCs of the repository that the paper's authors released later: other data and a new training."""
+
+PAPER_ABSTRACT_RANGE: Final = (0.683, 0.744)
+"""Smallest and largest internal AUC of a vessel in the newest abstract of arXiv 2512.05136, as of November 2026."""

@@ -21,6 +21,8 @@ from ecg_ccta.vessels import VESSELS
 
 FOLDS = 5
 EVALUATION = Evaluation()
+START = "5" * 64
+"""Hash of the weights that every training started from."""
 
 
 def waves(ecgs: int, seed: int) -> np.ndarray:
@@ -58,7 +60,7 @@ def models_of(cohort: pd.DataFrame, splits: pd.DataFrame) -> dict[str, dict]:
         inner = set(splits["patient_id"][is_inner]) & with_findings
         train = set(splits["patient_id"][~is_inner & (splits["fold"] != fold)]) & with_findings
         hashes = {"train": sha256(train), "inner_validation": sha256(inner)}
-        found[f"models/fold{fold}"] = {"fold": fold, "patients_sha256": hashes}
+        found[f"models/fold{fold}"] = {"fold": fold, "patients_sha256": hashes, "foundation_sha256": START}
     return found
 
 
@@ -78,6 +80,7 @@ def clean(cohort_and_predictions, unjudged) -> dict:
         # As the study has it: written and read again.
         "thresholds": json.loads(json.dumps(choose_thresholds(scored, "internal", EVALUATION))),
         "evaluation": EVALUATION,
+        "foundation": {"sha256": START, "statements": ["sinus rhythm"]},
         "external": [external],
     }
 
@@ -96,8 +99,14 @@ def with_intermediate(clean, unjudged) -> dict:
     flow = {"site": "archive", "steps": [{"label": "ECGs", "ecgs": len(cohort), "patients": len(patients)}]}
     analysed = [clean["development"].cohort, external.cohort]
     intermediate, _, flow = training_ecgs(cohort, labels, analysed, flow)
-    contract = {"patients_sha256": sha256(set(intermediate["patient_id"]))}
-    return {**clean, "intermediate": IntermediateTraining(replace(archive, cohort=cohort), labels, flow, contract)}
+    contract = {
+        "patients_sha256": sha256(set(intermediate["patient_id"])),
+        "sha256": START,
+        "foundation_sha256": "4" * 64,
+    }
+    foundation = {"sha256": "4" * 64, "statements": ["sinus rhythm"]}
+    task = IntermediateTraining(replace(archive, cohort=cohort), labels, flow, contract)
+    return {**clean, "foundation": foundation, "intermediate": task}
 
 
 def changed(clean: dict, **changes) -> dict:
@@ -134,6 +143,8 @@ def test_a_clean_study_passes_with_a_row_for_every_check(clean):
         "patient in two roles of a fold",
         "model of another split",
         "evaluated patient used for training or calibration",
+        "training that started from other weights",
+        "analysed recording in the foundation's training",
         "prediction by another fold",
         "threshold chosen on scored patients",
         "patient in development and external",
@@ -150,7 +161,7 @@ def test_a_clean_study_passes_with_a_row_for_every_check(clean):
 
 def test_a_study_with_one_site_is_audited_too(clean):
     table = audit(**changed(clean, external=[]))
-    assert len(table) == 8
+    assert len(table) == 10
 
 
 def test_sites_with_one_key_are_not_called_blind(clean):
@@ -215,7 +226,7 @@ def test_one_ensemble_prediction_at_the_development_site_is_found(clean):
 
 def test_swapped_folds_of_the_random_start_are_found(clean):
     predictions = clean["development"].predictions
-    assert len(audit(**clean, compared={"from random weights": predictions})) == 13
+    assert len(audit(**clean, compared={"from random weights": predictions})) == 15
     swapped = predictions.assign(fold=(predictions["fold"] + 1) % FOLDS)
     assert "prediction by another fold (predictions from random weights)" in complaint(
         {**clean, "compared": {"from random weights": swapped}}
@@ -295,7 +306,7 @@ def test_a_copied_recording_with_gain_shift_and_noise_is_found_in_another_fold(c
     planted[second] = disguised(planted[first])
     message = complaint(changed(clean, development={"waves": planted}))
     ids = clean["development"].cohort["ecg_id"]
-    assert "1 of 12 checks" in message
+    assert "1 of 14 checks" in message
     assert "near-duplicate in two folds (folds of internal), 1 finding" in message
     assert f"ECGs {ids[first]} and {ids[second]} (correlation 0.9" in message
     assert "+0.40 s)" in message
@@ -320,7 +331,7 @@ def test_a_copied_recording_is_found_in_another_site(clean):
 
 def test_an_intermediate_task_that_left_out_shared_patients_passes(with_intermediate):
     table = audit(**with_intermediate).set_index("check")
-    assert len(table) == 14
+    assert len(table) == 16
     assert table.loc["analysed patient in the training of the intermediate task", "findings"] == 0
     assert (
         "blind to internal, external" in table.loc["analysed patient in the training of the intermediate task", "note"]
@@ -331,7 +342,7 @@ def test_a_training_patient_of_an_analysed_site_is_found(with_intermediate):
     intermediate = with_intermediate["intermediate"]
     labelled = intermediate.labels["ecg_id"][intermediate.labels["mi"].notna()]
     everybody = intermediate.site.cohort["patient_id"][intermediate.site.cohort["ecg_id"].isin(labelled)]
-    contract = {"patients_sha256": sha256(set(everybody))}
+    contract = {**intermediate.contract, "patients_sha256": sha256(set(everybody))}
     message = complaint({**with_intermediate, "intermediate": replace(intermediate, contract=contract)})
     assert (
         "analysed patient in the training of the intermediate task (archive and all analysed sites), 1 finding"
@@ -390,7 +401,7 @@ def test_several_leaks_are_all_told(clean):
             thresholds={**clean["thresholds"], "site": "external"},
         )
     )
-    assert message.startswith("leakage: 2 of 12 checks found something")
+    assert message.startswith("leakage: 2 of 14 checks found something")
     assert message.count("Fix:") == 2
 
 

@@ -8,6 +8,7 @@ from ecg_ccta.cohort.follow_up import follow_up_from_index
 from ecg_ccta.cohort.pseudonyms import pseudonym
 from ecg_ccta.config import Cohort, Tables
 from ecg_ccta.errors import StudyError
+from ecg_ccta.tables import EXCLUSIONS
 from ecg_ccta.vessels import VESSELS
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -189,6 +190,7 @@ def test_linking_agrees_with_a_plain_search(ecgs, exams):  # fmt: skip
             "performed_has_time": pd.Series([False] * len(exams), dtype=bool),
             "scanner": pd.Series([None] * len(exams), dtype="string"),
             **{vessel: pd.Series([grade for _, _, grade in exams], dtype=object) for vessel in VESSELS},
+            **{name: pd.Series([pd.NA] * len(exams), dtype="boolean") for name in EXCLUSIONS},
         }
     )
     linked = _link(index, ccta, Cohort())
@@ -213,3 +215,41 @@ def test_scanner_and_centre_are_those_of_the_linked_ccta_and_the_ecg(export):
     assert eligible["scanner"].tolist() == [f"CT {place}" for place in range(6)]
     assert eligible["centre"].isna().tolist() == [True, False] * 3
     assert set(eligible["centre"].dropna()) == {"ward"}
+
+
+def test_the_grade_from_which_a_stenosis_counts_is_that_of_the_vessel(export):
+    for place, grade in enumerate(("none", "mild", "moderate", "severe", "complete", "not assessable")):
+        export.tables["ccta"][place] |= dict.fromkeys(VESSELS, grade)
+    export.tables["ccta"][5]["RCA"] = "none"  # an ECG without any finding would be left out
+    export.write()
+    as_before = export.build()[0]
+    eligible = export.build(event_from={"LM": "moderate", "LCX": "complete"})[0]
+    assert as_before["target_LM"].tolist() == [0, 0, 0, 1, 1, pd.NA]
+    assert eligible["target_LM"].tolist() == [0, 0, 1, 1, 1, pd.NA]
+    assert eligible["target_LAD"].tolist() == [0, 0, 0, 1, 1, pd.NA]
+    assert eligible["target_LCX"].tolist() == [0, 0, 0, 0, 1, pd.NA]
+
+
+def test_exclusions_are_reasons_of_the_flow_from_either_table(export, reasons):
+    told = [row["patient_id"] for row in export.tables["patients"]]
+    for place, (patient, ccta) in enumerate(zip(export.tables["patients"], export.tables["ccta"], strict=True)):
+        patient["prior_infarction"] = ("yes", "", "no", "no", "1", "no")[place]
+        ccta["pacemaker"] = ("no", "", "yes", "no", "yes", "no")[place]
+    export.write()
+    assert len(told) == len(export.build()[0]) == 6
+    eligible, _, flow = export.build(exclude=["prior_infarction", "pacemaker"])
+    # Whose cell is empty stays; who has both counts once, for the first.
+    assert reasons(flow) == {"prior myocardial infarction": 2, "pacemaker": 1}
+    assert len(eligible) == 3
+
+
+def test_an_exclusion_that_no_table_knows_is_refused(export):
+    export.tables["ccta"][0]["prior_pci"] = "no"
+    export.write()
+    export.build(exclude=["prior_pci"])
+    wanted = r"patients\.csv, column prior_bypass or ccta\.csv, column prior_bypass: the column is missing.*Fix: add it"
+    with pytest.raises(StudyError, match=wanted):
+        export.build(exclude=["prior_pci", "prior_bypass"])
+    export.site = export.site.model_copy(update={"tables": Tables(patients=None)})
+    with pytest.raises(StudyError, match=r"hospital: ccta\.csv, column pacemaker: the column is missing"):
+        export.build(exclude=["pacemaker"])

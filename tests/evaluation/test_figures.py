@@ -12,6 +12,7 @@ from ecg_ccta.evaluation.figures import (
     recalibration_figure,
     roc_figure,
 )
+from ecg_ccta.evaluation.probabilities import probability_figure
 from ecg_ccta.evaluation.recalibrate import recalibrate
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.evaluation.validate import validate
@@ -34,6 +35,7 @@ def figures(tables) -> dict[str, Figure]:
         "calibration": calibration_figure(
             scored, panel["calibration"], panel["calibration_curve"], panel["calibration_summary"]
         ),
+        "probabilities": probability_figure(panel["probabilities"], panel["calibration_summary"]),
         "recalibration": recalibration_figure(recalibrated["curve"], recalibrated["summary"]),
         "grades": grade_figure(scored, severity_table(scored, SETTINGS, seed=1)),
     }
@@ -47,6 +49,7 @@ def test_figures_of_a_site(cohort_and_predictions, tmp_path) -> None:
     assert f"AUC {table.loc['LAD', 'estimate']:.3f}" in words(drawn["roc"])
     assert table.loc["LM", "note"] in words(drawn["roc"])
     assert table.loc["LM", "note"] in words(drawn["calibration"])
+    assert table.loc["LM", "note"] in words(drawn["probabilities"])
     for name, figure in drawn.items():
         assert figure.get_figwidth() == pytest.approx(COLUMN)
         figure.savefig(tmp_path / f"{name}.png", dpi=50)

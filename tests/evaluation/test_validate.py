@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score, roc_curve
 
 from ecg_ccta.config import Evaluation
+from ecg_ccta.evaluation.probabilities import OUTCOMES
 from ecg_ccta.evaluation.scored import scored_ecgs, with_finding
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.statistics.auc import auc_bootstrap
@@ -61,7 +62,8 @@ def test_intervals_that_hold_out_of_fold_predictions_fixed_say_so(scored: pd.Dat
         says = table["note"].str.contains(CONDITIONAL)
         expected = table["lower"].notna() & (table["method"] != CROSS_VALIDATED)
         assert (says == expected).all(), name
-        assert says.any(), name
+        # Of the probabilities by outcome only quantiles are given.
+        assert says.any() or name == "probabilities", name
     for table in validate(scored.assign(fold=-1), SETTINGS, seed=1).values():
         assert not table["note"].str.contains(CONDITIONAL).any()
 
@@ -154,3 +156,18 @@ def test_a_site_without_findings(unjudged) -> None:
 def test_seed_fixes_the_panel(scored: pd.DataFrame, panel: dict) -> None:
     for name, table in validate(scored, SETTINGS, seed=1).items():
         pd.testing.assert_frame_equal(table, panel[name])
+
+
+def test_probabilities_by_outcome_hold_every_ecg_of_it(scored: pd.DataFrame, panel: dict) -> None:
+    found = panel["probabilities"]
+    y, probability = truth_and(scored, "RCA", "probability")
+    for outcome, name in OUTCOMES.items():
+        of = found[(found["vessel"] == "RCA") & (found["outcome"] == name)]
+        own = probability[y == outcome]
+        bins = of[of["measure"] == "proportion of ECGs"]
+        assert (bins["ecgs"].sum(), bins["n"].iloc[0]) == (len(own), len(own))
+        assert bins["estimate"].sum() == pytest.approx(1)
+        edges = np.append(bins["lowest"], bins["highest"].iloc[-1])
+        np.testing.assert_array_equal(np.histogram(own, edges)[0], bins["ecgs"].astype(int))
+        assert of.set_index("measure").loc["median", "estimate"] == pytest.approx(np.median(own))
+    assert set(found.loc[found["vessel"] == "LM", "note"]) == {area(panel, "LM")["note"]}

@@ -24,7 +24,15 @@ PLACEBO = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23
 
 
 def accumulate(cohort, groups, follow_up, settings, **evaluation):
-    return accumulate_events(cohort, groups, follow_up, settings, Evaluation(**evaluation))
+    return accumulate_events(
+        cohort, groups, follow_up, settings, Evaluation(**evaluation), any_vessel=any_vessel(cohort, groups)
+    )
+
+
+def any_vessel(cohort, groups):
+    """Strata of any vessel as they might come out: those of the RCA."""
+    strata = groups[groups["vessel"] == "RCA"].set_index("ecg_id")["stratum"]
+    return cohort[["ecg_id", "patient_id"]].assign(stratum=cohort["ecg_id"].map(strata))
 
 
 def study(days: list[float], events: list[str], high: list[bool]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -168,10 +176,13 @@ def test_strata() -> None:
     tables = accumulate(cohort, groups, follow_up, FollowUp())
     lacking = tables["comparison"].query("vessel == 'LM' and grouping == 'stratum'")
     assert set(lacking["note"]) == {"no strata: too few events to choose their thresholds"}
-    # LM's missing strata do not take any vessel's away; RCA's high ones are the highest.
+    # Any vessel has thresholds of its own: neither LM's missing strata nor the LAD's low ones are its.
     counts = tables["at_risk"].query("vessel == 'any' and grouping == 'stratum' and day == 28").set_index("group")
     assert counts["at_risk"].sum() == tables["flow"].set_index("step").loc["analysed", "patients"]
     assert counts.loc["low", "at_risk"] == 0
+    risk = patient_risk(cohort, groups, any_vessel(cohort, groups))
+    assert (risk["stratum_any"] == risk["stratum_RCA"]).all()
+    assert patient_risk(cohort, groups)["stratum_any"].isna().all()
     assert compared(tables, "any", "p", "log-rank trend", RISK_STRATUM)["estimate"] < 0.001
     strata_events_figure(tables)
 
@@ -203,6 +214,8 @@ def test_a_missing_risk_group_is_refused() -> None:
     cohort, groups, follow_up = simulated(20)
     with pytest.raises(StudyError, match="1 of the cohort's 20 ECGs have no risk group"):
         accumulate(cohort, groups.iloc[1:], follow_up, FollowUp())
+    with pytest.raises(StudyError, match="risk of the patients: some of the cohort have none"):
+        patient_risk(cohort, groups, any_vessel(cohort, groups).iloc[1:])
 
 
 @pytest.mark.parametrize(

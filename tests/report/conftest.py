@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ecg_ccta import figures
 from ecg_ccta.config import Study, load, load_overlaid, merge, read_yaml, validated
+from ecg_ccta.evaluation.probabilities import OUTCOMES
 from ecg_ccta.evaluation.recalibrate import UPDATES
 from ecg_ccta.files import write_json
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
@@ -185,6 +186,12 @@ def write_site(folder: Path, site: str) -> None:
     put("discrimination", discrimination(AUC, 0.697))
     put("normal_ecg", discrimination({"RCA": 0.69, "LM": np.nan, "LAD": 0.66, "LCX": np.nan}, 0.675))
     put("calibration_summary", estimate_table(calibration_summary(("LM",), {}), ["vessel"]))
+    put("probabilities", [
+        {"vessel": v, "measure": "proportion of ECGs", "n": 2100, "events": 7, "note": "too few events (7)"}
+        if v == "LM" else
+        {"vessel": v, "outcome": outcome, "measure": "median", "estimate": value, "n": 260, "note": ""}
+        for v in VESSELS for outcome, value in zip(OUTCOMES.values(), (0.28, 0.13), strict=True)
+    ])  # fmt: skip
     if site != "internal":
         recalibrated = [row for kind in UPDATES for row in calibration_summary(("LM",), {"predictions": kind})]
         put("recalibrated_summary", estimate_table(recalibrated, ["vessel", "predictions"]))
@@ -225,6 +232,11 @@ def write_site(folder: Path, site: str) -> None:
             for method in INCIDENCE_METHODS for d in (30, 100, 200, 300)
         ],
     )  # fmt: skip
+    put("cumulative_events_flow", [
+        {"step": step, "patients": patients}
+        for step, patients in (("patients with a prediction", 1910), ("no follow-up", 0), ("event by day 28", 8),
+                               ("death by day 28", 2), ("analysed", 1900))
+    ])  # fmt: skip
     put("cumulative_events_comparison", estimate_table(
         [
             {"vessel": v, "grouping": grouping, "measure": measure, "method": method, "events": 90, "patients": 800}
@@ -382,7 +394,16 @@ def write_site(folder: Path, site: str) -> None:
                    {"characteristic": "Age, years", "value": "median [quartiles]", "All": "61 [53, 68]"},
                    {"characteristic": "Sex", "value": "female", "All": "950 (49.7 %)"}])  # fmt: skip
     names = ["recalibrated"] * (site != "internal")
-    names += ["roc", "calibration", "grades", "cumulative_events", "cumulative_events_strata", "attribution", "planted"]
+    names += [
+        "roc",
+        "calibration",
+        "probabilities",
+        "grades",
+        "cumulative_events",
+        "cumulative_events_strata",
+        "attribution",
+        "planted",
+    ]
     names += ["attribution_regions", "faithfulness", "randomisation"]
     names += [f"planted_attribution_{vessel}" for vessel in VESSELS]
     names += ["event_rates", "planted_hazards", "logits", "beats"]

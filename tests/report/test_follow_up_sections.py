@@ -3,9 +3,11 @@
 import pandas as pd
 import pytest
 
+from ecg_ccta.report.blocks import Folded
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.report.sections.events import events
+from ecg_ccta.report.sections.events import events, group_sentence, landmark_sentence
 from ecg_ccta.report.sections.planted_hazards import hazard_sentence, planted_hazards, separation_sentence
+from ecg_ccta.statistics.incidence import KAPLAN_MEIER
 
 
 @pytest.fixture
@@ -27,6 +29,16 @@ def test_rates_and_auc_by_day(folder) -> None:
     table = blocks(section, "Area under the ROC curve by day")[0]
     assert table.header == ["", "Day 30 (3 events)", "Day 300 (30 events)", "Day 700 (70 events)"]
     assert table.groups[0][1][0] == ["Any vessel", "too few events (3)", "0.63 (0.56 to 0.70)", "0.63 (0.56 to 0.70)"]
+
+
+def test_events_are_told_with_death_competing_from_the_landmark(folder) -> None:
+    readings = folder.table("cumulative_events", "internal")
+    assert group_sentence(readings).startswith("Cumulative incidence by day 300 in per cent (death competing): 6.0 (")
+    alone = readings[readings["method"] == KAPLAN_MEIER]
+    assert "(one minus Kaplan-Meier)" in group_sentence(alone)
+    (folded,) = (block for block in events(folder).blocks[:8] if isinstance(block, Folded))
+    assert folded.blocks[0].says == landmark_sentence(folder, "internal")
+    assert ["event by day 28", "8"] in folded.blocks[0].groups[0][1]
 
 
 def test_planted_beside_estimated(folder) -> None:

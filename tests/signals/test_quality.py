@@ -43,6 +43,20 @@ def test_swapped_channels(ecg, first, second):
     assert assess(ecg, QUALITY)[0] == "limb leads inconsistent"
 
 
+def test_a_wrong_gain_of_one_limb_lead_is_seen_in_every_real_recording(real_ecg):
+    intact = admitted = 0
+    for path in sorted((real_ecg / "cinc2021").glob("*.hea")):
+        ecg, rate = read_recording(path, seconds=10)
+        ecg = resample(ecg, rate, 500)
+        intact += limb_lead_residual(ecg) <= QUALITY.limb_lead_residual / 5
+        for lead in range(6):
+            altered = ecg.copy()
+            altered[lead] *= 1.5
+            admitted += limb_lead_residual(altered) <= QUALITY.limb_lead_residual
+    # Intact recordings keep a fivefold distance from the limit.
+    assert (intact, admitted) == (30, 0)
+
+
 def test_offsets_are_no_inconsistency(ecg):
     offset = ecg + np.arange(12)[:, np.newaxis] * 0.4
     assert limb_lead_residual(offset) == pytest.approx(limb_lead_residual(ecg), rel=1e-6)

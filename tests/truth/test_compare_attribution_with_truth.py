@@ -45,6 +45,14 @@ def test_the_area_and_its_jackknife_written_out():
     assert (found.loc[["RCA", "LM", "LAD"], "planted"] == 6).all()
 
 
+def test_an_area_that_no_fold_changes_has_no_interval():
+    table = regions()
+    table["Grad-CAM"] = table["planted"].astype(float) + np.tile(np.arange(len(table) // FOLDS), FOLDS) / len(table)
+    found = attribution_agreement(table).set_index(["measure", "vessel"]).loc[("Grad-CAM", "LAD")]
+    assert found["auroc"] > 0.5
+    assert found[["lower", "upper"]].isna().all()
+
+
 def test_random_weights_are_ranked_within_each_fold():
     table = regions()
     shifted = table["fold"] * 100.0

@@ -10,7 +10,7 @@ from ecg_ccta.cohort.pseudonyms import pseudonym
 from ecg_ccta.config import Evaluation, LearningCurve
 from ecg_ccta.evaluation.build_ladder import FINE_TUNED, PROBE
 from ecg_ccta.evaluation.build_learning_curve import Training
-from ecg_ccta.tables import RISK_FACTORS
+from ecg_ccta.evaluation.scored import COVARIATES
 from ecg_ccta.truth.compare_learning_curve_with_truth import (
     RECOVERED,
     compare_learning_curve_with_truth,
@@ -34,7 +34,7 @@ def site():
     truth = pd.DataFrame({"ecg_id": raw, **{f"oracle_{v}": true[:, k] for k, v in enumerate(VESSELS)}})
     ids = [pseudonym(KEY, "ecg", value) for value in raw]
     cohort = pd.DataFrame({"ecg_id": ids, "patient_id": [pseudonym(KEY, "patient", value) for value in raw]})
-    for column in ("age", "sex", "days_to_ccta", "recorded_at", *RISK_FACTORS, "chest_pain", "statement"):
+    for column in COVARIATES:
         cohort[column] = pd.NA
     for k, vessel in enumerate(VESSELS):
         event = (rng.random(n) < true[:, k]).astype(int)

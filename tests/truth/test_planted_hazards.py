@@ -52,6 +52,7 @@ def site(seed: int, n: int = 2000, ratios: dict | None = None):
         target = pd.array(events[:, column].astype(int), dtype="Int8")
         target[rng.random(n) < 0.03] = pd.NA
         cohort[f"target_{vessel}"] = target
+        cohort[f"grade_{vessel}"] = pd.Series(target).map({0: "none", 1: "severe"}).astype("string")
     truth = pd.DataFrame({"ecg_id": raw, **{f"oracle_{v}": oracle[:, k] for k, v in enumerate(VESSELS)}})
     planted = {"hazard_ratio": ratios or HAZARD_RATIOS, "marginal_hazard_ratio": marginal_hazard_ratios(events)}
     return cohort, follow_up, truth, planted
@@ -157,7 +158,7 @@ def test_too_little_follow_up_gives_notes(change, note: str, tmp_path) -> None:
 
 def test_a_finding_without_events_and_an_oracle_that_knows_nothing_are_said() -> None:
     cohort, follow_up, truth, planted = site(4, 600)
-    cohort["target_LM"] = pd.array(np.zeros(600, int), dtype="Int8")
+    cohort["grade_LM"] = pd.array(["moderate"] * 600, dtype="string")
     table = recovered_hazards(cohort, follow_up, planted, FollowUp(), Evaluation()).set_index(["regression", "finding"])
     note = "no events in patients with a stenosis in LM"
     assert set(table.loc[TOGETHER, "note"]) == {table.loc[(ALONE, "LM"), "note"]} == {note}

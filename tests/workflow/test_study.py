@@ -239,7 +239,7 @@ def test_a_leak_stops_the_study_and_names_what_leaked(make_workflow, small_study
         "results/small/report/index.html", options=["--allowed-rules", "audit_leakage", "build_report"], check=False
     )
     assert done.returncode
-    assert "leakage: 1 of 13 checks found something" in done.stdout
+    assert "leakage: 1 of 16 checks found something" in done.stdout
     assert "near-duplicate in two folds" in done.stdout
     assert here["ecg_id"] in done.stdout
     assert there["ecg_id"] in done.stdout

@@ -9,6 +9,9 @@ rule audit_leakage:
         models=every_fold("results/{study}/models/fold{fold}"),
         predictions=every_site("results/{study}/predictions/{site}.parquet", is_analysed),
         thresholds="results/{study}/thresholds.json",
+        foundation=contract_beside(foundation_of),
+        recalibrated=every_site("results/{study}/recalibration/{site}.parquet", *RECALIBRATED),
+        recalibration=every_site("results/{study}/tables/recalibration/{site}.csv", *RECALIBRATED),
         intermediate=intermediate_trace_of,
         compared=compared_traces_of,
     output:

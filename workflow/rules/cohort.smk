@@ -26,7 +26,7 @@ rule build_cohort:
         library=library_of("build_cohort"),
         export=export_of,
         folder=export_folder,
-        cohort=leaves("cohort", "days_before_ccta", "days_after_ccta", "minimum_age"),
+        cohort=leaves("cohort", "days_before_ccta", "days_after_ccta", "minimum_age", "exclude", "event_from"),
         seed=seed,
         labels=labels_of,
     message:

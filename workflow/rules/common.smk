@@ -1,6 +1,7 @@
 """The checked configuration, what files are called, and which jobs a study has."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -30,8 +31,8 @@ wildcard_constraints:
     shard=r"\d+",
     fold=r"\d+",
     foundation="[a-z0-9-]+",
-    # Of a training: from the foundation (or the intermediate task), or from random weights.
-    start="(random_|probe_)?",
+    # Of a training: from the foundation (or the intermediate task), from random weights, or on patients drawn.
+    start=r"(random_|probe_|resampled\d+_)?",
     patients=r"\d+",
     repeat=r"\d+",
 
@@ -100,6 +101,30 @@ def has_intermediate(study):
 
 def has_random_start(study):
     return study.random_start is not None
+
+
+def has_sensitivity(study):
+    return study.sensitivity is not None
+
+
+def has_fairness(study):
+    return study.fairness is not None
+
+
+def has_instability(study):
+    return study.instability is not None
+
+
+def has_abstention(study):
+    return study.abstention is not None
+
+
+def has_robustness(study):
+    return study.robustness is not None
+
+
+def has_shortcut(study):
+    return study.shortcut is not None
 
 
 def has_ladder(study):
@@ -222,16 +247,24 @@ def library_of(rule):
 
 
 def leaves(section, *names):
-    """Function of the wildcards that gives the named settings of a section of the study's config as plain values."""
-    return lambda wildcards: getattr(study_of(wildcards), section).model_dump(mode="json", include=set(names))
+    """Function of the wildcards that gives the named settings of a section of the study's config as plain values.
 
-
-def optional(section):
-    """Function of the wildcards that gives an optional section of the study's config as plain values, or None."""
+    None where the study has no such section, and so no job that reads it.
+    """
 
     def settings(wildcards):
         found = getattr(study_of(wildcards), section)
-        return None if found is None else found.model_dump(mode="json")
+        return None if found is None else found.model_dump(mode="json", include=set(names))
+
+    return settings
+
+
+def optional(section):
+    """Function of the wildcards that gives an optional section of the study's config as plain values, or nothing."""
+
+    def settings(wildcards):
+        found = getattr(study_of(wildcards), section)
+        return found.model_dump(mode="json") if found else {}
 
     return settings
 

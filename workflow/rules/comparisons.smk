@@ -5,10 +5,10 @@ rule compare_with_guidelines:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
-        risk="results/{study}/risk/{site}.parquet",
+        risk="results/{study}/risk/{site}.patients.parquet",
         development_cohort=development("results/{study}/cohort/{site}.parquet"),
         development_predictions=development("results/{study}/predictions/{site}.parquet"),
-        development_risk=development("results/{study}/risk/{site}.parquet"),
+        development_risk=development("results/{study}/risk/{site}.patients.parquet"),
         splits=development("results/{study}/splits/{site}.parquet"),
     output:
         **figure("reclassification"),

@@ -96,6 +96,12 @@ def all_measurements_of(wildcards):
     return [f"results/{study.study}/measurements/{site}/{shard}.parquet" for shard in range(study.sites[site].shards)]
 
 
+def perturbed_of(wildcards):
+    """Perturbed ECGs of the job's site, predicted again."""
+    shards = range(site_of(wildcards).shards)
+    return [f"results/{wildcards.study}/robustness/{wildcards.site}/{shard}.parquet" for shard in shards]
+
+
 def measurements_of(wildcards):
     """The measurements that say which ECGs are clinically normal, where that is measured."""
     return all_measurements_of(wildcards) if is_normal_measured(study_of(wildcards)) else []
@@ -127,13 +133,15 @@ def foundation_of(wildcards):
     return f"results/foundation/{study_of(wildcards).foundation.name}/checkpoint.pth"
 
 
+def studied_checkpoint_of(wildcards):
+    """The checkpoint that the study's own training starts from."""
+    study = study_of(wildcards)
+    return f"results/{study.study}/intermediate/checkpoint.pth" if study.intermediate else foundation_of(wildcards)
+
+
 def checkpoint_of(wildcards):
     """The checkpoint that a training starts from, the intermediate task's where the study has one; or none."""
-    if wildcards.start == "random_":
-        return []
-    if study_of(wildcards).intermediate:
-        return f"results/{wildcards.study}/intermediate/checkpoint.pth"
-    return foundation_of(wildcards)
+    return [] if wildcards.start == "random_" else studied_checkpoint_of(wildcards)
 
 
 def contract_beside(checkpoint):
@@ -156,6 +164,12 @@ def recipe_of(wildcards):
     elif wildcards.start == "probe_":
         training = training.model_copy(update={"method": "linear-probe", "probe_start": True})
     return training.model_dump(mode="json", include=set(Recipe.model_fields))
+
+
+def recipe_of_probe(wildcards):
+    """The training's settings that a linear probe and its calibration depend on."""
+    names = {"folds", "labels", "class_balance", "minimum_events"}
+    return study_of(wildcards).training.model_dump(mode="json", include=names)
 
 
 def intermediate_recipe_of(wildcards):
@@ -184,6 +198,50 @@ def starts(study):
     """The network's training, and what the main study compares it with: a linear probe, and random weights."""
     compared = [("probe_", has_ladder(study)), ("random_", has_random_start(study))] if in_main(study) else []
     return ["", *(start for start, is_made in compared if is_made)]
+
+
+def probe_predictions_of(wildcards):
+    """Out-of-fold predictions of the linear probe, at the development site: of the study itself where it trains none."""
+    study = study_of(wildcards)
+    if not is_development(study, wildcards.site):
+        return []
+    start = "probe_" if has_ladder(study) else ""
+    return f"results/{study.study}/{start}predictions/{wildcards.site}.parquet"
+
+
+def left_out_predictions_of(wildcards):
+    """Predictions of each centre by a probe that did not see it, at the development site."""
+    if is_development(study_of(wildcards), wildcards.site):
+        return f"results/{wildcards.study}/centre_predictions/{wildcards.site}.parquet"
+    return []
+
+
+def resampled_starts(study):
+    """The networks' training on patients drawn with replacement; nobody is evaluated by them but for instability."""
+    if not (in_main(study) and has_instability(study)):
+        return []
+    return [f"resampled{number}_" for number in range(1, study.instability.networks + 1)]
+
+
+def redevelopment_of(wildcards):
+    """Number of the draw of patients that a training learns from; 0: they are taken as they are."""
+    found = re.fullmatch(r"resampled(\d+)_", wildcards.start)
+    return int(found[1]) if found else 0
+
+
+def redeveloped_models_of(wildcards):
+    """Folds of every re-development of the networks, draw by draw."""
+    study = study_of(wildcards)
+    return [
+        f"results/{study.study}/{start}models/fold{fold}"
+        for start in resampled_starts(study)
+        for fold in range(study.training.folds)
+    ]
+
+
+def redeveloped_predictions_of(wildcards):
+    study = study_of(wildcards)
+    return [f"results/{study.study}/{start}predictions/{wildcards.site}.parquet" for start in resampled_starts(study)]
 
 
 def intermediate_trace_of(wildcards):

@@ -78,6 +78,7 @@ rule finetune_subset:
         torch_threads=training_threads,
     params:
         library=library_of("finetune_subset"),
+        cohort=leaves("cohort", "event_from"),
         recipe=recipe_of,
         architecture=architecture_of,
         seed=seed,
@@ -179,6 +180,7 @@ rule compare_learning_curve_with_truth:
         runtime=growing(30),
     params:
         library=library_of("compare_learning_curve_with_truth"),
+        cohort=leaves("cohort", "event_from"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
         curve=optional("learning_curve"),
         points=lambda wildcards: points(study_of(wildcards)),

@@ -35,6 +35,11 @@ jobs(
         {"start": start, **job}
         for start in starts(study)
         for job in each_site(is_development if start else is_analysed)(study)
+    ]
+    + [
+        {"start": start, **job}
+        for start in resampled_starts(study)
+        for job in each_site(is_analysed, has_findings)(study)
     ],
 )
 

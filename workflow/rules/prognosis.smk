@@ -5,6 +5,7 @@ rule accumulate_events:
     input:
         cohort="results/{study}/cohort/{site}.parquet",
         risk="results/{study}/risk/{site}.parquet",
+        patients="results/{study}/risk/{site}.patients.parquet",
         follow_up="results/{study}/cohort/{site}.follow_up.parquet",
     output:
         **figure("cumulative_events"),

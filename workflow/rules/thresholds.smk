@@ -42,10 +42,12 @@ jobs(rules.choose_thresholds, once())
 
 rule stratify_risk:
     input:
+        cohort="results/{study}/cohort/{site}.parquet",
         predictions="results/{study}/predictions/{site}.parquet",
         thresholds="results/{study}/thresholds.json",
     output:
         risk="results/{study}/risk/{site}.parquet",
+        patients="results/{study}/risk/{site}.patients.parquet",
         record="results/{study}/records/stratify_risk/{site}.json",
     log:
         "results/{study}/logs/stratify_risk/{site}.log",

@@ -102,8 +102,10 @@ rule finetune:
     params:
         library=library_of("finetune"),
         recipe=recipe_of,
+        cohort=leaves("cohort", "event_from"),
         architecture=architecture_of,
         seed=seed,
+        redevelopment=redevelopment_of,
         interrupted="results/{study}/interrupted",
     message:
         "Training fold {wildcards.fold} of study {wildcards.study}, {wildcards.start}models"
@@ -111,4 +113,9 @@ rule finetune:
         "../scripts/finetune.py"
 
 
-jobs(rules.finetune, lambda study: [job for start in starts(study) for job in each_fold(start=start)(study)])
+jobs(
+    rules.finetune,
+    lambda study: [
+        job for start in [*starts(study), *resampled_starts(study)] for job in each_fold(start=start)(study)
+    ],
+)

@@ -36,6 +36,7 @@ rule compare_with_truth:
         export=export_of,
         evaluation=leaves("evaluation", *ESTIMATES, "high_risk_thresholds", "normal_ecg", "normal_codes"),
         follow_up=leaves("follow_up", "landmark_days", "horizon_days"),
+        cohort=leaves("cohort", "event_from"),
         seed=seed,
     message:
         "Comparing site {wildcards.site} with what was planted"
@@ -74,3 +75,39 @@ rule compare_attribution_with_truth:
 
 
 jobs(rules.compare_attribution_with_truth, each_site(is_development, is_simulated, in_main))
+
+
+rule compare_instability_with_truth:
+    input:
+        cohort="results/{study}/cohort/{site}.parquet",
+        ecgs="results/{study}/instability/{site}.parquet",
+        truth_table="results/{study}/truth/{site}.parquet",
+    output:
+        **figure("instability_truth"),
+        coverage="results/{study}/tables/instability_truth/{site}.csv",
+        record="results/{study}/records/compare_instability_with_truth/{site}.json",
+    log:
+        "results/{study}/logs/compare_instability_with_truth/{site}.log",
+    benchmark:
+        "results/{study}/benchmarks/compare_instability_with_truth/{site}.tsv"
+    group:
+        "analysis_{study}_{site}"
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        library=library_of("compare_instability_with_truth"),
+        cohort=leaves("cohort", "event_from"),
+        export=export_of,
+        evaluation=leaves("evaluation", "level", "bootstrap_replicates"),
+        seed=seed,
+    message:
+        "Comparing re-developed predictions at site {wildcards.site} with the true risk"
+    script:
+        "../scripts/compare_instability_with_truth.py"
+
+
+jobs(rules.compare_instability_with_truth, where(has_instability, each_site(has_findings, is_simulated, in_main)))

@@ -8,11 +8,13 @@ rule validate:
     output:
         **figure("roc"),
         **figure("calibration"),
+        **figure("probabilities"),
         discrimination="results/{study}/tables/discrimination/{site}.csv",
         roc="results/{study}/tables/roc/{site}.csv",
         calibration="results/{study}/tables/calibration/{site}.csv",
         calibration_curve="results/{study}/tables/calibration_curve/{site}.csv",
         calibration_summary="results/{study}/tables/calibration_summary/{site}.csv",
+        probabilities="results/{study}/tables/probabilities/{site}.csv",
         metrics="results/{study}/metrics/validate_{site}.json",
         record="results/{study}/records/validate/{site}.json",
     log:
@@ -38,6 +40,10 @@ rule validate:
 
 
 jobs(rules.validate, each_site(has_findings))
+
+
+RECALIBRATED = (has_findings, is_external, in_main)
+"""Whose predictions are recalibrated: external sites' alone, because those of the development site are out of fold."""
 
 
 rule recalibrate:
@@ -73,7 +79,7 @@ rule recalibrate:
         "../scripts/recalibrate.py"
 
 
-jobs(rules.recalibrate, each_site(has_findings, is_external, in_main))
+jobs(rules.recalibrate, each_site(*RECALIBRATED))
 
 
 rule compare_sites:

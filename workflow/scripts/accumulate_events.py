@@ -19,6 +19,7 @@ with recorded_job(snakemake) as record:
         FollowUp.of(snakemake.params.follow_up),
         Evaluation.of(snakemake.params.evaluation),
         snakemake.params.seed,
+        tables.read(tables.PATIENT_RISK, snakemake.input.patients),
     )
     write_csv(results["readings"], snakemake.output.cumulative_events)
     write_csv(results["comparison"], snakemake.output.comparison)

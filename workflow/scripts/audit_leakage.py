@@ -18,6 +18,8 @@ with recorded_job(snakemake) as record:
         Evaluation.of(snakemake.params.evaluation),
         snakemake.params.seed,
         snakemake.params.starts,
+        snakemake.input.foundation,
+        [Path(path).stem for path in snakemake.input.recalibrated],
     )
     write_csv(leakage, snakemake.output.leakage)
     record.metrics({"checks": len(leakage), "findings": leakage["findings"].sum()})

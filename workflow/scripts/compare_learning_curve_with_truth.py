@@ -7,7 +7,7 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.cohort.pseudonyms import site_key
-    from ecg_ccta.config import Evaluation, Export, LearningCurve
+    from ecg_ccta.config import Cohort, Evaluation, Export, LearningCurve
     from ecg_ccta.evaluation.build_learning_curve import held_out, read_trainings
     from ecg_ccta.result_tables import write_csv
     from ecg_ccta.truth.compare_learning_curve_with_truth import (
@@ -26,6 +26,7 @@ with recorded_job(snakemake) as record:
         Evaluation.of(snakemake.params.evaluation),
         curve,
         snakemake.params.seed,
+        Cohort.of(snakemake.params.cohort).event_from,
     )
     write_csv(recovered, snakemake.output.recovered)
     write_csv(needed, snakemake.output.needed)

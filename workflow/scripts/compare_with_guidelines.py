@@ -13,13 +13,13 @@ with recorded_job(snakemake) as record:
     development = patient_level(
         tables.read(tables.COHORT, snakemake.input.development_cohort),
         tables.read(tables.PREDICTIONS, snakemake.input.development_predictions),
-        tables.read(tables.RISK_GROUPS, snakemake.input.development_risk),
+        tables.read(tables.PATIENT_RISK, snakemake.input.development_risk),
         tables.read(tables.SPLITS, snakemake.input.splits),
     )
     patients = patient_level(
         tables.read(tables.COHORT, snakemake.input.cohort),
         tables.read(tables.PREDICTIONS, snakemake.input.predictions),
-        tables.read(tables.RISK_GROUPS, snakemake.input.risk),
+        tables.read(tables.PATIENT_RISK, snakemake.input.risk),
     )
     sites = (development, None) if snakemake.params.is_development else (patients, development)
     results = compare_with_guidelines(*sites, Evaluation.of(snakemake.params.evaluation), snakemake.params.seed)

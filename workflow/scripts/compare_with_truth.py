@@ -7,7 +7,7 @@ with recorded_job(snakemake) as record:
 
     from ecg_ccta import figures, tables
     from ecg_ccta.cohort.pseudonyms import site_key
-    from ecg_ccta.config import Evaluation, Export, FollowUp
+    from ecg_ccta.config import Cohort, Evaluation, Export, FollowUp
     from ecg_ccta.evaluation.normality import clinically_normal
     from ecg_ccta.files import read_json
     from ecg_ccta.result_tables import write_csv
@@ -18,6 +18,7 @@ with recorded_job(snakemake) as record:
     cohort = tables.read(tables.COHORT, snakemake.input.cohort)
     site = Export(**snakemake.params.export)
     settings = Evaluation.of(snakemake.params.evaluation)
+    event_from = Cohort.of(snakemake.params.cohort).event_from
     predictions = tables.read(tables.PREDICTIONS, snakemake.input.predictions)
     truth = pd.read_parquet(snakemake.input.truth_table)
     key = site_key(snakemake.wildcards.site, site, snakemake.params.seed)
@@ -30,6 +31,7 @@ with recorded_job(snakemake) as record:
         clinically_normal(cohort, settings, pd.concat(measured) if measured else None),
         settings,
         snakemake.params.seed,
+        event_from,
     )
     record_of_truth = read_json(snakemake.input.truth_json)
     planted = record_of_truth["planted"]
@@ -43,7 +45,7 @@ with recorded_job(snakemake) as record:
         FollowUp.of(snakemake.params.follow_up),
     )
     hazards = recovered_hazards(cohort, follow_up, record_of_truth["follow_up"], observed, settings)
-    separated = separation(cohort, predictions, follow_up, truth, key, observed, settings)
+    separated = separation(cohort, predictions, follow_up, truth, key, observed, settings, event_from)
     write_csv(recovery, snakemake.output.recovery)
     write_csv(regions, snakemake.output.planted_regions)
     write_csv(agreement, snakemake.output.planted)

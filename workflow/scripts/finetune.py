@@ -21,7 +21,9 @@ with recorded_job(snakemake) as record:
         nodes=snakemake.resources.nodes,
         seed=snakemake.params.seed,
         interrupted=snakemake.params.interrupted,
+        event_from=snakemake.params.cohort["event_from"],
         model=snakemake.output.model,
+        redevelopment=snakemake.params.redevelopment,
     )
     with training_bar(f"fold {job.fold}") as on_step:
         model = train_fold(job, on_step)

@@ -22,6 +22,7 @@ with recorded_job(snakemake) as record:
         seed=snakemake.params.seed,
         interrupted=snakemake.params.interrupted,
         model=snakemake.output.model,
+        event_from=snakemake.params.cohort["event_from"],
     )
     with training_bar(f"{snakemake.wildcards.patients} patients") as on_step:
         model = train_fold(job, on_step)

@@ -6,6 +6,7 @@ with recorded_job(snakemake) as record:
     from ecg_ccta import figures, tables
     from ecg_ccta.config import Evaluation
     from ecg_ccta.evaluation.figures import calibration_figure, roc_figure
+    from ecg_ccta.evaluation.probabilities import probability_figure
     from ecg_ccta.evaluation.scored import scored_ecgs
     from ecg_ccta.evaluation.validate import validate
     from ecg_ccta.files import write_json
@@ -25,6 +26,9 @@ with recorded_job(snakemake) as record:
             scored, results["calibration"], results["calibration_curve"], results["calibration_summary"]
         ),
         snakemake.output.calibration_svg,
+    )
+    figures.save(
+        probability_figure(results["probabilities"], results["calibration_summary"]), snakemake.output.probabilities_svg
     )
     auc = rows_of(results["discrimination"], "AUC", CLUSTERED).set_index("vessel")["estimate"].dropna().to_dict()
     write_json(snakemake.output.metrics, {"auc": auc})

@@ -6,7 +6,7 @@ how it was meant to run.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ecg_ccta import tables
+from ecg_ccta.audit.checks import BLIND, AuditedSite, Check
+from ecg_ccta.audit.foundation_checks import foundation_checks
 from ecg_ccta.audit.near_duplicates import (
     DUPLICATE_CORRELATION,
     LONGEST_SHIFT,
@@ -21,12 +23,15 @@ from ecg_ccta.audit.near_duplicates import (
     condensed,
     near_duplicates,
 )
+from ecg_ccta.audit.recalibration_checks import recalibration_check
 from ecg_ccta.cohort.pseudonyms import site_key
 from ecg_ccta.config import Evaluation, Site
 from ecg_ccta.errors import StudyError
+from ecg_ccta.evaluation.any_vessel import ANY
 from ecg_ccta.evaluation.choose_thresholds import choose_thresholds
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.files import read_json
+from ecg_ccta.result_tables import read_csv
 from ecg_ccta.signals.store import SignalStore
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.training.intermediate import SAME_PATIENT, SAME_RECORDING
@@ -42,21 +47,6 @@ CHECK_COLUMNS = ("check", "compared", "n", "unit", "findings", "method", "note")
 
 
 @dataclass(frozen=True)
-class AuditedSite:
-    """A site as it was analysed.
-
-    `cohort` is `tables.COHORT`; `predictions` `tables.PREDICTIONS`, empty where nobody is predicted; `waves` the
-    signals in the cohort's order, from `near_duplicates.condensed`; `key` the secret of its pseudonyms.
-    """
-
-    name: str
-    cohort: pd.DataFrame
-    predictions: pd.DataFrame
-    waves: np.ndarray
-    key: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
 class IntermediateTraining:
     """Training data of the intermediate task: its site, the labels (`tables.label_schema`), and what the task wrote."""
 
@@ -64,20 +54,6 @@ class IntermediateTraining:
     labels: pd.DataFrame
     flow: Mapping[str, Any]
     contract: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One way of leaking, and whether it happened. `findings` name folds and pseudonyms, never identifiers."""
-
-    check: str
-    compared: str
-    n: int
-    unit: str
-    findings: Sequence[str]
-    method: str
-    fix: str
-    note: str = ""
 
 
 def audit_study(
@@ -88,6 +64,8 @@ def audit_study(
     evaluation: Evaluation,
     seed: int,
     starts: Sequence[str],
+    foundation: str | Path,
+    recalibrated: Sequence[str],
 ) -> pd.DataFrame:
     """Audit what lies in `folder`, results/<study>. Takes 14 kB of memory per ECG.
 
@@ -97,6 +75,8 @@ def audit_study(
     labels : of the intermediate task, empty where the study has none
     folds, evaluation, seed : the study's
     starts : beginnings of the folders of models and predictions, of `COMPARED` or "" for the network itself
+    foundation : contract.json of the foundation
+    recalibrated : the external sites whose predictions were recalibrated
     """
     folder = Path(folder)
 
@@ -130,12 +110,20 @@ def audit_study(
         {model: read_json(folder / model / "model.json") for model in models},
         read_json(folder / "thresholds.json"),
         evaluation,
+        read_json(foundation),
         [read(name) for name in of_role["external"]],
         intermediate,
         {
             COMPARED[start]: tables.read(tables.PREDICTIONS, folder / f"{start}predictions/{development}.parquet")
             for start in starts
             if start
+        },
+        {
+            name: (
+                tables.read(tables.RECALIBRATION, folder / f"recalibration/{name}.parquet"),
+                read_csv(folder / f"tables/recalibration/{name}.csv"),
+            )
+            for name in recalibrated
         },
     )
 
@@ -146,9 +134,11 @@ def audit(
     models: Mapping[str, Mapping[str, Any]],
     thresholds: Mapping[str, Any],
     evaluation: Evaluation,
+    foundation: Mapping[str, Any],
     external: Sequence[AuditedSite] = (),
     intermediate: IntermediateTraining | None = None,
     compared: Mapping[str, pd.DataFrame] | None = None,
+    recalibrated: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]] | None = None,
 ) -> pd.DataFrame:
     """Every check of a study; columns `CHECK_COLUMNS`, one row per check.
 
@@ -158,7 +148,9 @@ def audit(
     models : folder -> content of model.json, of every fold's model
     thresholds : from `choose_thresholds`
     evaluation : the settings by which they were chosen
+    foundation : contract of the foundation
     compared : out-of-fold predictions of the models that the network is compared with, by what they are
+    recalibrated : external site -> assignment and parameters of `recalibrate`
 
     Raises
     ------
@@ -170,6 +162,9 @@ def audit(
     checks = [
         *fold_checks(cohort, splits),
         *model_checks(cohort, splits, models),
+        *foundation_checks(
+            models, foundation, intermediate.contract if intermediate else None, [development, *external]
+        ),
         out_of_fold_check(cohort, splits, predictions, f"predictions of {development.name}"),
         threshold_check(development, thresholds, evaluation),
         *[pseudonym_check(development, site) for site in external],
@@ -180,6 +175,8 @@ def audit(
     checks += [
         out_of_fold_check(cohort, splits, found, f"predictions {name}") for name, found in (compared or {}).items()
     ]
+    of_site = {site.name: site for site in external}
+    checks += [recalibration_check(of_site[name], *made) for name, made in (recalibrated or {}).items()]
     if intermediate is not None:
         checks += intermediate_checks(intermediate, [development, *external])
     return table_or_error(checks)
@@ -340,13 +337,13 @@ def threshold_check(development: AuditedSite, thresholds: Mapping[str, Any], eva
         findings += [
             f"{name} {vessel} (chosen on {_counted(found.get(vessel))}; the development site gives others, on "
             f"{_counted(expected.get(vessel))})"
-            for vessel in VESSELS
+            for vessel in (*VESSELS, ANY)
             if found.get(vessel) != expected.get(vessel)
         ]
     return Check(
         "threshold chosen on scored patients",
         f"frozen at {development.name}, and of each of its folds",
-        len(pairs) * len(VESSELS),
+        len(pairs) * (len(VESSELS) + 1),
         "sets of thresholds",
         findings,
         "chosen once more on the out-of-fold predictions, a fold's without that fold",
@@ -357,7 +354,7 @@ def threshold_check(development: AuditedSite, thresholds: Mapping[str, Any], eva
 def pseudonym_check(development: AuditedSite, site: AuditedSite) -> Check:
     """No patient of the development site is also in an external one, as far as pseudonyms can tell."""
     shared = sorted(set(development.cohort["patient_id"]) & set(site.cohort["patient_id"]))
-    blind = "blind: the sites have different pseudonym keys, so a patient of both has two pseudonyms"
+    blind = f"{BLIND}the sites have different pseudonym keys, so a patient of both has two pseudonyms"
     return Check(
         "patient in development and external",
         f"{development.name} and {site.name}",

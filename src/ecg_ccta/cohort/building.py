@@ -12,10 +12,12 @@ from ecg_ccta.cohort.pseudonyms import pseudonyms, site_key
 from ecg_ccta.cohort.site_tables import LARGEST_AGE, SiteTables, read_site_tables
 from ecg_ccta.config import Cohort, Export
 from ecg_ccta.errors import StudyError
-from ecg_ccta.vessels import EVENT_GRADES, VESSELS
+from ecg_ccta.vessels import VESSELS
 
 DAY = pd.Timedelta(days=1)
 DAYS_PER_YEAR = 365.25
+_OF_CCTA = {name: f"{name}_at_ccta" for name in tables.EXCLUSIONS}
+"""Exclusions of the CCTA table, beside those of the patients table."""
 
 
 def build_cohort(
@@ -26,15 +28,16 @@ def build_cohort(
 
     Each ECG is linked to the same patient's CCTA nearest in time within the window of `settings` (of two equally
     near, the one after the ECG). ECGs leave for one reason each, the first that holds: "no recording time", "no CCTA
-    in the window", "under minimum age", "no finding in any vessel". An ECG of unknown age stays. A site without a
-    CCTA table is only scored: every ECG is eligible, and grades and targets are missing.
+    in the window", "under minimum age", those that `settings.exclude` names, "no finding in any vessel". An ECG of
+    unknown age stays, and so does one of whose patient an exclusion is not known to hold. A site without a CCTA table
+    is only scored: every ECG is eligible, and grades and targets are missing.
 
     The flow is {"site", "steps"}: steps are {"label", "ecgs", "patients"} and, between them, {"excluded": reason,
     "ecgs"}.
 
     Raises StudyError for every fault of the tables, and where no ECG is eligible.
     """
-    site_tables = read_site_tables(site_name, site, export, labels)
+    site_tables = read_site_tables(site_name, site, export, labels, settings.exclude)
     key = site_key(site_name, site, study_seed)
     ecgs = _with_covariates(site_name, site, site_tables)
     linked = _link(ecgs, site_tables.ccta, settings)
@@ -88,7 +91,7 @@ def _with_covariates(site_name: str, site: Export, site_tables: SiteTables) -> p
     ecgs = site_tables.ecg_index
     if site_tables.patients is None:
         ecgs = ecgs.assign(chest_pain=None)
-        for name in tables.RISK_FACTORS:
+        for name in (*tables.RISK_FACTORS, *tables.EXCLUSIONS):
             ecgs[name] = pd.array([pd.NA] * len(ecgs), dtype="boolean")
         return ecgs
     ecgs = ecgs.merge(site_tables.patients, on="patient_id", how="left", suffixes=("", "_patient"), validate="m:1")
@@ -116,10 +119,11 @@ def _with_covariates(site_name: str, site: Export, site_tables: SiteTables) -> p
 def _link(ecgs: pd.DataFrame, ccta: pd.DataFrame | None, settings: Cohort) -> pd.DataFrame:
     """`ecgs` with days_to_ccta, ccta_date, grades and targets of the nearest CCTA in the window, or missing."""
     if ccta is None:
-        linked = ecgs.assign(days_to_ccta=np.nan, ccta_date=pd.NaT, scanner=None, **dict.fromkeys(VESSELS))
+        none = dict.fromkeys((*VESSELS, *_OF_CCTA.values()))
+        linked = ecgs.assign(days_to_ccta=np.nan, ccta_date=pd.NaT, scanner=None, **none)
     else:
         pairs = ecgs[["row", "patient_id", "recorded_at", "recorded_has_time"]].merge(
-            ccta.drop(columns="row"), on="patient_id"
+            ccta.drop(columns="row").rename(columns=_OF_CCTA), on="patient_id"
         )
         apart = (pairs["performed_at"] - pairs["recorded_at"]) / DAY
         # Where either has only a date, its midnight is no time of day: whole days are compared.
@@ -129,13 +133,16 @@ def _link(ecgs: pd.DataFrame, ccta: pd.DataFrame | None, settings: Cohort) -> pd
         pairs = pairs.assign(distance=pairs["days_to_ccta"].abs(), before=pairs["days_to_ccta"] < 0)
         nearest = pairs.sort_values(["row", "distance", "before"], kind="stable").drop_duplicates("row")
         linked = ecgs.merge(
-            nearest[["row", "days_to_ccta", "performed_at", "scanner", *VESSELS]], on="row", how="left", validate="1:1"
+            nearest[["row", "days_to_ccta", "performed_at", "scanner", *VESSELS, *_OF_CCTA.values()]],
+            on="row",
+            how="left",
+            validate="1:1",
         )
         linked["ccta_date"] = linked.pop("performed_at").dt.normalize()
     for vessel in VESSELS:
         grade = linked.pop(vessel).astype("string")
         linked[f"grade_{vessel}"] = grade
-        linked[f"target_{vessel}"] = grade.isin(EVENT_GRADES).astype("Int8").mask(grade.isna())
+        linked[f"target_{vessel}"] = grade.isin(settings.event_from.grades(vessel)).astype("Int8").mask(grade.isna())
     return linked
 
 
@@ -147,6 +154,10 @@ def _reasons(linked: pd.DataFrame, has_ccta: bool, settings: Cohort) -> pd.Serie
         "no recording time": linked["recorded_at"].isna(),
         "no CCTA in the window": linked["days_to_ccta"].isna(),
         "under minimum age": linked["age"] < settings.minimum_age,
+        **{
+            tables.EXCLUSIONS[name]: (linked[name].eq(True) | linked[_OF_CCTA[name]].eq(True)).fillna(False)
+            for name in settings.exclude
+        },
         "no finding in any vessel": linked[[f"grade_{vessel}" for vessel in VESSELS]].isna().all(axis=1),
     }
     reasons = np.select(list(rules.values()), list(rules), default="")

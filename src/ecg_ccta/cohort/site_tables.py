@@ -18,7 +18,7 @@ import pandas as pd
 
 from ecg_ccta.config import Export
 from ecg_ccta.errors import StudyError
-from ecg_ccta.tables import CHEST_PAIN, RISK_FACTORS
+from ecg_ccta.tables import CHEST_PAIN, EXCLUSIONS, RISK_FACTORS
 from ecg_ccta.vessels import VESSELS
 
 REQUIRED = {
@@ -28,9 +28,9 @@ REQUIRED = {
     "follow_up": ("patient_id", "end_date", "event_date", "event"),
 }
 OPTIONAL = {
-    "ecg_index": ("recorded_at", "statement", "age", "sex", "centre"),
-    "ccta": ("scanner",),
-    "patients": ("birth_date", "age", "sex", *RISK_FACTORS, "chest_pain"),
+    "ecg_index": ("recorded_at", "statement", "age", "sex", "centre", "device"),
+    "ccta": ("scanner", *EXCLUSIONS),
+    "patients": ("birth_date", "age", "sex", *RISK_FACTORS, "chest_pain", *EXCLUSIONS),
     "follow_up": (),
 }
 SEX_WORDS = {"": None, "female": "female", "f": "female", "male": "male", "m": "male"}
@@ -48,9 +48,9 @@ class SiteTables:
     """A site's tables with the project's column names; each has `row`, its row in the file. None: there is none.
 
     ecg_index: ecg_id, patient_id, path (str); recorded_at (datetime), recorded_has_time (bool), statement, age, sex,
-        centre
-    ccta: patient_id; performed_at, performed_has_time, scanner; a grade or missing per vessel
-    patients: patient_id; birth_date, age, sex, risk factors (boolean), chest_pain
+        centre, device
+    ccta: patient_id; performed_at, performed_has_time, scanner; a grade or missing per vessel; exclusions (boolean)
+    patients: patient_id; birth_date, age, sex, risk factors (boolean), chest_pain; exclusions (boolean)
     follow_up: patient_id; end_date, event_date; event (censored, event or death)
     labels: ecg_id and each label of an intermediate task as 1, 0 or NaN, rows as in ecg_index
     """
@@ -62,16 +62,21 @@ class SiteTables:
     labels: pd.DataFrame
 
 
-def read_site_tables(site_name: str, site: Export, export: Path, labels: Sequence[str] = ()) -> SiteTables:
+def read_site_tables(
+    site_name: str, site: Export, export: Path, labels: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> SiteTables:
     """Read and check all tables of an export; raises StudyError at the first fault.
 
-    `labels` are the columns of the ECG index that an intermediate task learns.
+    `labels` are the columns of the ECG index that an intermediate task learns. A site with CCTA must say of whom each
+    of `exclude` holds: in a column of its patients or of its CCTA table.
     """
     _check_names(site_name, site, labels)
     ecg_index = read_ecg_index(site_name, site, export)
     patients = _patients(site_name, site, export) if site.tables.patients is not None else None
     ccta = _ccta(site_name, site, export) if site.tables.ccta is not None else None
     follow_up = _follow_up(site_name, site, export) if site.tables.follow_up is not None else None
+    if ccta is not None:
+        _check_exclusions(site_name, site, export, exclude)
     if patients is not None:
         unknown = ecg_index.loc[~ecg_index["patient_id"].isin(patients["patient_id"])]
         if len(unknown):
@@ -97,7 +102,7 @@ def read_ecg_index(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     table["recorded_has_time"] = table.pop("recorded_at_has_time")
     source.ages(table)
     source.words(table, "sex", SEX_WORDS)
-    for name in ("statement", "centre"):
+    for name in ("statement", "centre", "device"):
         table[name] = table[name].astype("string").replace("", pd.NA)
     return table
 
@@ -130,6 +135,20 @@ def _check_names(site_name: str, site: Export, labels: Sequence[str]) -> None:
                 )
 
 
+def _check_exclusions(site_name: str, site: Export, export: Path, exclude: Sequence[str]) -> None:
+    """A column that is to exclude patients is there: an absent one would exclude nobody without a word."""
+    sources = [_Source(site_name, site, export, table) for table in ("patients", "ccta") if getattr(site.tables, table)]
+    headers = {source: source.header() for source in sources}
+    for name in exclude:
+        if not any(source.columns.get(name, name) in header for source, header in headers.items()):
+            places = " or ".join(f"{source.file_name}, column {source.columns.get(name, name)}" for source in sources)
+            raise StudyError(
+                f"site {site_name}: {places}: the column is missing, and cohort.exclude asks for {name}. Fix: add it "
+                f"to one of them (yes or no), name the hospital's own column in the config key "
+                f"sites.{site_name}.columns, or take {name} out of cohort.exclude"
+            )
+
+
 def _patients(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     source = _Source(site_name, site, export, "patients")
     table = source.read()
@@ -139,7 +158,7 @@ def _patients(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     source.ages(table)
     source.words(table, "sex", SEX_WORDS)
     source.words(table, "chest_pain", CHEST_PAIN_WORDS)
-    for name in RISK_FACTORS:
+    for name in (*RISK_FACTORS, *EXCLUSIONS):
         source.words(table, name, YES_NO_WORDS)
         table[name] = table[name].astype("boolean")
     return table
@@ -152,6 +171,9 @@ def _ccta(site_name: str, site: Export, export: Path) -> pd.DataFrame:
     source.dates(table, "performed_at", required=True)
     table["performed_has_time"] = table.pop("performed_at_has_time")
     table["scanner"] = table["scanner"].astype("string").replace("", pd.NA)
+    for name in EXCLUSIONS:
+        source.words(table, name, YES_NO_WORDS)
+        table[name] = table[name].astype("boolean")
     words: dict[str, str | None] = {**dict.fromkeys(site.missing_grade_words), **site.grade_words}
     fix = (
         f"correct the cell, or add the word to sites.{site_name}.grade_words (word: grade) or to "
@@ -224,6 +246,10 @@ class _Source:
         """The StudyError for one cell; `column` is the project's name and is shown as in the file."""
         shown = self.columns.get(column, column)
         return StudyError(f"site {self.site_name}: {self.file_name}, column {shown}, row {row}: {problem}. Fix: {fix}")
+
+    def header(self) -> list[str]:
+        """The names of the file's columns, as they stand there."""
+        return self._records()[0]
 
     def read(self, also_required: tuple[str, ...] = ()) -> pd.DataFrame:
         """The table as strings under the project's column names, optional columns that are absent as empty."""

@@ -32,7 +32,7 @@ def validate_normal(
 
     Returns
     -------
-    The tables of `validate` for the normal ECGs, and
+    The tables of `validate` for the normal ECGs, but for the probabilities by outcome, and
 
     comparison : strata vessel and ecgs ("normal", "not normal", "normal - not normal"), in the form of
         `estimate_table`: the AUC of either side (`Findings.expected`), and their difference with interval and p value,
@@ -56,8 +56,9 @@ def validate_normal(
         here = {side: pd.Series(members, index=scored.index)[findings.rows.index] for side, members in sides.items()}
         of = {side: findings.where(here[side].to_numpy()) for side in SIDES}
         rows += [{"vessel": vessel} | row for row in _compared(of)]
+    panel = validate(scored[sides["normal"]], settings, seed)
     return {
-        **validate(scored[sides["normal"]], settings, seed),
+        **{name: table for name, table in panel.items() if name != "probabilities"},
         "comparison": estimate_table(rows, ["vessel", "ecgs"]),
     }
 

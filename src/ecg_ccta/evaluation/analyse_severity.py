@@ -15,7 +15,7 @@ from ecg_ccta.evaluation.patients import nearest_to_ccta
 from ecg_ccta.evaluation.scored import is_out_of_fold
 from ecg_ccta.statistics.bootstrap import Bootstrap, patient_codes, percentile_interval
 from ecg_ccta.statistics.estimates import CLUSTERED, estimate_table, with_condition
-from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
+from ecg_ccta.vessels import GRADES, VESSELS
 
 ONE_PER_PATIENT = "one ECG per patient, the nearest to the first CCTA"
 
@@ -129,7 +129,7 @@ def _ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
     return {
         "n": len(rows),
-        "events": int(rows["grade"].isin(EVENT_GRADES).sum()),
+        "events": int((rows["y_true"] == 1).sum()),
         "patients": rows["patient_id"].nunique(),
     }
 

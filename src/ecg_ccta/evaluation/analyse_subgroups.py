@@ -133,7 +133,7 @@ def subgroup_categories(rows: pd.DataFrame, settings: Evaluation) -> dict[str, p
     found["chest pain"] = _categories(rows, {word: rows["chest_pain"] == word for word in CHEST_PAIN})
     for name in PLACES:
         if name in rows and rows[name].notna().any():
-            found[name] = _places(rows, name)
+            found[name] = place_categories(rows, name)
     return found
 
 
@@ -164,7 +164,7 @@ def _calendar_year(rows: pd.DataFrame) -> pd.Series:
     return _categories(rows, periods)
 
 
-def _places(rows: pd.DataFrame, name: str) -> pd.Series:
+def place_categories(rows: pd.DataFrame, name: str) -> pd.Series:
     """The most frequent words of a column, in the order of their frequency, and the others as one."""
     words = rows[name].value_counts()
     common = list(words.index[:MOST_PLACES])

@@ -5,6 +5,10 @@ a specificity target, which together make low, intermediate and high (Xiao et al
 opportunistic-screening point of its first version: the first threshold at or above the guideline's that reaches a
 specificity. An ECG is positive where its probability reaches the threshold.
 
+For a patient the question is whether any vessel is narrowed. Thresholds of the vessels do not answer it: four at a
+specificity of 90 % each let only some three quarters of the healthy pass all of them. Rule-out and rule-in are
+therefore chosen once more on the probability of any vessel, of one ECG per patient (`any_vessel`).
+
 Thresholds are never applied to the patients that they were chosen on. At the development site those of fold k are
 chosen on the out-of-fold predictions of the other folds (cross-fitting); other sites get those chosen on all of them.
 """
@@ -16,11 +20,14 @@ import pandas as pd
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.errors import StudyError
+from ecg_ccta.evaluation.any_vessel import ANY, any_vessel_scores, fit_recalibration, recalibrated
 from ecg_ccta.evaluation.scored import insufficient_events, with_finding
 from ecg_ccta.tables import ENSEMBLE
 from ecg_ccta.vessels import VESSELS
 
 THRESHOLD_KINDS = ("guideline", "rule-out", "rule-in", "screening")
+STRATUM_KINDS = ("rule-out", "rule-in")
+"""Kinds of threshold between the strata; any vessel has these alone."""
 STRATA = ("low", "intermediate", "high")
 
 
@@ -88,9 +95,10 @@ def choose_thresholds(scored: pd.DataFrame, site: str, settings: Evaluation) -> 
 
     Returns
     -------
-    site, predictions ("out-of-fold"), targets; frozen: vessel -> choice; cross_fitted: fold -> vessel -> choice, made
-    without that fold. A choice says n, events, patients and event_patients it was made on, and per kind the threshold
-    (None where there is none), the method and a note. Plain values, for JSON.
+    site, predictions ("out-of-fold"), targets; frozen: vessel or `ANY` -> choice; cross_fitted: fold -> vessel or `ANY`
+    -> choice, made without that fold. A choice says n, events, patients and event_patients it was made on, and per kind
+    the threshold (None where there is none), the method and a note; that of any vessel the recalibration too. Plain
+    values, for JSON.
 
     Raises
     ------
@@ -122,9 +130,9 @@ def thresholds_of(rows: pd.DataFrame, chosen: dict[str, Any], kind: str) -> np.n
 
     Parameters
     ----------
-    rows : with vessel and fold; `tables.PREDICTIONS` or from `scored_ecgs`
+    rows : with vessel (or `ANY`) and fold; `tables.PREDICTIONS`, from `scored_ecgs` or from `any_vessel_scores`
     chosen : from `choose_thresholds`
-    kind : one of `THRESHOLD_KINDS`
+    kind : one of `THRESHOLD_KINDS`; of any vessel, of `STRATUM_KINDS`
 
     Returns
     -------
@@ -145,6 +153,7 @@ def thresholds_of(rows: pd.DataFrame, chosen: dict[str, Any], kind: str) -> np.n
         (fold, vessel): choice["thresholds"][kind]["threshold"]
         for fold, choices in by_fold.items()
         for vessel, choice in choices.items()
+        if kind in choice["thresholds"]
     }
     keys = zip(rows["fold"], rows["vessel"], strict=True)
     return np.array([flat[key] for key in keys], dtype=float)
@@ -176,44 +185,75 @@ def strata_of(rows: pd.DataFrame, chosen: dict[str, Any]) -> pd.Series:
 
 
 def _choices(scored: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
-    return {vessel: _choice(with_finding(scored, vessel), vessel, settings) for vessel in VESSELS}
+    of_vessels = {vessel: _choice(with_finding(scored, vessel), vessel, settings) for vessel in VESSELS}
+    return of_vessels | {ANY: _choice_of_any(any_vessel_scores(scored), settings)}
 
 
 def _choice(findings: pd.DataFrame, vessel: str, settings: Evaluation) -> dict[str, Any]:
-    y = findings["y_true"].to_numpy(dtype=np.int64)
-    probability = findings["probability"].to_numpy(dtype=float)
     guideline = getattr(settings.high_risk_thresholds, vessel)
     screening = getattr(settings.screening_specificity, vessel)
-    too_few = insufficient_events(findings, settings.minimum_events)
-    low = high = first = None
+    lack = insufficient_events(findings, settings.minimum_events)
+    y, probability = _arrays(findings)
+    first = None if lack else rule_in_threshold(y, probability, screening, guideline)
+    between = _between_strata(findings, settings, lack)
+    return _counted(findings) | {
+        "thresholds": {
+            "guideline": _threshold(guideline, "constant of the configuration", ""),
+            **between,
+            "screening": _threshold(
+                first,
+                f"lowest threshold from the guideline's {guideline:g} up with specificity {screening:g} or more",
+                (lack or _UNSPECIFIC) if first is None else "",
+            ),
+        },
+    }
+
+
+def _choice_of_any(patients: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
+    recalibration = fit_recalibration(patients, settings.minimum_events)
+    known = patients[patients["y_true"].notna()]
+    known = known.assign(probability=recalibrated(known["score"].to_numpy(dtype=float), recalibration))
+    return _counted(known) | {
+        "recalibration": recalibration,
+        "thresholds": _between_strata(known, settings, recalibration["note"]),
+    }
+
+
+def _between_strata(findings: pd.DataFrame, settings: Evaluation, lack: str) -> dict[str, dict[str, Any]]:
+    """Choose the rule-out and the rule-in threshold, unless there is a lack."""
+    y, probability = _arrays(findings)
+    low = high = None
     raised = ""
-    if not too_few:
+    if not lack:
         low = rule_out_threshold(y, probability, settings.rule_out_sensitivity)
         high = rule_in_threshold(y, probability, settings.rule_in_specificity)
-        first = rule_in_threshold(y, probability, screening, guideline)
         if high is not None and high < low:
             high, raised = low, "raised to the rule-out threshold: one threshold reaches both targets"
-    lack = too_few or "no threshold is specific enough"
-    found = {
-        "guideline": (guideline, "constant of the configuration", ""),
-        "rule-out": (low, f"highest threshold with sensitivity {settings.rule_out_sensitivity:g} or more", too_few),
-        "rule-in": (
-            high,
-            f"lowest threshold with specificity {settings.rule_in_specificity:g} or more",
-            lack if high is None else raised,
-        ),
-        "screening": (
-            first,
-            f"lowest threshold from the guideline's {guideline:g} up with specificity {screening:g} or more",
-            lack if first is None else "",
-        ),
-    }
+    sensitive = f"highest threshold with sensitivity {settings.rule_out_sensitivity:g} or more"
+    specific = f"lowest threshold with specificity {settings.rule_in_specificity:g} or more"
     return {
-        "n": len(y),
-        "events": int(y.sum()),
+        "rule-out": _threshold(low, sensitive, lack),
+        "rule-in": _threshold(high, specific, (lack or _UNSPECIFIC) if high is None else raised),
+    }
+
+
+_UNSPECIFIC = "no threshold is specific enough"
+
+
+def _threshold(threshold: float | None, method: str, note: str) -> dict[str, Any]:
+    return {"threshold": threshold, "method": method, "note": note}
+
+
+def _arrays(findings: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Outcome and probability, (n,) each."""
+    return findings["y_true"].to_numpy(dtype=np.int64), findings["probability"].to_numpy(dtype=float)
+
+
+def _counted(findings: pd.DataFrame) -> dict[str, int]:
+    events = findings["y_true"].to_numpy(dtype=np.int64) == 1
+    return {
+        "n": len(findings),
+        "events": int(events.sum()),
         "patients": int(findings["patient_id"].nunique()),
-        "event_patients": int(findings.loc[y == 1, "patient_id"].nunique()),
-        "thresholds": {
-            kind: dict(zip(("threshold", "method", "note"), values, strict=True)) for kind, values in found.items()
-        },
+        "event_patients": int(findings.loc[events, "patient_id"].nunique()),
     }

@@ -1,8 +1,8 @@
 """What the ECG adds to what is known without it: a clinical model and the guidelines' pre-test probability.
 
-The unit is the patient, by the ECG nearest to the first CCTA; the event is a severe stenosis of any vessel. The ECG has
-two roles. As a predictor its log-odds enter logistic regressions beside a basis (age, sex, chest pain and risk factors;
-or the log-odds of a guideline's pre-test probability), which are compared by AUC, NRI and IDI. As a modifier its risk
+The unit is the patient, by the ECG nearest to the first CCTA; the event is a stenosis of any vessel. The ECG has two
+roles. As a predictor its log-odds enter logistic regressions beside a basis (age, sex, chest pain and risk factors; or
+the log-odds of a guideline's pre-test probability), which are compared by AUC, NRI and IDI. As a modifier its risk
 stratum moves the guideline's category one step.
 
 No regression is evaluated on the patients it was fitted to: at the development site every fold by a fit on the others,
@@ -58,6 +58,10 @@ MODIFIERS: Final = {"group": "risk groups", "stratum": "rule-out and rule-in str
 LEAST_PROBABILITY: Final = {"esc_2019": 0.005}
 """A probability of 0 % in a table counts as half of the last digit that it gives; a formula gives none."""
 
+ALONE: Final = "guideline"
+PREDICTED, OBSERVED, RATIO = "mean pre-test probability", "proportion of events", "observed over predicted"
+"""Measures of the guideline by itself: whether the patients are those that it was made for."""
+
 LIKELIHOOD_RATIO: Final = "likelihood-ratio test on the development site, whole"
 
 _STRATA = ["basis", "comparison"]
@@ -101,6 +105,7 @@ def compare_with_guidelines(
         estimates += _model_rows(models, basis, development is None, settings, seed)
         curves += _roc(models, basis)
     for guideline in GUIDELINES.values():
+        estimates += _prevalence_rows(patients, guideline, settings, seed)
         for column in MODIFIERS:
             classified = _classified(patients, guideline, column)
             estimates += _strategy_rows(classified, guideline, column, settings, seed)
@@ -213,7 +218,7 @@ def _counts(patients: pd.DataFrame, basis: str) -> list[dict[str, Any]]:
         reason = pd.Series(np.where(lacking, "age, sex, chest pain or a risk factor unknown", ""), index=patients.index)
     else:
         reason = patients[f"{BASES[basis]}_missing"]
-    reason = reason.mask(unknown, "no event found and a vessel without finding")
+    reason = reason.mask(unknown, "a vessel without finding")
     counts = {"all": len(patients), "analysed": int((reason == "").sum())}
     counts |= reason[reason != ""].value_counts().to_dict()
     return [{"basis": basis, "reason": name, "patients": count} for name, count in counts.items()]
@@ -291,6 +296,25 @@ def _improvement_rows(
     return [
         own | bootstrap.estimate(f"{name}{part}", float(estimate[0]), replicates)
         for part, estimate, replicates in zip(("", ", events", ", non-events"), found, drawn, strict=True)
+    ]
+
+
+def _prevalence_rows(patients: pd.DataFrame, guideline: str, settings: Evaluation, seed: int) -> list[dict[str, Any]]:
+    """How many have an event among the patients of a guideline, against what it predicts for them."""
+    known = patients.dropna(subset=["y_true", BASES[guideline]])
+    y_true, predicted = known["y_true"].to_numpy(dtype=float), known[BASES[guideline]].to_numpy(dtype=float)
+    n, events = len(known), int(y_true.sum())
+    own = {"basis": guideline, "comparison": ALONE, "level": settings.level, "n": n, "patients": n, "events": events}
+    note = _lack(known, settings.minimum_events)
+    if note:
+        return [own | {"measure": RATIO, "note": note}]
+    bootstrap = Bootstrap(n, settings.bootstrap_replicates, settings.level, seed)
+    drawn = np.concatenate([weights @ y_true / (weights @ predicted) for weights in bootstrap.draws()])
+    lower, upper = wilson(events, n, settings.level)
+    return [
+        own | {"measure": PREDICTED, "estimate": float(predicted.mean())},
+        own | {"measure": OBSERVED, "estimate": events / n, "lower": lower, "upper": upper, "method": WILSON},
+        own | bootstrap.estimate(RATIO, float(y_true.sum() / predicted.sum()), drawn),
     ]
 
 

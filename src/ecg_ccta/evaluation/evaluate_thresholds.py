@@ -4,7 +4,7 @@ Thresholds are taken as given: intervals say what other patients of the site wou
 what another choice of them would.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -13,7 +13,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ecg_ccta.config import Evaluation
-from ecg_ccta.evaluation.choose_thresholds import STRATA, THRESHOLD_KINDS, lack_of, strata_of, thresholds_of
+from ecg_ccta.evaluation.choose_thresholds import (
+    STRATA,
+    STRATUM_KINDS,
+    THRESHOLD_KINDS,
+    lack_of,
+    strata_of,
+    thresholds_of,
+)
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.evaluation.scored import is_out_of_fold
 from ecg_ccta.figures import GREY, PAGE, STYLE, VESSEL_COLOURS
@@ -46,6 +53,7 @@ RATIOS: dict[str, tuple[Callable[..., np.ndarray], str]] = {
 to CCTA, 1/PPV; ECGs per event found the number needed to screen."""
 
 ACCURACY_MEASURES = (*PROPORTIONS, *RATIOS)
+STRATUM_MEASURES = ("event rate", "proportion of ECGs", "proportion of events")
 
 
 def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evaluation, seed: int) -> pd.DataFrame:
@@ -68,7 +76,7 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         counts = {"vessel": vessel, "level": settings.level, **findings.counts}
-        cells = {}
+        calls: list[tuple[dict[str, Any], np.ndarray]] = []
         for kind in THRESHOLD_KINDS:
             threshold = thresholds_of(findings.rows, chosen, kind)
             row = counts | {"kind": kind}
@@ -78,18 +86,35 @@ def threshold_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Eval
             if note:
                 rows += [row | {"measure": measure, "note": note} for measure in ACCURACY_MEASURES]
                 continue
-            positive = findings.probability >= threshold
-            cells[kind] = (row, [(findings.y == event) & (positive == is_positive) for event, is_positive in _CELLS])
-        if cells:
-            drawn = _drawn_counts(np.array([mask for _, four in cells.values() for mask in four]), findings)
-            for place, (row, four) in enumerate(cells.values()):
-                found = dict(zip(_NAMES, (int(mask.sum()) for mask in four), strict=True))
-                replicates = dict(zip(_NAMES, drawn[:, 4 * place : 4 * place + 4].T, strict=True))
-                rows += _measures(row, found, replicates, settings.level)
+            calls.append((row, findings.probability >= threshold))
+        rows += accuracy_rows(findings, calls)
     order = {key: number for number, key in enumerate((vessel, kind) for vessel in VESSELS for kind in THRESHOLD_KINDS)}
     rows.sort(key=lambda row: order[row["vessel"], row["kind"]])
     table = estimate_table(rows, ["vessel", "kind", "lowest_threshold", "highest_threshold"])
     return with_condition(table, is_out_of_fold(scored)).astype({"lowest_threshold": float, "highest_threshold": float})
+
+
+def accuracy_rows(findings: Findings, calls: Sequence[tuple[dict[str, Any], np.ndarray]]) -> list[dict[str, Any]]:
+    """Make the rows of `ACCURACY_MEASURES` of several calls on the same ECGs, which share the draws of patients.
+
+    Parameters
+    ----------
+    findings : of the ECGs that are called
+    calls : of each the columns that its rows have in common, and (n,) of bool whether an ECG is positive
+    """
+    if not calls:
+        return []
+    masks = [
+        (findings.y == event) & (positive == is_positive) for _, positive in calls for event, is_positive in _CELLS
+    ]
+    drawn = drawn_counts(np.array(masks), findings)
+    rows = []
+    for place, (row, _) in enumerate(calls):
+        four = slice(4 * place, 4 * place + 4)
+        found = dict(zip(_NAMES, (int(mask.sum()) for mask in masks[four]), strict=True))
+        replicates = dict(zip(_NAMES, drawn[:, four].T, strict=True))
+        rows += _measures(row, found, replicates, findings.bootstrap.level)
+    return rows
 
 
 def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evaluation, seed: int) -> pd.DataFrame:
@@ -108,32 +133,47 @@ def stratum_table(scored: pd.DataFrame, chosen: dict[str, Any], settings: Evalua
     rows: list[dict[str, Any]] = []
     for vessel, findings in findings_by_vessel(scored, settings, seed).items():
         named = {"vessel": vessel, "level": settings.level}
-        note = findings.insufficient or next(filter(None, (lack_of(findings.rows, chosen, kind) for kind in _CUTS)), "")
+        note = findings.insufficient or next(
+            filter(None, (lack_of(findings.rows, chosen, kind) for kind in STRATUM_KINDS)), ""
+        )
         if note:
             rows += [
                 named | findings.counts | {"stratum": stratum, "measure": measure, "note": note}
                 for stratum in STRATA
-                for measure in _STRATUM_MEASURES
+                for measure in STRATUM_MEASURES
             ]
             continue
-        y = findings.y
-        word = strata_of(findings.rows, chosen).to_numpy(dtype=object)
-        masks = np.array([part for stratum in STRATA for part in ((word == stratum) & (y == 1), word == stratum)])
-        drawn = _drawn_counts(masks, findings)
-        events, ecgs = drawn[:, 0::2], drawn[:, 1::2]
-        for place, stratum in enumerate(STRATA):
-            members = findings.where(word == stratum).counts
-            found, size = int(masks[2 * place].sum()), members["n"]
-            for measure, count, of, above, below in (
-                ("event rate", found, size, events[:, place], ecgs[:, place]),
-                ("proportion of ECGs", size, len(y), ecgs[:, place], ecgs.sum(axis=1)),
-                ("proportion of events", found, int(y.sum()), events[:, place], events.sum(axis=1)),
-            ):
-                with np.errstate(invalid="ignore"):
-                    replicates = above / below
-                row = named | members | {"stratum": stratum, "measure": measure}
-                rows += _proportion(row, count, of, replicates, "no ECG in this stratum", settings.level)
+        rows += stratum_rows(findings, strata_of(findings.rows, chosen).to_numpy(dtype=object), named)
     return with_condition(estimate_table(rows, ["vessel", "stratum"]), is_out_of_fold(scored))
+
+
+def stratum_rows(findings: Findings, word: np.ndarray, named: dict[str, Any]) -> list[dict[str, Any]]:
+    """Make the rows of every stratum: event rate, proportion of the ECGs and of the events.
+
+    Parameters
+    ----------
+    findings : of the ECGs
+    word : (n,) stratum of each ECG
+    named : columns that all rows have in common
+    """
+    y, level = findings.y, findings.bootstrap.level
+    masks = np.array([part for stratum in STRATA for part in ((word == stratum) & (y == 1), word == stratum)])
+    drawn = drawn_counts(masks, findings)
+    events, ecgs = drawn[:, 0::2], drawn[:, 1::2]
+    rows = []
+    for place, stratum in enumerate(STRATA):
+        members = findings.where(word == stratum).counts
+        found, size = int(masks[2 * place].sum()), members["n"]
+        for measure, count, of, above, below in (
+            ("event rate", found, size, events[:, place], ecgs[:, place]),
+            ("proportion of ECGs", size, len(y), ecgs[:, place], ecgs.sum(axis=1)),
+            ("proportion of events", found, int(y.sum()), events[:, place], events.sum(axis=1)),
+        ):
+            with np.errstate(invalid="ignore"):
+                replicates = above / below
+            row = named | members | {"stratum": stratum, "measure": measure}
+            rows += proportion_rows(row, count, of, replicates, "no ECG in this stratum", level)
+    return rows
 
 
 def stratum_figure(table: pd.DataFrame) -> Figure:
@@ -196,13 +236,10 @@ def stratum_figure(table: pd.DataFrame) -> Figure:
 
 _CELLS = ((1, True), (0, True), (1, False), (0, False))
 _NAMES = ("tp", "fp", "fn", "tn")
-_CUTS = ("rule-out", "rule-in")
-"""Kinds of threshold between the strata."""
-_STRATUM_MEASURES = ("event rate", "proportion of ECGs", "proportion of events")
 
 
-def _drawn_counts(masks: np.ndarray, findings: Findings) -> np.ndarray:
-    """(replicates, masks) how many ECGs of each mask every draw of patients holds."""
+def drawn_counts(masks: np.ndarray, findings: Findings) -> np.ndarray:
+    """Count the ECGs of each mask (masks, n) in every draw of patients: (replicates, masks)."""
     patients = findings.bootstrap.patients
     of_patient = np.array([np.bincount(findings.codes[mask], minlength=patients) for mask in masks], dtype=float)
     return np.concatenate([counts @ of_patient.T for counts in findings.bootstrap.draws()])
@@ -217,7 +254,7 @@ def _measures(
             above = np.sum([replicates[name] for name in count], axis=0)
             below = np.sum([replicates[name] for name in of], axis=0)
             sums = sum(found[name] for name in count), sum(found[name] for name in of)
-            rows += _proportion(row | {"measure": measure}, *sums, above / below, lack, level)
+            rows += proportion_rows(row | {"measure": measure}, *sums, above / below, lack, level)
         for measure, (ratio, lack) in RATIOS.items():
             estimate = float(ratio(**{name: np.float64(value) for name, value in found.items()}))
             cell = row | {"measure": measure, "method": CLUSTERED}
@@ -228,10 +265,18 @@ def _measures(
     return rows
 
 
-def _proportion(
+def proportion_rows(
     row: dict[str, Any], count: int, of: int, replicates: np.ndarray, lack: str, level: float
 ) -> list[dict[str, Any]]:
-    """The rows of a proportion: by clustered bootstrap and by Wilson."""
+    """Make the rows of a proportion: by clustered bootstrap and by Wilson.
+
+    Parameters
+    ----------
+    row : what both say
+    count, of : the proportion's numerator and denominator
+    replicates : (draws,) the proportion in each draw of patients; 0/0 where there is none
+    lack : why the denominator may be 0
+    """
     if of == 0:
         return [row | {"method": method, "note": lack} for method in (CLUSTERED, WILSON)]
     lower, upper = wilson(count, of, level)

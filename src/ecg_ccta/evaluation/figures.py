@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from ecg_ccta.evaluation.recalibrate import AS_PREDICTED, UPDATES
 from ecg_ccta.figures import COLUMN, GREY, GROUP_COLOURS, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.estimates import HONEST, rows_of
-from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
+from ecg_ccta.vessels import GRADES, VESSELS
 
 _LINES: list[tuple[str, Literal["-", "--", ":"]]] = [("#D55E00", "-"), ("#56B4E9", "--"), ("#000000", ":")]
 _KIND_LINES = dict(zip(UPDATES, _LINES, strict=True))
@@ -43,7 +43,7 @@ def roc_figure(discrimination: pd.DataFrame, roc: pd.DataFrame) -> Figure:
         axes.text(
             0.98,
             0.04,
-            f"AUC {row['estimate']:.3f}\n({row['lower']:.3f}–{row['upper']:.3f})\n{_counts(row)}",
+            f"AUC {row['estimate']:.3f}\n({row['lower']:.3f}–{row['upper']:.3f})\n{counted(row)}",
             ha="right",
             va="bottom",
             fontsize=7,
@@ -55,7 +55,7 @@ def roc_figure(discrimination: pd.DataFrame, roc: pd.DataFrame) -> Figure:
         grid = figure.subplots(2, 2, sharex=True, sharey=True)
         for axes in grid.flat:
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
-        _panels(grid.ravel(), rows_of(discrimination, "AUC", HONEST), panel)
+        vessel_panels(grid.ravel(), rows_of(discrimination, "AUC", HONEST), panel)
         figure.supylabel("Sensitivity", fontsize=8)
         figure.supxlabel("1 − specificity", fontsize=8)
     return figure
@@ -108,7 +108,7 @@ def calibration_figure(
             axes.text(
                 0.5,
                 1.03,
-                f"{_counts(row)}\nslope {slope}, ICI {of['ICI']:.3f}",
+                f"{counted(row)}\nslope {slope}, ICI {of['ICI']:.3f}",
                 ha="center",
                 va="bottom",
                 fontsize=6,
@@ -123,7 +123,7 @@ def calibration_figure(
         for strip in strips:
             strip.set_yticks([])
             strip.spines["left"].set_visible(False)
-        for vessel in _panels(grid, rows_of(summary, "Brier"), panel, title_pad=22):
+        for vessel in vessel_panels(grid, rows_of(summary, "Brier"), panel, title_pad=22):
             strips[VESSELS.index(vessel)].set_axis_off()
         figure.supylabel("Observed (histogram: ECGs)", fontsize=8)
         figure.supxlabel("Predicted probability (● low risk, ◆ high risk)", fontsize=8)
@@ -158,7 +158,7 @@ def recalibration_figure(curve: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(COLUMN, 4.1))
         grid = figure.subplots(2, 2)
         rows = rows_of(summary[summary["predictions"] == AS_PREDICTED], "Brier")
-        _panels(grid.ravel(), rows, panel, title_pad=14)
+        vessel_panels(grid.ravel(), rows, panel, title_pad=14)
         lines = [Line2D([], [], color=colour, linestyle=style, linewidth=1.1) for colour, style in _KIND_LINES.values()]
         words = ["as predicted", "intercept updated", "intercept and slope updated"]
         figure.legend(lines, words, loc="outside upper center", ncols=3, fontsize=6, columnspacing=1)
@@ -199,8 +199,9 @@ def grade_figure(scored: pd.DataFrame, severity: pd.DataFrame) -> Figure:
                 capprops={"linewidth": 0},
                 boxprops={"linewidth": 0.7},
             )
+            outcome = set(rows.loc[(rows["y_true"] == 1).fillna(False), "grade"])
             for grade, box in zip(GRADES, boxes["boxes"], strict=True):
-                box.set_facecolor((*mpl.colors.to_rgb(colour), 0.75 if grade in EVENT_GRADES else 0.25))
+                box.set_facecolor((*mpl.colors.to_rgb(colour), 0.75 if grade in outcome else 0.25))
             axes.set_xticks(
                 range(1, 1 + len(GRADES)),
                 [f"{grade} ({len(part)})" for grade, part in zip(GRADES, values, strict=True)],
@@ -218,13 +219,13 @@ def grade_figure(scored: pd.DataFrame, severity: pd.DataFrame) -> Figure:
             axes.text(0.04, 0.98, f"ρ {trend}", va="top", fontsize=7, transform=axes.transAxes)
             axes.set_ylim(top=1.15 * axes.get_ylim()[1])
 
-        _panels(grid, rows_of(severity, "Spearman correlation"), panel)
+        vessel_panels(grid, rows_of(severity, "Spearman correlation"), panel)
         figure.supylabel("Predicted probability", fontsize=8)
         figure.supxlabel("Stenosis on CCTA (ECGs)", fontsize=8)
     return figure
 
 
-def _panels(
+def vessel_panels(
     grid: np.ndarray, table: pd.DataFrame, draw: Callable[[Axes, str, pd.Series], None], title_pad: float = 6
 ) -> list[str]:
     """One panel per vessel, or in its place the reason why there is none; returns the vessels without one.
@@ -246,7 +247,7 @@ def _panels(
     return empty
 
 
-def _counts(row: pd.Series) -> str:
+def counted(row: pd.Series) -> str:
     return f"{row['events']} events in {row['n']}"
 
 

@@ -12,10 +12,11 @@ CLINICAL_COVARIATES = ("age", "sex", "chest_pain", *RISK_FACTORS)
 
 
 def any_vessel(targets: pd.DataFrame) -> pd.Series:
-    """Whether any vessel is an event.
+    """Whether any vessel is an event, of patients whose vessels were all judged.
 
-    An event where one vessel is; a non-event only where all vessels were judged and none is; else missing: a vessel
-    without a finding might be the one.
+    Missing where a vessel was not judged, also where another one is an event: a patient without an event among the
+    judged vessels cannot be told from one with an event in the other, so keeping the known events alone would raise the
+    proportion of events. Where it depends on chance which vessels are judged, what is left is as all are.
 
     Parameters
     ----------
@@ -29,16 +30,17 @@ def any_vessel(targets: pd.DataFrame) -> pd.Series:
     --------
     >>> targets = pd.DataFrame([[0, 0], [0, 1], [0, None], [1, None]], dtype="Int8")
     >>> any_vessel(targets).tolist()
-    [0, 1, <NA>, 1]
+    [0, 1, <NA>, <NA>]
     """
     events = targets.eq(1).fillna(False).any(axis=1).astype("Int8")
-    return events.where((events == 1) | targets.notna().all(axis=1))
+    return events.where(targets.notna().all(axis=1))
 
 
 def any_vessel_logit(logits: np.ndarray) -> np.ndarray:
     """Log-odds of 1 - prod(1 - p), the probability that some vessel is an event were the vessels independent.
 
-    They are not, so this is a score, not a calibrated probability: models that use it have a coefficient for it.
+    They are not, so this is a score, not a calibrated probability: models that use it have a coefficient for it, and
+    `any_vessel.recalibrated` makes a probability of it.
 
     Parameters
     ----------
@@ -75,33 +77,32 @@ def nearest_to_ccta(ecgs: pd.DataFrame) -> pd.DataFrame:
 
 
 def patient_level(
-    cohort: pd.DataFrame, predictions: pd.DataFrame, risk_groups: pd.DataFrame, splits: pd.DataFrame | None = None
+    cohort: pd.DataFrame, predictions: pd.DataFrame, patient_risk: pd.DataFrame, splits: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """The patients of a site, each by the ECG nearest to the index CCTA (`nearest_to_ccta`).
 
     Parameters
     ----------
-    cohort, predictions, risk_groups : `tables.COHORT`, `tables.PREDICTIONS` and `tables.RISK_GROUPS` of the same ECGs
+    cohort, predictions : `tables.COHORT` and `tables.PREDICTIONS` of the same ECGs
+    patient_risk : `tables.PATIENT_RISK` of their patients
     splits : `tables.SPLITS`, at the development site
 
     Returns
     -------
-    patient_id, ecg_id, fold (-1 without splits), y_true (any vessel, Int8), ecg_logit, `CLINICAL_COVARIATES`, and of
-    any vessel the risk group and the stratum: "high" where one vessel's is, "low" where all are, else "intermediate".
-    A vessel without a stratum (too few events for thresholds) has no say in it; it is missing where no vessel has one.
+    patient_id, ecg_id, fold (-1 without splits), y_true (any vessel, Int8), ecg_logit (`any_vessel_logit`),
+    `CLINICAL_COVARIATES`, and of any vessel probability, risk group and stratum as in `patient_risk`.
 
     Raises
     ------
     StudyError
-        Where an ECG lacks a prediction or a risk group, or was not predicted in its patient's fold.
+        Where a patient lacks a risk group, or was not predicted in the fold of the splits.
     """
     scored = scored_ecgs(cohort, predictions)
     nearest = nearest_to_ccta(cohort).set_index("ecg_id")
+    risk = patient_risk.set_index("ecg_id").reindex(nearest.index)
+    if (risk["patient_id"] != nearest["patient_id"]).any():
+        raise StudyError("risk of the patients: some of the cohort have none; run stratify_risk again")
     logits = scored.pivot_table(index="ecg_id", columns="vessel", values="logit").loc[nearest.index, list(VESSELS)]
-    unknown = ~nearest.index.isin(risk_groups["ecg_id"])
-    if unknown.any() or (risk_groups["ecg_id"].value_counts() != len(VESSELS)).any():
-        raise StudyError("risk groups: an ECG of the cohort has none for some vessel; run stratify_risk again")
-    of_patient = risk_groups.set_index("ecg_id").loc[nearest.index].groupby("ecg_id", sort=False)
     fold = scored.drop_duplicates("ecg_id").set_index("ecg_id")["fold"].loc[nearest.index]
     if splits is not None:
         expected = nearest["patient_id"].map(splits.set_index("patient_id")["fold"])
@@ -116,13 +117,5 @@ def patient_level(
         fold=fold.to_numpy() if splits is not None else -1,
         y_true=any_vessel(nearest[[f"target_{vessel}" for vessel in VESSELS]]).to_numpy(),
         ecg_logit=any_vessel_logit(logits.to_numpy(dtype=float)),
-        group=of_patient["group"].agg(_of_any).to_numpy(),
-        stratum=of_patient["stratum"].agg(_of_any).to_numpy(),
+        **{name: risk[name].to_numpy() for name in ("probability", "group", "stratum")},
     )
-
-
-def _of_any(strata: pd.Series) -> str | None:
-    known = set(strata.dropna())
-    if not known:
-        return None
-    return "high" if "high" in known else "low" if known == {"low"} else "intermediate"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ecg_ccta.config import Evaluation
 from ecg_ccta.evaluation.findings import Findings, auc_row, findings_by_vessel
+from ecg_ccta.evaluation.probabilities import probability_rows
 from ecg_ccta.evaluation.scored import is_out_of_fold
 from ecg_ccta.statistics.auc import roc_curve
 from ecg_ccta.statistics.bootstrap import Bootstrap
@@ -40,6 +41,7 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
     calibration : groups of equal size by predicted probability with Wilson intervals
     calibration_curve : the smoothed curve with its bands
     calibration_summary : the measures of `calibration.CALIBRATION_MEASURES`
+    probabilities : the predicted probabilities of ECGs with and without the outcome, by quantiles and in bins
 
     All in the form of `estimate_table`. A vessel with fewer than `minimum_events` patients with, or without, an event
     has empty numbers and a note.
@@ -47,10 +49,11 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
     found = findings_by_vessel(scored, settings, seed)
     enough = {vessel: findings for vessel, findings in found.items() if not findings.insufficient}
     discrimination: list[dict[str, Any]] = []
-    roc, groups, curves, summary = [], [], [], []
+    roc, groups, curves, summary, probabilities = [], [], [], [], []
     for vessel, findings in found.items():
         counts = {"vessel": vessel, **findings.counts}
         discrimination += [counts | row for row in _discriminate(findings)]
+        probabilities += probability_rows(findings)
         if findings.insufficient:
             summary += [
                 counts | {"measure": measure, "note": findings.insufficient} for measure in CALIBRATION_MEASURES
@@ -74,6 +77,7 @@ def validate(scored: pd.DataFrame, settings: Evaluation, seed: int) -> dict[str,
         "calibration": _joined(groups, ["vessel", "group", "risk_group", "predicted"]),
         "calibration_curve": _joined(curves, ["vessel", "predicted"]),
         "calibration_summary": estimate_table(summary, ["vessel"]),
+        "probabilities": estimate_table(probabilities, ["vessel", "outcome", "lowest", "highest", "ecgs"]),
     }
     return {name: with_condition(table, is_out_of_fold(scored)) for name, table in tables.items()}
 

@@ -93,6 +93,31 @@ def ensemble_logits(models: Sequence[FoldModel], store: Store, ecgs: int) -> np.
     return np.mean([_calibrated_logits(model, store, np.arange(ecgs)) for model in models], axis=0)
 
 
+def logits_by_fold(models: Sequence[FoldModel], store: Store, fold: np.ndarray) -> np.ndarray:
+    """Calibrated logits (n, 4) of the store's first n ECGs as they were predicted before.
+
+    Parameters
+    ----------
+    fold : (n,) the fold whose model predicts an ECG, or `tables.ENSEMBLE` for the mean of all
+
+    Raises
+    ------
+    StudyError
+        Where the model of a fold is missing or given twice.
+    """
+    _require_one_per_fold(models)
+    absent = set(fold.tolist()) - {ENSEMBLE, *(model.fold for model in models)}
+    if absent:
+        raise StudyError(f"the model of fold {min(absent)} is missing: give the models of all folds")
+    logits = np.zeros((len(fold), len(VESSELS)))
+    for model in models:
+        rows = np.flatnonzero((fold == model.fold) | (fold == ENSEMBLE))
+        if len(rows):
+            share = np.where(fold[rows] == ENSEMBLE, 1 / len(models), 1.0)
+            logits[rows] += share[:, None] * _calibrated_logits(model, store, rows)
+    return logits
+
+
 def _calibrated_logits(model: FoldModel, store: Store, rows: np.ndarray) -> np.ndarray:
     """Logits (rows, 4) over the temperature, from the GPU where there is one."""
     logits = predict_logits(model.network.to(device_here()), store, rows)

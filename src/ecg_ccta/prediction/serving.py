@@ -26,6 +26,7 @@ from ecg_ccta.files import read_json, replacing, write_json
 from ecg_ccta.model.fold_models import load_fold
 from ecg_ccta.prediction.predicting import ensemble_logits
 from ecg_ccta.signals.recording import clean_or_refuse
+from ecg_ccta.signals.store import Batch
 from ecg_ccta.vessels import LEADS, SAMPLES, VESSELS
 
 REQUIREMENTS = ["mlflow", "numpy", "pandas", "pandera", "pyarrow", "pydantic", "pyyaml", "safetensors", "scikit-learn",
@@ -36,16 +37,6 @@ SIGNATURE = ModelSignature(
     outputs=Schema([ColSpec(DataType.double, vessel) for vessel in VESSELS]),
 )
 """In: raw ECGs (n, 12, 5000) in mV at 500 Hz, leads in the order of `vessels.LEADS`. Out: calibrated probabilities."""
-
-
-class Batch:
-    """ECGs in memory, read by row as a `SignalStore` is."""
-
-    def __init__(self, microvolts: np.ndarray):
-        self._microvolts = microvolts
-
-    def batch(self, rows: np.ndarray) -> np.ndarray:
-        return self._microvolts[rows]
 
 
 class ServedEnsemble(PythonModel):

@@ -46,6 +46,7 @@ def accumulate_events(
     settings: FollowUp,
     evaluation: Evaluation,
     seed: int = 0,
+    any_vessel: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Cumulative events by risk group, per vessel and for any vessel.
 
@@ -62,6 +63,7 @@ def accumulate_events(
     evaluation : level, draws and least events: with fewer in both groups together a vessel has counts and a note, but
         no estimates; with fewer by a day, that day has no AUC
     seed : of the bootstrap over patients
+    any_vessel : `tables.PATIENT_RISK`, for the strata of any vessel
 
     Returns
     -------
@@ -75,7 +77,7 @@ def accumulate_events(
     auc : per vessel and day (reading days and the horizon), then `estimates.ESTIMATE_COLUMNS`: AUC of the probability,
         where events are those by that day
     """
-    patients, flow = follow(patient_risk(cohort, risk_groups), follow_up, settings)
+    patients, flow = follow(patient_risk(cohort, risk_groups, any_vessel), follow_up, settings)
     level, minimum_events = evaluation.level, evaluation.minimum_events
     bootstrap = Bootstrap(len(patients), evaluation.bootstrap_replicates, level, seed)
     curves, readings, at_risk, comparison = [], [], [], []

@@ -22,19 +22,23 @@ def column_of(stratum: str, grouping: str) -> str:
     return stratum if grouping == RISK_GROUP else f"stratum_{stratum}"
 
 
-def patient_risk(cohort: pd.DataFrame, risk_groups: pd.DataFrame) -> pd.DataFrame:
+def patient_risk(
+    cohort: pd.DataFrame, risk_groups: pd.DataFrame, any_vessel: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Each patient's risk groups: those of the ECG nearest to the index CCTA (`nearest_to_ccta`), which is day 0.
 
     Parameters
     ----------
     cohort : `tables.COHORT`
     risk_groups : `tables.RISK_GROUPS` of the same ECGs
+    any_vessel : `tables.PATIENT_RISK` of the same patients; without it the stratum of `any` is missing
 
     Returns
     -------
     A row per patient: patient_id, age, sex, and for `any` and each vessel its group (column RCA, ...), its stratum
-    (stratum_RCA, ...) and its probability (probability_RCA, ...). The group and the stratum of `any` are the highest of
-    the vessels', among the strata that are known; its probability is 1 - the product of the vessels' 1 - p
+    (stratum_RCA, ...) and its probability (probability_RCA, ...). The group of `any` is the highest of the vessels';
+    its stratum is by the thresholds of any vessel. Its probability is 1 - the product of the vessels' 1 - p: it serves
+    to rank patients, and the recalibrated one ranks those of a fold alike
 
     Raises
     ------
@@ -56,8 +60,11 @@ def patient_risk(cohort: pd.DataFrame, risk_groups: pd.DataFrame) -> pd.DataFram
         )
     nearest = nearest_to_ccta(cohort)[["patient_id", "ecg_id", "age", "sex"]]
     groups["any"] = np.where((groups == "high").any(axis=1), "high", "low")
-    rank = strata.apply(lambda column: column.map({word: n for n, word in enumerate(GROUPINGS[RISK_STRATUM])}))
-    strata["any"] = rank.astype(float).max(axis=1).map(dict(enumerate(GROUPINGS[RISK_STRATUM])))
+    strata["any"] = pd.Series(pd.NA, index=strata.index, dtype="string")
+    if any_vessel is not None:
+        if not nearest["ecg_id"].isin(any_vessel["ecg_id"]).all():
+            raise StudyError("risk of the patients: some of the cohort have none; run stratify_risk again")
+        strata["any"] = any_vessel.set_index("ecg_id")["stratum"].reindex(strata.index)
     probability["any"] = 1 - (1 - probability).prod(axis=1, skipna=False)
     table = groups.join([strata.add_prefix("stratum_"), probability.add_prefix("probability_")])
     risk = nearest.merge(table, left_on="ecg_id", right_index=True, validate="one_to_one")

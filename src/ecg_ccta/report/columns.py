@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from ecg_ccta.report.formatting import count, estimate, interval, is_missing, p_value, text
-from ecg_ccta.statistics.estimates import rows_of
+from ecg_ccta.statistics.estimates import WILSON, rows_of
 
 Cell = Callable[[pd.DataFrame], str]
 """Writes a cell from the rows of the result table that a row of the report stands for."""
@@ -81,6 +81,23 @@ def measured(measure: str, digits: int = 3, method: str | tuple[str, ...] | None
     def cell(rows: pd.DataFrame) -> str:
         found = rows_of(rows, measure, method)
         return estimate(found.iloc[0], digits) if len(found) else absent
+
+    return cell
+
+
+def by_draws(measure: str, digits: int = 0, write: Callable = interval) -> Cell:
+    """Write a measure with its interval over draws of patients, or with Wilson's where every draw gives the same.
+
+    An interval without width would promise too much.
+    """
+
+    def cell(rows: pd.DataFrame) -> str:
+        found = rows_of(rows, measure)
+        own, wilson = found[found["method"] != WILSON].iloc[0], found[found["method"] == WILSON]
+        ends = own[["lower", "upper"]]
+        if ends["lower"] == ends["upper"]:
+            ends = wilson[["lower", "upper"]].iloc[0] if len(wilson) else (None, None)
+        return write(own["estimate"], *ends, digits, own["note"])
 
     return cell
 

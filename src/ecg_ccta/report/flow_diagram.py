@@ -8,9 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from ecg_ccta.config import EventFrom
 from ecg_ccta.report.blocks import Box, Flow
 from ecg_ccta.report.formatting import count, percent
-from ecg_ccta.vessels import VESSELS
+from ecg_ccta.vessels import GRADE_CUTS, VESSELS
+
+_SEVERE = EventFrom()
 
 LINE, PADDING, GAP = 18, 9, 26
 """Pixels: height of a line, space inside a box, space between boxes."""
@@ -22,13 +25,16 @@ CHARACTERS = 46
 """Of a line in the exclusions' box beside its number."""
 
 
-def flow_diagram(site: str, title: str, steps: list[dict[str, Any]], found: pd.DataFrame | None) -> Flow:
+def flow_diagram(
+    site: str, title: str, steps: list[dict[str, Any]], found: pd.DataFrame | None, event_from: EventFrom = _SEVERE
+) -> Flow:
     """The diagram of one site.
 
     Parameters
     ----------
     steps : {"label", "ecgs", "patients"} with {"excluded": reason, "ecgs"} between them, as in flow.json.
     found : rows with vessel, n (ECGs with a finding) and events, or None where no CCTA was read.
+    event_from : the grade from which a stenosis is an event, per vessel.
     """
     boxes: list[Box] = []
     arrows: list[str] = []
@@ -49,7 +55,7 @@ def flow_diagram(site: str, title: str, steps: list[dict[str, Any]], found: pd.D
             arrows.append(f"M{MIDDLE} {bottom}V{y - TIP}")
     first, last = stages[0][0], stages[-1][0]
     if found is not None:
-        _findings(boxes, arrows, bottom, last["ecgs"], found)
+        _findings(boxes, arrows, bottom, last["ecgs"], found, event_from)
     share = percent(last["ecgs"] / max(first["ecgs"], 1))
     return Flow(
         f"Flow of ECGs, {title}",
@@ -80,7 +86,9 @@ def _reason(step: dict[str, Any]) -> list[tuple[str, str]]:
     return [*((line, "") for line in before), (last, count(step["ecgs"]))]
 
 
-def _findings(boxes: list[Box], arrows: list[str], top: float, included: int, found: pd.DataFrame) -> None:
+def _findings(
+    boxes: list[Box], arrows: list[str], top: float, included: int, found: pd.DataFrame, event_from: EventFrom
+) -> None:
     """What stands under the included ECGs: the network's reading, and CCTA's finding of each vessel."""
     test = _box(1, top + GAP, BOX, [("Index test: probability by the network", ""), (f"{count(included)} ECGs", "")])
     boxes.append(test)
@@ -93,7 +101,7 @@ def _findings(boxes: list[Box], arrows: list[str], top: float, included: int, fo
         n, events = int(rows.loc[vessel, "n"]), int(rows.loc[vessel, "events"])
         lines = [
             (f"CCTA: {vessel}", count(n)),
-            ("70 % or more", count(events)),
+            (f"{GRADE_CUTS[getattr(event_from, vessel)]} % or more", count(events)),
             ("less", count(n - events)),
             ("no finding", count(included - n)),
         ]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ecg_ccta.config import Study
+from ecg_ccta.config import EventFrom, Study
 from ecg_ccta.report import sections
 from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.outcome import outcome
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sections.abstract import abstract, with_sources
 from ecg_ccta.report.sections.checklist import checklist
@@ -79,7 +80,9 @@ def lead(study: Study) -> str:
     """What the page is, in one sentence under its title."""
     made_up = sum(site.simulation is not None for site in study.sites.values())
     kind = {0: "", len(study.sites): " in simulated hospitals"}.get(made_up, ", some of them simulated")
-    return f"Predicting severe coronary stenosis at CT angiography from the resting ECG{kind}. For research only."
+    found = study.cohort.event_from
+    what = "severe coronary stenosis" if found == EventFrom() else f"coronary {outcome(found)}"
+    return f"Predicting {what} at CT angiography from the resting ECG{kind}. For research only."
 
 
 def content_hash(text: str) -> str:

@@ -2,8 +2,10 @@
 
 import pandas as pd
 
-from ecg_ccta.report.formatting import count, interval, listed, number
+from ecg_ccta.evaluation.probabilities import OUTCOMES
+from ecg_ccta.report.formatting import count, interval, listed, number, percent
 from ecg_ccta.report.results_folder import ResultsFolder
+from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.vessels import VESSELS
 
 
@@ -44,10 +46,22 @@ def calibration(slopes: pd.DataFrame) -> str:
         return f"The calibration slope's interval includes 1 for {listed(list(known['vessel']))}."
     kinds = [
         f"{row['vessel']} ({number(row['estimate'], 2)}, predictions too "
-        f"{'extreme' if row['estimate'] < 1 else 'moderate'})"
+        f"{'extreme' if row['estimate'] < 1 else 'close to each other'})"
         for _, row in off.iterrows()
     ]
-    return f"The calibration slope differs from 1 for {listed(kinds)}."
+    return f"The calibration slope's interval leaves out 1 for {listed(kinds)}."
+
+
+def probabilities(found: pd.DataFrame) -> str:
+    medians = rows_of(found, "median").set_index(["vessel", "outcome"])["estimate"]
+    known = [vessel for vessel in VESSELS if (vessel, OUTCOMES[1]) in medians]
+    if not known:
+        return "No vessel has enough events to compare ECGs with and without stenosis."
+    parts = [
+        f"{vessel} {percent(medians[vessel, OUTCOMES[1]], 1)} and {percent(medians[vessel, OUTCOMES[0]], 1)}"
+        for vessel in known
+    ]
+    return f"Median predicted probability with and without severe or complete stenosis: {'; '.join(parts)}."
 
 
 def waveform(vessel: str, cells: pd.DataFrame, clusters: pd.DataFrame) -> str:

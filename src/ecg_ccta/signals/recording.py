@@ -62,3 +62,12 @@ def clean_or_refuse(raw: np.ndarray, quality: Quality) -> tuple[str | None, np.n
     if np.abs(microvolts).max() > LARGEST_MICROVOLTS:
         return "amplitude out of range", None, noisy_leads
     return None, microvolts.astype(np.int16), noisy_leads
+
+
+def clean_regardless(raw: np.ndarray, quality: Quality) -> tuple[str | None, np.ndarray, str]:
+    """As `clean_or_refuse`, with the cleaned ECG also of one that a study would exclude; cut off at int16's limits."""
+    reason, noisy_leads = assess(raw, quality)
+    microvolts = np.rint(clean(raw, SAMPLING_RATE) * 1000)
+    if reason is None and np.abs(microvolts).max() > LARGEST_MICROVOLTS:
+        reason = "amplitude out of range"
+    return reason, np.clip(microvolts, -LARGEST_MICROVOLTS, LARGEST_MICROVOLTS).astype(np.int16), noisy_leads

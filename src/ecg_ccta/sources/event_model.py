@@ -21,7 +21,7 @@ from scipy.stats import norm, qmc
 from ecg_ccta.config import Simulation
 from ecg_ccta.errors import StudyError
 from ecg_ccta.tables import CHEST_PAIN, RISK_FACTORS
-from ecg_ccta.vessels import GRADES, VESSELS
+from ecg_ccta.vessels import EVENT_GRADES, GRADES, VESSELS
 
 CORRELATION = 0.3
 """Between the expressions of any two vessels: atherosclerosis is a disease of the whole tree."""
@@ -68,28 +68,30 @@ class EventModel:
         """(n,) the part of the liability that age and sex bring."""
         return self.effect * (AGE_COEFFICIENT * (age - AGE_MEAN) / 10 + MALE_COEFFICIENT * (male - 0.5))
 
-    def oracle(self, expression: np.ndarray, age: np.ndarray, male: np.ndarray) -> np.ndarray:
-        """(n, 4) event probability given everything that the ECG shows.
+    def oracle(
+        self, expression: np.ndarray, age: np.ndarray, male: np.ndarray, event_from: str = EVENT_GRADES[0]
+    ) -> np.ndarray:
+        """(n, 4) probability of a stenosis of this grade or more, given everything that the ECG shows.
 
         Rounded: equal probabilities must be exactly equal, or rounding would order them.
         """
-        if not self.shows_age_and_sex:
-            return self._oracle_of_expression(expression)
-        return self._probability(expression, age, male).round(12)
-
-    def _oracle_of_expression(self, expression: np.ndarray) -> np.ndarray:
-        """(n, 4) event probability given the expression: the mean over ages and sexes."""
+        if self.shows_age_and_sex:
+            return self._probability(expression, age, male, event_from).round(12)
+        # The mean over ages and sexes, which are independent of the expression.
         ages = _age((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
         means = [
-            self._probability(expression, np.full(len(expression), age), np.full(len(expression), male))
-            for age in ages
-            for male in (False, True)
+            self._probability(expression, np.full(len(expression), years), np.full(len(expression), sex), event_from)
+            for years in ages
+            for sex in (False, True)
         ]
         return np.mean(means, axis=0).round(12)
 
-    def _probability(self, expression: np.ndarray, age: np.ndarray, male: np.ndarray) -> np.ndarray:
-        """(n, 4) event probability given expression, age and sex."""
+    def _probability(
+        self, expression: np.ndarray, age: np.ndarray, male: np.ndarray, event_from: str = EVENT_GRADES[0]
+    ) -> np.ndarray:
+        """(n, 4) probability of a stenosis of this grade or more, given expression, age and sex."""
         linear = self.intercept + self.slope * expression + self.background(age, male)[:, None]
+        linear = linear - self.cuts[:, GRADES.index(event_from) - 1]
         weights, risk = _combination_weights(age, male), self.effect * (_COMBINATIONS @ _log_odds())
         probability = np.zeros_like(linear)
         for combination, shift in enumerate(risk):
@@ -126,6 +128,17 @@ class EventModel:
             },
             "expression_correlation": CORRELATION,
         }
+
+
+def oracle_column(vessel: str, event_from: str) -> str:
+    """Name the column of the truth that holds the oracle's probability of a stenosis of this grade or more.
+
+    Examples
+    --------
+    >>> oracle_column("LM", "severe"), oracle_column("LM", "moderate")
+    ('oracle_LM', 'oracle_LM_moderate')
+    """
+    return f"oracle_{vessel}" if event_from == EVENT_GRADES[0] else f"oracle_{vessel}_{event_from}"
 
 
 def simulate_patients(n: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from ecg_ccta.config import Simulation
 from ecg_ccta.files import replacing, write_json
 from ecg_ccta.sources import event_model
 from ecg_ccta.sources.alterations import altered_by, planted_truth
+from ecg_ccta.sources.devices import choose_devices, recorded_with
 from ecg_ccta.sources.follow_up import HAZARD_RATIOS, marginal_hazard_ratios, simulate_follow_up
 from ecg_ccta.sources.generated_ecgs import GeneratedECGs
 from ecg_ccta.sources.morphology import choose_morphology
@@ -19,7 +20,7 @@ from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_reco
 from ecg_ccta.sources.second_ccta import second_examinations
 from ecg_ccta.sources.statements import write_statement
 from ecg_ccta.tables import RISK_FACTORS
-from ecg_ccta.vessels import EVENT_GRADES, SAMPLING_RATE, VESSELS
+from ecg_ccta.vessels import EVENT_GRADES, GRADE_CUTS, SAMPLING_RATE, VESSELS
 
 BLOCK = 64
 """ECGs drawn together from one seed; a constant, so that nothing depends on how the work is divided."""
@@ -42,8 +43,9 @@ def simulate_site(
     """Write the raw export of a simulated hospital into `folder`, and its truth.
 
     `truth_table` (Parquet) has one row per row of ecg_index.csv: ecg_id, patient_id (raw), expression_<vessel>,
-    oracle_<vessel> and broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal
-    bytes. `generated` are the ECGs, one per patient, of `morphology: learnt`; None where that is parametric.
+    oracle_<vessel> (probability of a severe or complete stenosis; of other grades on: `event_model.oracle_column`) and
+    broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal bytes. `generated` are the
+    ECGs, one per patient, of `morphology: learnt`; None where that is parametric.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def simulate_site(
         Where the asked-for oracle AUC cannot be reached.
     """
     begun = time.perf_counter()
-    streams = np.random.SeedSequence(seed).spawn(5)
+    streams = np.random.SeedSequence(seed).spawn(6)
     rng = np.random.default_rng(streams[0])
     model = event_model.solve(simulation)
     patients = _patients(simulation.patients, model, rng)
@@ -72,6 +74,10 @@ def simulate_site(
         ecgs = pd.concat([ecgs, _ecgs_of_second(second, second_rng)], ignore_index=True)
         shown_by = np.concatenate([shown_by, second[expression_of].to_numpy()])
     morphology = choose_morphology(simulation, age, male, generated, np.random.default_rng(streams[1]))
+    if simulation.devices:
+        # A stream of its own, so that the patients and their tracings are those of a site with one device.
+        device_rng = np.random.default_rng(streams[5])
+        patients["device"] = choose_devices(_events(patients), simulation.devices, device_rng)
 
     with replacing(folder) as export:
         export.mkdir()
@@ -84,6 +90,9 @@ def simulate_site(
             alterations = altered_by(simulation.effect * shown_by[block.index])
             signals, findings = morphology.record(owners, alterations, block_rng)
             statements[block.index] = [write_statement(row) for row in findings]
+            if simulation.devices:
+                with_b = (patients["device"].to_numpy() == "B")[owners]
+                signals[with_b] = recorded_with(signals[with_b], simulation.devices, device_rng)
             for ecg, signal in zip(block.itertuples(), signals, strict=True):
                 _write(export, ecg.ecg_id, signal, ecg.broken, block_rng)
         for ecg in ecgs[ecgs["copy_of"] >= 0].itertuples():
@@ -93,19 +102,23 @@ def simulate_site(
         _write_tables(export, patients, ecgs, statements, second, np.random.default_rng(streams[3]))
 
     owners = ecgs["patient"].to_numpy()
-    oracle = model.oracle(shown_by, age[owners], male[owners])
+    oracles = {grade: model.oracle(shown_by, age[owners], male[owners], grade) for grade in GRADE_CUTS}
     truth = pd.DataFrame(
         {
             "ecg_id": ecgs["ecg_id"],
             "patient_id": patients["patient_id"].to_numpy()[owners],
             **{f"expression_{vessel}": shown_by[:, column] for column, vessel in enumerate(VESSELS)},
-            **{f"oracle_{vessel}": oracle[:, column] for column, vessel in enumerate(VESSELS)},
+            **{
+                event_model.oracle_column(vessel, grade): oracle[:, column]
+                for grade, oracle in oracles.items()
+                for column, vessel in enumerate(VESSELS)
+            },
             "broken": ecgs["broken"].astype("string"),
         }
     )
     with replacing(truth_table) as temporary:
         truth.to_parquet(temporary, index=False)
-    events = patients[[f"grade_{vessel}" for vessel in VESSELS]].isin(EVENT_GRADES).to_numpy()
+    events = _events(patients)
     write_json(truth_json, _truth(simulation, model, model.oracle(expression, age, male), events, patients["event"]))
     seconds = time.perf_counter() - begun
     return {
@@ -117,6 +130,11 @@ def simulate_site(
         "normal_statements": int(sum(text.endswith("Normal ECG.") for text in statements)),
         "ecgs_per_second": len(ecgs) / seconds,
     }
+
+
+def _events(patients: pd.DataFrame) -> np.ndarray:
+    """(n, 4) whether each vessel has a severe or complete stenosis."""
+    return patients[[f"grade_{vessel}" for vessel in VESSELS]].isin(EVENT_GRADES).to_numpy()
 
 
 def _patients(n: int, model: event_model.EventModel, rng: np.random.Generator) -> pd.DataFrame:
@@ -247,6 +265,7 @@ def _write_tables(
                 "recorded_at": ecgs["recorded_at"].dt.strftime("%Y-%m-%dT%H:%M:%S"),
                 "path": [f"{_stem(ecg_id)}.hea" for ecg_id in ecgs["ecg_id"]],
                 "statement": statements,
+                **({"device": patients["device"].to_numpy()[ecgs["patient"]]} if "device" in patients else {}),
             }
         ),
     )
@@ -273,7 +292,8 @@ def _truth(
     follow_up_event: pd.Series,
 ) -> dict:
     realised = {vessel: _auc(events[:, column], oracle[:, column]) for column, vessel in enumerate(VESSELS)}
-    return {
+    planted = {"devices": simulation.devices.model_dump()} if simulation.devices else {}
+    return planted | {
         "effect": simulation.effect,
         "oracle_auc": {
             "target": dict(zip(VESSELS, map(float, model.target_auc), strict=True)),

@@ -54,8 +54,9 @@ def cross_validated_auc(
     """Compute the AUC of out-of-fold scores, and what each patient contributes to it.
 
     Only ECGs of the same fold, which one model scored, are compared: the mean of the folds' AUCs, weighted by their
-    pairs. Pooling scores of several models would add a bias (Parker et al., BMC Bioinformatics 8:326, 2007). Give the
-    result to `clustered_auc.auc_interval`, `mean_auc`, or `compare_paired` with another score in the same folds.
+    pairs. Pooling scores of several models would add a bias, against which Parker et al. (BMC Bioinformatics 8:326,
+    2007) advise to average. Give the result to `clustered_auc.auc_interval`, `mean_auc`, or `compare_paired` with
+    another score in the same folds.
 
     Parameters
     ----------

@@ -2,8 +2,9 @@
 
 Sources: Pencina et al., Stat Med 2008;27:157-172 (NRI by categories, IDI); Pencina et al., Stat Med 2011;30:11-21
 (NRI without categories). Both are given with their parts for events and non-events, because their sum hides which of
-the two moved (Kerr et al., Epidemiology 2014;25:114-121). The NRI without categories can be large for a useless marker
-where risks are not calibrated; it never stands alone here.
+the two moved (Kerr et al., Epidemiology 2014;25:114-121). The NRI can be positive for a useless marker where risks
+are not calibrated, without categories most of all (Hilden and Gerds, Stat Med 2014;33:3405-3414); that one never stands
+alone here.
 """
 
 from typing import NamedTuple

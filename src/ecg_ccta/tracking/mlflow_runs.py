@@ -30,7 +30,7 @@ LOGGED_SUFFIXES = {".csv", ".html", ".json", ".png", ".svg"}
 """Results without patient rows; Parquet tables, signals and weights stay where they are and are logged by hash."""
 PATIENT_LEVEL = {
     *("sites", "truth", "cohort", "signals", "splits", "predictions", "probe_predictions", "random_predictions"),
-    *("risk", "ecgs"),
+    *("features", "centre_predictions", "learning_curve", "risk", "ecgs", "instability"),
 }
 """Folders of a study whose files hold one row per patient or ECG; of these only the flow counts are logged."""
 ENSEMBLE_RULE = "package_ensemble"

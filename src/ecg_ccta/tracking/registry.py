@@ -28,8 +28,9 @@ def register_ensemble(client: "MlflowClient", run: "Run", content: Mapping[str, 
         client.create_registered_model(
             name,
             tags={"study": content["study"]},
-            description="Probability of a stenosis of 70 % or more of RCA, LM, LAD and LCX from a raw resting 12-lead "
-            "ECG: (ECGs, 12, 5000) in millivolts at 500 Hz, 10 s, leads I to V6. For research only.",
+            description="Probability of a stenosis (cohort.event_from; 70 % or more if not named) of RCA, LM, LAD and "
+            "LCX from a raw resting 12-lead ECG: (ECGs, 12, 5000) in millivolts at 500 Hz, 10 s, leads I to "
+            "V6. For research only.",
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -1,5 +1,7 @@
 """What training minimises: one loss per output, from binary labels or from stenosis grades, missing ones left out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from ecg_ccta.config import Recipe
 from ecg_ccta.vessels import EVENT_GRADES, GRADES
 
 EVENT = GRADES.index(EVENT_GRADES[0])
-"""The lowest grade that is an event."""
+"""The lowest grade that is an event, where nothing else is asked for."""
 
 
 def masked_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -69,12 +71,16 @@ class OrdinalCriterion(nn.Module):
     Parameters
     ----------
     grades : (ECGs, outputs) of the training ECGs, 0 none to 4 complete, NaN where missing; gives the first cut points
+    lowest : of each output the lowest grade that is an event; default `EVENT` for all
     """
 
     offset: Tensor
+    lowest: Tensor
 
-    def __init__(self, grades: np.ndarray):
+    def __init__(self, grades: np.ndarray, lowest: Sequence[int] | None = None):
         super().__init__()
+        lowest = [EVENT] * grades.shape[1] if lowest is None else list(lowest)
+        self.register_buffer("lowest", torch.tensor(lowest)[:, None], persistent=False)
         known = (~np.isnan(grades)).sum(0)
         reached = np.stack([(grades >= k).sum(0) + 0.5 for k in range(1, len(GRADES))], axis=1)
         log_odds = np.log(reached / (known[:, None] + 1 - reached))
@@ -86,7 +92,7 @@ class OrdinalCriterion(nn.Module):
     def cut_points(self) -> Tensor:
         """c_1 to c_4, (outputs, 4), falling."""
         below = functional.pad(-functional.softplus(self.raw).cumsum(1), (1, 0))
-        return below - below[:, EVENT - 1 : EVENT]
+        return below - below.gather(1, self.lowest - 1)
 
     def forward(self, logits: Tensor, grades: Tensor) -> Tensor:
         """Negative log-likelihood of every grade (ECGs, outputs), 0 where it is missing."""
@@ -107,10 +113,13 @@ class OrdinalCriterion(nn.Module):
 Criterion = BinaryCriterion | OrdinalCriterion
 
 
-def make_criterion(learnt: np.ndarray, settings: Recipe) -> Criterion:
-    """The configured criterion for the training ECGs' binary labels or grades (ECGs, outputs)."""
+def make_criterion(learnt: np.ndarray, settings: Recipe, lowest: Sequence[int] | None = None) -> Criterion:
+    """The configured criterion for the training ECGs' binary labels or grades (ECGs, outputs).
+
+    `lowest` is for grades: of each output the lowest one that is an event.
+    """
     if settings.labels == "ordinal":
-        return OrdinalCriterion(learnt)
+        return OrdinalCriterion(learnt, lowest)
     return BinaryCriterion(learnt, settings.class_balance)
 
 

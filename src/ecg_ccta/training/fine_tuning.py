@@ -1,6 +1,5 @@
 """Fine-tuning a foundation network on the CCTA findings of one outer fold's training patients, or on other labels."""
 
-import copy
 import logging
 import platform
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import torch
 from sklearn.model_selection import GroupShuffleSplit
 
 import ecg_ccta
-from ecg_ccta.config import Architecture, Recipe
+from ecg_ccta.config import Architecture, EventFrom, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import sha256, sha256_json
 from ecg_ccta.model.checkpoints import build_network, load_foundation
@@ -22,16 +21,18 @@ from ecg_ccta.model.net1d import Net1D
 from ecg_ccta.signals.store import Store
 from ecg_ccta.tracking.library import library_hash
 from ecg_ccta.training import parallel
-from ecg_ccta.training.criterion import Criterion, make_criterion, masked_loss
+from ecg_ccta.training.criterion import Criterion, make_criterion
 from ecg_ccta.training.history import Epoch, History, Step
-from ecg_ccta.training.inner_validation import macro_auc, predict, predict_logits
+from ecg_ccta.training.inner_validation import predict, predict_logits
 from ecg_ccta.training.loop import train
-from ecg_ccta.training.probe import PENALTIES, fit_probe
+from ecg_ccta.training.probe import choose_probe
 from ecg_ccta.training.splits import patients_fingerprint, roles
 from ecg_ccta.training.temperature import fit_temperature, prevalence_logit
 from ecg_ccta.vessels import GRADES, VESSELS
 
 log = logging.getLogger(__name__)
+
+_SEVERE = EventFrom()
 
 INNER_FRACTION = 0.1
 """Proportion of the patients of a labelled table by which the best epoch is chosen."""
@@ -62,6 +63,7 @@ def fine_tune(
     interrupted: Path | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    event_from: EventFrom = _SEVERE,
 ) -> FoldModel:
     """The model of one fold, calibrated. The patients of fold `fold` are not touched.
 
@@ -71,6 +73,7 @@ def fine_tune(
     store : signals, in the cohort's row order
     interrupted : folder for the state of an unfinished training, keyed by a fingerprint of everything that decides
         the weights: killed and started again the training goes on, with changed code, config or input it starts afresh
+    event_from : the grade from which a stenosis is an event, as in the cohort's targets; ordinal labels need it
 
     Raises
     ------
@@ -107,6 +110,7 @@ def fine_tune(
         _state_file(interrupted, f"fold{fold}", decides, foundation, architecture, settings, seed),
         on_step,
         on_epoch,
+        event_from.lowest(),
     )
     with torch.no_grad():
         network.dense.bias.add_(offset)
@@ -199,6 +203,7 @@ def _tune(
     state_file: Path | None,
     on_step: Callable[[Step], None],
     on_epoch: Callable[[Epoch], None],
+    lowest: list[int] | None = None,
 ) -> tuple[Net1D, torch.Tensor, dict]:
     """A trained network on its device, the offset of its logits, and its provenance."""
     torch.manual_seed(seed)
@@ -211,7 +216,7 @@ def _tune(
         require_contract(foundation, architecture)
         network = load_foundation(foundation, architecture, outputs)
     network = parallel.synchronised_batch_norm(network.to(device))
-    criterion = make_criterion(learnt[train_rows], settings)
+    criterion = make_criterion(learnt[train_rows], settings, lowest)
     probe = None
     if settings.probe_start and foundation is not None:
         if parallel.rank() == 0:
@@ -274,29 +279,17 @@ def start_from_probe(
     rows = np.concatenate([train_rows, inner_rows])
     features = predict(network.features, network, store, rows)
     count = len(train_rows)
-    mean, deviation = features[:count].mean(0), features[:count].std(0) + 1e-6
-    features = (features - mean) / deviation
-    best: dict[str, float | None] = {}
-    smallest = np.inf
-    for penalty in PENALTIES:
-        fitted = copy.deepcopy(criterion)
-        weight, bias = fit_probe(features[:count], labels[train_rows], learnt[train_rows], fitted, penalty)
-        logits = features[count:] @ weight.T + bias + fitted.offset.numpy()
-        loss = float(masked_loss(torch.from_numpy(logits), torch.from_numpy(labels[inner_rows])))
-        if loss < smallest:
-            smallest = loss
-            auc = macro_auc(labels[inner_rows], logits, minimum_events)
-            best = {"penalty": penalty, "validation_loss": loss, "validation_auc": auc}
-            criterion.load_state_dict(fitted.state_dict())
-            with torch.no_grad():
-                network.dense.weight.copy_(torch.from_numpy(weight / deviation))
-                network.dense.bias.copy_(torch.from_numpy(bias - (weight / deviation) @ mean))
-    if not best:
-        raise StudyError(
-            "the linear probe has no finite inner-validation loss: no inner-validation patient has a finding"
-        )
-    log.info("linear probe: inner-validation loss %.4f, penalty %g", smallest, best["penalty"])
-    return best
+    probe = choose_probe(
+        features[:count], labels[train_rows], learnt[train_rows], features[count:], labels[inner_rows], criterion,
+        minimum_events,
+    )  # fmt: skip
+    with torch.no_grad():
+        network.dense.weight.copy_(torch.from_numpy(probe.weight))
+        network.dense.bias.copy_(torch.from_numpy(probe.bias))
+    log.info(
+        "linear probe: inner-validation loss %.4f, penalty %g", probe.told["validation_loss"], probe.told["penalty"]
+    )
+    return probe.told
 
 
 def environment() -> dict:

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
 from ecg_ccta import tables
-from ecg_ccta.config import Architecture, Recipe
+from ecg_ccta.config import Architecture, EventFrom, Recipe
 from ecg_ccta.errors import StudyError
 from ecg_ccta.files import read_json, write_json
 from ecg_ccta.model.fold_models import save_fold
@@ -21,6 +21,7 @@ from ecg_ccta.signals.store import SignalStore
 from ecg_ccta.training import parallel
 from ecg_ccta.training.fine_tuning import fine_tune
 from ecg_ccta.training.history import Step
+from ecg_ccta.training.redevelopment import redevelopment_seed, resampled_cohort
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,10 @@ class FoldJob:
     interrupted: str
     model: str
     """The folder that is made."""
+    event_from: dict = field(default_factory=dict)
+    """First grade of each vessel's outcome."""
+    redevelopment: int = 0
+    """From 1 on: the fold is trained on patients drawn with replacement, with a seed of its own."""
 
 
 def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) -> None:
@@ -56,7 +61,7 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
     parallel.join()
     torch.set_num_threads(job.threads)
     try:
-        cohort = tables.read(tables.COHORT, job.cohort)
+        cohort = resampled_cohort(tables.read(tables.COHORT, job.cohort), job.redevelopment, job.seed)
         model = fine_tune(
             None if job.foundation is None else Path(job.foundation),
             Architecture(**job.architecture),
@@ -65,9 +70,10 @@ def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) 
             tables.read(tables.SPLITS, job.splits),
             job.fold,
             Recipe(**job.recipe),
-            job.seed,
+            redevelopment_seed(job.seed, job.redevelopment),
             Path(job.interrupted),
             on_step if parallel.rank() == 0 else lambda step: None,
+            event_from=EventFrom(**job.event_from),
         )
         if parallel.rank() == 0:
             save_fold(model, job.model)

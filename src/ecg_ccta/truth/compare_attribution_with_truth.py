@@ -19,6 +19,9 @@ from ecg_ccta.vessels import LEADS, SAMPLING_RATE, VESSEL_NAMES, VESSELS
 
 _PLANTED = "#F2C14E"
 
+FLAT = 1e-9
+"""Jackknife error below which the area is the same without any fold, but for rounding."""
+
 ATTRIBUTION_MEASURES = (
     *METHODS,
     "integrated gradients, absolute",
@@ -106,9 +109,9 @@ def attribution_agreement(regions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     A row per measure and vessel, and one for "mean", their mean: measure, vessel, auroc (area under the ROC curve over
-    regions, ranked by the mean over folds), lower and upper (delete-one-fold jackknife, Student's t, within 0 and 1),
-    regions, planted, folds, note. Where random weights drive the network, ranked by each fold's own network and
-    averaged, because random networks have nothing in common.
+    regions, ranked by the mean over folds), lower and upper (delete-one-fold jackknife, Student's t, within 0 and 1;
+    missing where every fold left out gives the same), regions, planted, folds, note. Where random weights drive the
+    network, ranked by each fold's own network and averaged, because random networks have nothing in common.
     """
     rows = []
     for measure in ATTRIBUTION_MEASURES:
@@ -156,8 +159,9 @@ def _jackknife(estimate: float, left_out: Sequence[float]) -> dict[str, float]:
     """Efron and Stein, Ann Stat 9:586, 1981."""
     row = {"auroc": estimate}
     n = len(left_out)
-    if n > 1:
-        error = np.sqrt((n - 1) * np.var(left_out))
+    error = np.sqrt((n - 1) * np.var(left_out)) if n > 1 else 0.0
+    # An area of ranks may well be the same without any fold; an interval of no width would promise certainty.
+    if error > FLAT:
         half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * error
         row |= {"lower": max(estimate - half, 0.0), "upper": min(estimate + half, 1.0)}
     return row

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ecg_ccta.config import Evaluation, LearningCurve
+from ecg_ccta.config import Evaluation, EventFrom, LearningCurve
 from ecg_ccta.evaluation.build_learning_curve import (
     ONE_TRAINING,
     Training,
@@ -29,6 +29,8 @@ from ecg_ccta.truth.compare_with_truth import oracle_by_ecg
 
 RECOVERED = "recovered proportion"
 
+_SEVERE = EventFrom()
+
 
 def compare_learning_curve_with_truth(
     cohort: pd.DataFrame,
@@ -38,6 +40,7 @@ def compare_learning_curve_with_truth(
     settings: Evaluation,
     curve: LearningCurve,
     seed: int,
+    event_from: EventFrom = _SEVERE,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide each training's AUC above 0.5 by that of the true probabilities, on the same ECGs.
 
@@ -48,6 +51,7 @@ def compare_learning_curve_with_truth(
     truth, key : as for `compare_with_truth`
     curve : its target
     seed : of the curves that are drawn for the patients needed
+    event_from : the grade from which a stenosis is an event, per vessel
 
     Returns
     -------
@@ -56,7 +60,7 @@ def compare_learning_curve_with_truth(
     lower, upper, note.
     """
     # Probabilities, not logits: an AUC is of ranks alone.
-    oracle = oracle_by_ecg(truth, key)
+    oracle = oracle_by_ecg(truth, key, event_from)
     rows: list[dict[str, Any]] = []
     macro: dict[str, dict[int, AucInfluence]] = {}
     for start, patients in dict.fromkeys((one.start, one.patients) for one in trainings):

@@ -15,15 +15,18 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
 from ecg_ccta.cohort.pseudonyms import pseudonym
-from ecg_ccta.config import Evaluation
+from ecg_ccta.config import Evaluation, EventFrom
 from ecg_ccta.errors import StudyError
 from ecg_ccta.evaluation.findings import Findings, findings_by_vessel
 from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.figures import PAGE, STYLE
 from ecg_ccta.signals.segments import SEGMENTS
+from ecg_ccta.sources.event_model import oracle_column
 from ecg_ccta.statistics.auc import auc_delong, auc_replicates
 from ecg_ccta.statistics.bootstrap import percentile_interval
 from ecg_ccta.vessels import LEADS, VESSELS
+
+_SEVERE = EventFrom()
 
 MEAN_EVENTS = 100
 """Events a vessel needs to enter the mean recovered fraction; with fewer the fraction is mostly luck."""
@@ -42,6 +45,7 @@ def compare_with_truth(
     normal: pd.Series,
     settings: Evaluation,
     seed: int,
+    event_from: EventFrom = _SEVERE,
 ) -> pd.DataFrame:
     """Oracle's and model's AUC on exactly the analysed ECGs.
 
@@ -49,11 +53,12 @@ def compare_with_truth(
     ----------
     cohort : `tables.COHORT`.
     predictions : `tables.PREDICTIONS` of that cohort.
-    truth : a row per exported ECG: ecg_id (the export's own) and oracle_<vessel> (probability).
+    truth : a row per exported ECG: ecg_id (the export's own) and the probabilities of `event_model.oracle_column`.
     key : the site's pseudonym key, which joins the two.
     normal : boolean, index like `cohort`'s: whether the ECG was read as normal; missing where it was not read.
     settings : level, replicates and minimum number of events.
     seed : of the patient-clustered bootstrap.
+    event_from : the grade from which a stenosis is an event, per vessel.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def compare_with_truth(
     StudyError
         Where an ECG of the cohort has no truth: the truth is of another export.
     """
-    oracle = oracle_by_ecg(truth, key)
+    oracle = oracle_by_ecg(truth, key, event_from)
     absent = ~cohort["ecg_id"].isin(oracle.index)
     if absent.any():
         raise StudyError(
@@ -88,12 +93,13 @@ def compare_with_truth(
     return pd.DataFrame(rows).reindex(columns=_RECOVERY)
 
 
-def oracle_by_ecg(truth: pd.DataFrame, key: bytes) -> pd.DataFrame:
-    """Oracle probabilities, one column per vessel, by the cohort's pseudonym of each ECG."""
-    lacking = [name for name in ("ecg_id", *(f"oracle_{vessel}" for vessel in VESSELS)) if name not in truth]
+def oracle_by_ecg(truth: pd.DataFrame, key: bytes, event_from: EventFrom = _SEVERE) -> pd.DataFrame:
+    """Oracle probabilities of an event, one column per vessel, by the cohort's pseudonym of each ECG."""
+    columns = [oracle_column(vessel, getattr(event_from, vessel)) for vessel in VESSELS]
+    lacking = [name for name in ("ecg_id", *columns) if name not in truth]
     if lacking:
         raise StudyError(f"truth table: no column {', '.join(lacking)}; simulate the site again")
-    oracle = truth[[f"oracle_{vessel}" for vessel in VESSELS]].set_axis(list(VESSELS), axis=1)
+    oracle = truth[columns].set_axis(list(VESSELS), axis=1)
     oracle.index = pd.Index([pseudonym(key, "ecg", str(value)) for value in truth["ecg_id"]], name="ecg_id")
     # An export may hold the same ECG twice on purpose; its truth is the same.
     return oracle[~oracle.index.duplicated()]

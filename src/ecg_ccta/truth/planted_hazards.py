@@ -17,14 +17,16 @@ from matplotlib.figure import Figure
 from scipy import stats
 from scipy.special import logit
 
-from ecg_ccta.config import Evaluation, FollowUp
+from ecg_ccta.config import Evaluation, EventFrom, FollowUp
 from ecg_ccta.evaluation.patients import any_vessel, nearest_to_ccta
 from ecg_ccta.evaluation.stratify_risk import risk_group_of
 from ecg_ccta.figures import COLUMN, GREY, STYLE
 from ecg_ccta.prognosis.patients import RISK_TARGETS, follow, patient_risk
 from ecg_ccta.statistics.survival import cox_regression, hazard_ratio, trend_test
 from ecg_ccta.truth.compare_with_truth import oracle_by_ecg
-from ecg_ccta.vessels import VESSELS
+from ecg_ccta.vessels import EVENT_GRADES, VESSELS
+
+_SEVERE = EventFrom()
 
 TOGETHER, ALONE = "all findings at once", "one finding alone"
 ORACLE, MODEL = "oracle", "model"
@@ -58,7 +60,9 @@ def recovered_hazards(
     five in the rows of `TOGETHER`, are the true ones), patients, events, note.
     """
     nearest = nearest_to_ccta(cohort)
-    findings = nearest[[f"target_{vessel}" for vessel in VESSELS]].set_axis(list(VESSELS), axis=1)
+    # The hazards were planted for these grades, whatever the study's outcome begins at.
+    grades = nearest[[f"grade_{vessel}" for vessel in VESSELS]].set_axis(list(VESSELS), axis=1)
+    findings = grades.isin(EVENT_GRADES).astype("Int8").mask(grades.isna())
     findings.insert(0, "any", any_vessel(findings))
     nearest = pd.concat([nearest[["patient_id"]], findings], axis=1)[findings.notna().all(axis=1)]
     patients, _ = follow(nearest, follow_up, settings)
@@ -116,16 +120,18 @@ def separation(
     key: bytes,
     settings: FollowUp,
     evaluation: Evaluation,
+    event_from: EventFrom = _SEVERE,
 ) -> pd.DataFrame:
     """Events of high against low risk, by the groups of the oracle and of the model, at the same thresholds.
 
     Parameters
     ----------
     cohort, predictions, follow_up : `tables.COHORT`, `tables.PREDICTIONS` and `tables.FOLLOW_UP` of one site.
-    truth : a row per exported ECG: ecg_id (the export's own) and oracle_<vessel> (probability).
+    truth : a row per exported ECG: ecg_id (the export's own) and the probabilities of `event_model.oracle_column`.
     key : the site's pseudonym key, which joins the two.
     settings : landmark and horizon.
     evaluation : thresholds, level, minimum number of events.
+    event_from : the grade from which a stenosis is an event, per vessel.
 
     Returns
     -------
@@ -135,7 +141,7 @@ def separation(
     per_sd_upper; note.
     """
     columns = ["ecg_id", "vessel", "probability"]
-    oracle = oracle_by_ecg(truth, key)[list(VESSELS)].rename_axis("ecg_id").reset_index()
+    oracle = oracle_by_ecg(truth, key, event_from)[list(VESSELS)].rename_axis("ecg_id").reset_index()
     oracle = oracle[oracle["ecg_id"].isin(cohort["ecg_id"])].melt("ecg_id", var_name="vessel", value_name="probability")
     rows = []
     for source, probabilities in ((ORACLE, oracle[columns]), (MODEL, predictions[columns])):

@@ -29,13 +29,17 @@ def test_it_is_structured_and_its_numbers_are_the_tables(study, results, control
     assert "Internal (simulated): 2\u202f300 simulated ECGs of 1\u202f910 patients" in parts["Methods"]
     assert (
         "AUC, Internal (simulated), out of fold: RCA 0.71 (0.67 to 0.75), LAD 0.68 (0.64 to 0.72), "
-        "LCX 0.70 (0.66 to 0.74)." in parts["Results"]
+        "LCX 0.70 (0.66 to 0.74), LM too few events (7)." in parts["Results"]
     )
-    assert "differs from 1 for RCA (0.85, predictions too extreme)" in parts["Results"]
+    assert "slope's interval leaves out 1 for RCA (0.85, predictions too extreme)" in parts["Results"]
     assert "66 % (58 to 74) of the planted discrimination is recovered" in parts["Results"]
     assert "out of fold (1\u202f910 patients) 0.503 (0.483 to 0.523); 0.5 lies within the interval" in parts["Results"]
     assert "External (simulated) (1\u202f910 patients) 0.492 (0.472 to 0.512); 0.5 lies" in parts["Results"]
-    assert "better than chance for RCA, LAD and LCX." in parts["Conclusion"]
+    assert "better than chance for RCA, LAD and LCX, which is not shown for LM." in parts["Conclusion"]
+    assert "External (simulated), clinically normal ECGs: the ECG discriminates" in parts["Conclusion"]
+    assert "cumulative incidence by day 300 in per cent (death competing): 6.0 (0.5 to 9.0) at high" in parts["Results"]
+    assert "Follow-up starts on day 28: 1\u202f900 of 1\u202f910 patients with a prediction" in parts["Results"]
+    assert "10 are not: event by day 28 (8), death by day 28 (2)." in parts["Results"]
     assert "an effect was planted to be found" in parts["Conclusion"]
     assert "says nothing about patients" in parts["Conclusion"]
 
@@ -46,8 +50,8 @@ def test_other_numbers_give_other_words(study, results):
     table.loc[table["vessel"].isin(["RCA", "LAD"]) & (table["measure"] == "AUC"), "lower"] = 0.49
     table.to_csv(path, index=False)
     assert (
-        "out of fold: the ECG discriminates severe stenosis better than chance for LCX."
-        in said(study, results)["Conclusion"]
+        "out of fold: the ECG discriminates severe stenosis better than chance for LCX, which is not shown "
+        "for RCA, LM and LAD." in said(study, results)["Conclusion"]
     )
     table["lower"] = table["lower"].clip(upper=0.49)
     table.to_csv(path, index=False)

@@ -28,6 +28,10 @@ def rows(note=""):
             made.append({**own, "measure": "AUC difference", "estimate": value, "lower": value - 0.01,
                          "upper": value + 0.01})  # fmt: skip
             made.append({**own, "measure": "IDI", "estimate": 0.1})
+            for kind, moved in (("without categories", 0.3), ("by categories", -0.02)):
+                made += [
+                    {**own, "measure": f"NRI {kind}, {part}", "estimate": moved} for part in ("events", "non-events")
+                ]
             made.append({**own, "measure": "likelihood ratio p value", "estimate": 1e-9})
     for guideline in GUIDELINES:
         if blank:
@@ -79,14 +83,18 @@ def test_what_the_ecg_adds_is_said_in_words(study, with_added_value):
     ) in page
     assert (
         "ESC 2019: the ECG changes the gray zone from 35 % to 35 % of the patients and the ruled out from 40 % to "
-        "30 %; ruled out and so missed are 20 % of all events before and 15 % after, and the event rate of the ruled "
-        "out is 10 % before and 10 % after."
+        "30 %; of all events, 20 % are ruled out, and so missed, before and 15 % after, and the event rate of the "
+        "ruled out is 10 % before and 10 % after."
     ) in page
     assert (
         "Adding the ECG raises the AUC, its interval above 0, of clinical model, ESC 2019 and RF-CL (ESC 2024); the "
         "AUC of the ECG is raised in turn by clinical model, ESC 2019 and RF-CL (ESC 2024) (3 compared)."
     ) in page
     assert "ESC 2019, events 0.20 and non-events −0.10; RF-CL (ESC 2024), events 0.20 and non-events −0.10." in page
+    assert (
+        "NRI of the ECG among events and non-events (below 0: the wrong way), clinical model: continuous 0.300" in page
+    )
+    assert "by categories −0.020 and −0.020; ESC 2019" in page
     assert "No categories could be compared." in page
     assert "no chest pain" in page
     assert 'download="reclassification_internal.csv"' in page

@@ -21,17 +21,15 @@ def test_every_check_is_a_row_with_what_was_compared_and_how(study, results):
     ]  # fmt: skip
     page = build_report(study, results)
     assert "Leakage audit" in page
-    assert "In 2 checks no training patient was evaluated" in page
+    assert "In 2 checks no evaluated patient was found in training" in page
 
 
-def test_the_sentence_says_which_checks_are_blind():
-    found = pd.DataFrame({"findings": [0, 0, 0], "note": ["", "blind: keys", "blind: keys"]})
-    two = (
-        "no recording was duplicated across sets; 2 of them are blind, because the sites have different pseudonym keys."
-    )
-    assert sentence(found).endswith(two)
-    assert sentence(found.iloc[:2]).endswith("; 1 of them is blind, because the sites have different pseudonym keys.")
-    assert sentence(found.iloc[:1]).endswith("no recording was duplicated across sets.")
+def test_the_sentence_says_which_checks_are_blind_and_why():
+    found = pd.DataFrame({"findings": [0, 0, 0], "note": ["", "blind: other keys", "blind: published weights"]})
+    none = "In 3 checks no evaluated patient was found in training, calibration or the choice of thresholds"
+    assert sentence(found) == f"{none}. 2 of them are blind: other keys; published weights."
+    assert sentence(found.iloc[:2]).endswith("thresholds. 1 of them is blind: other keys.")
+    assert sentence(found.iloc[:1]).endswith("thresholds.")
     assert sentence(found.assign(findings=2)).startswith("6 findings in 3 checks")
 
 

@@ -38,7 +38,7 @@ def test_normal_ecgs_are_compared_with_the_rest(folder) -> None:
     assert len(figures) == 6
     assert (
         figures[0].says
-        == "AUCs in normal ECGs differ from those in all others (p under 0.05) for LAD (by −0.060, p 0.020)."
+        == "AUCs in normal ECGs differ from those in all others (p under 0.05) for LAD (by −0.060, p = 0.020)."
     )
     assert tables[0].says == "800 ECGs are normal, 1\u202f300 are not; of 200 it is not known."
     (_, rows), *_ = tables[0].groups
@@ -68,7 +68,7 @@ def test_sentences_without_a_comparison(folder) -> None:
     assert comparison_sentence(only) == "No vessel has enough events on both sides for a comparison."
     calm = compared[compared["vessel"] != "LAD"]
     assert comparison_sentence(calm) == (
-        "AUCs in normal ECGs do not differ from those in all others (p under 0.05) for RCA and LCX."
+        "No AUC in normal ECGs is shown to differ from that in all others (p under 0.05) for RCA and LCX."
     )
     none = compared.assign(estimate=compared["estimate"].where(compared["ecgs"] != "unknown", 0))
     assert counts_sentence(pd.DataFrame(none)) == "800 ECGs are normal, 1\u202f300 are not."

@@ -72,7 +72,7 @@ def test_the_sections_stand_in_the_page(study, made):
         "Thresholds were chosen at Internal (simulated) and frozen",
         "Decision curves",
         "Threshold probabilities over which the model beats both",
-        "Net CCTAs avoided per 100 ECGs, against CCTA for all, at the guideline's threshold: RCA",
+        "Net CCTAs avoided per 100 ECGs, against CCTA for all, at the risk groups' threshold: RCA",
         "Sample size",
         "Width of the AUC's interval here: RCA",
         "Too few events to plan with: LM.",

@@ -8,8 +8,9 @@ from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Link, Section, Text
 from ecg_ccta.report.formatting import count, interval, listed, percent
 from ecg_ccta.report.negative_control import control_sentence
+from ecg_ccta.report.outcome import cut, outcome_in_short
 from ecg_ccta.report.results_folder import ResultsFolder
-from ecg_ccta.report.sections.events import group_sentence
+from ecg_ccta.report.sections.events import group_sentence, landmark_sentence
 from ecg_ccta.report.sections.headline import clustered_aucs, cohorts, recovered_sentences
 from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.vessels import VESSELS
@@ -49,7 +50,7 @@ def _background(results: ResultsFolder) -> list[str]:
     said = [
         "Coronary CT angiography (CCTA) shows which coronary artery is narrowed, but needs a scanner, contrast medium "
         "and radiation; a resting ECG needs none of them. The question is how well a network that reads the 12-lead "
-        "ECG discriminates stenosis of 70 % or more in each of the four coronary arteries.",
+        f"ECG discriminates stenosis of {cut(results.study.cohort.event_from)} in each of the four coronary arteries.",
     ]
     if simulated(results):
         said.append(
@@ -115,6 +116,8 @@ def _discrimination(results: ResultsFolder) -> list[str]:
             for vessel, row in known.iterrows()
             if vessel in VESSELS
         ]
+        absent = found[found["estimate"].isna() & found.index.isin(VESSELS)]
+        parts += [f"{vessel} {note}" for vessel, note in absent["note"].items()]
         said.append(f"AUC, {label}: {', '.join(parts)}.")
     return said
 
@@ -129,7 +132,7 @@ def _further(results: ResultsFolder) -> list[str]:
     own = results.study.development_site
     if results.study.sites[own].tables.follow_up is not None and results.has("cumulative_events", own):
         followed = group_sentence(results.table("cumulative_events", own))
-        said.append(f"{results.title(own)}: {_lower_first(followed)}")
+        said.append(f"{results.title(own)}: {_lower_first(followed)} {landmark_sentence(results, own)}")
     return said
 
 
@@ -141,14 +144,17 @@ def _truth(results: ResultsFolder) -> list[str]:
 
 def _conclusion(results: ResultsFolder) -> list[str]:
     said = []
+    stenosis = outcome_in_short(results.study.cohort.event_from)
     for label, table, site, _, _ in cohorts(results):
         found = clustered_aucs(results, table, site)
         known = found[found["vessel"].isin(VESSELS)].dropna(subset=["estimate", "lower", "upper"])
         above = list(known.loc[known["lower"] > 0.5, "vessel"])
+        others = [vessel for vessel in VESSELS if vessel not in above]
         said.append(
-            f"{label}: the ECG discriminates severe stenosis better than chance for {listed(above)}."
+            f"{label}: the ECG discriminates {stenosis} better than chance for {listed(above)}"
+            f"{f', which is not shown for {listed(others)}' if others else ''}."
             if above
-            else f"{label}: for no vessel is the ECG shown to discriminate severe stenosis better than chance."
+            else f"{label}: for no vessel is the ECG shown to discriminate {stenosis} better than chance."
         )
     made_up = simulated(results)
     if made_up:

@@ -2,17 +2,21 @@
 
 import pandas as pd
 
-from ecg_ccta.evaluation.compare_with_guidelines import CLINICAL, MODIFIERS
+from ecg_ccta.evaluation.compare_with_guidelines import ALONE, CLINICAL, MODIFIERS, OBSERVED, PREDICTED, RATIO
 from ecg_ccta.evaluation.guideline_figures import shown_modifier
 from ecg_ccta.evaluation.pretest_probability import GUIDELINES
 from ecg_ccta.report.blocks import Folded, Heading, Section, Table, Text
 from ecg_ccta.report.columns import Cell, measured, p_of, value, words
-from ecg_ccta.report.formatting import count, is_missing, listed, number, percent, percent_interval
+from ecg_ccta.report.formatting import count, estimate, is_missing, listed, number, percent, percent_interval
+from ecg_ccta.report.outcome import cut, outcome_in_short
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sentences import held_fixed
 from ecg_ccta.statistics.estimates import rows_of
 
 ORDER = 100
+
+FAR_ABOVE = 2
+"""Observed over predicted events from which a guideline's categories cannot be read as in a clinic."""
 
 
 def _proportion(measure: str) -> Cell:
@@ -29,6 +33,8 @@ MODEL_COLUMNS = {
     "IDI": measured("IDI", absent=""),
     "Continuous NRI, events": measured("NRI without categories, events", absent=""),
     "Continuous NRI, non-events": measured("NRI without categories, non-events", absent=""),
+    "NRI by categories, events": measured("NRI by categories, events", absent=""),
+    "NRI by categories, non-events": measured("NRI by categories, non-events", absent=""),
     "Likelihood ratio, p": p_of("likelihood ratio p value", absent=""),
 }
 
@@ -50,11 +56,12 @@ def added_value(results: ResultsFolder) -> Section | None:
         blocks += _site(results, site)
     if not blocks:
         return None
+    event_from = results.study.cohort.event_from
+    stenosis = outcome_in_short(event_from)
     introduction = Text(
-        "One ECG per patient, the nearest to the first CCTA; the event is a severe stenosis of any vessel. A patient "
-        "is a non-event only where all four vessels were judged, so some patients without an event found are left out "
-        "and the proportion of events is rather too high. The guidelines predict a stenosis of 50 % or more, not of "
-        "70 %. No model is evaluated on patients that it was fitted to."
+        f"One ECG per patient, the nearest to the first CCTA; the event is a {stenosis} of any vessel, of patients "
+        f"whose vessels were all judged. The guidelines predict a stenosis of 50 % or more, this study "
+        f"{cut(event_from)}. No model is evaluated on patients that it was fitted to."
     )
     return Section("added-value", "Added value over guidelines", [introduction, *blocks])
 
@@ -73,11 +80,12 @@ def _site(results: ResultsFolder, site: str) -> list:
     )
     return [
         Heading(title),
+        *[Text(warning, lead="Warning") for warning in [prevalence_warning(found)] if warning],
         *results.drawn(
             "added_value_roc",
             site,
             "ROC curves of a clinical model, the ECG and both",
-            f"Three ROC curves for a severe stenosis of any vessel, {title}.",
+            f"Three ROC curves for a {outcome_in_short(results.study.cohort.event_from)} of any vessel, {title}.",
             model_sentence(found, level),
             "added_value_roc",
         ),
@@ -93,6 +101,27 @@ def _site(results: ResultsFolder, site: str) -> list:
         _strategies(results, site, found, modifier),
         Folded("Who is analysed, and why others are not", [patients]),
     ]
+
+
+def prevalence_warning(found: pd.DataFrame) -> str:
+    """Say where far more patients have an event than a guideline predicts for them, or nothing."""
+    said = []
+    for guideline in GUIDELINES.values():
+        cells = found[(found["basis"] == guideline) & (found["comparison"] == ALONE)].set_index("measure")
+        if RATIO not in cells.index or not cells.loc[RATIO, "estimate"] >= FAR_ABOVE:
+            continue
+        ratio = cells.loc[RATIO]
+        said.append(
+            f"{guideline} predicts {percent(cells.loc[PREDICTED, 'estimate'])} and "
+            f"{percent(cells.loc[OBSERVED, 'estimate'])} have it, {estimate(ratio, 1)} times as many"
+        )
+    if not said:
+        return ""
+    return (
+        "the stenosis is far more frequent in these patients than in those that the guidelines were made for: "
+        f"{'; '.join(said)}. Their categories of 5 and 15 % cannot be read here as in a clinic: who falls below 5 % is "
+        "not at low risk, and most patients lie above 15 % by any model that is calibrated to this site."
+    )
 
 
 def model_sentence(found: pd.DataFrame, level: float) -> str:
@@ -133,6 +162,24 @@ def bases_sentence(found: pd.DataFrame) -> str:
     return f"{'; '.join(said)} ({gains['basis'].nunique()} compared)."
 
 
+def reclassified_sentence(found: pd.DataFrame) -> str:
+    """What adding the ECG to each basis does to events and non-events, by any change of risk and by the categories."""
+    own = found[found["comparison"] == "with ECG against without ECG"]
+    said = []
+    for basis, rows in own.groupby("basis", sort=False):
+        parts = [
+            f"{name} {number(events['estimate'].iloc[0])} and {number(others['estimate'].iloc[0])}"
+            for name, measure in (("continuous", "NRI without categories"), ("by categories", "NRI by categories"))
+            if len(events := rows_of(rows, f"{measure}, events").dropna(subset=["estimate"]))
+            and len(others := rows_of(rows, f"{measure}, non-events").dropna(subset=["estimate"]))
+        ]
+        if parts:
+            said.append(f"{basis}: {', '.join(parts)}")
+    if not said:
+        return ""
+    return f"NRI of the ECG among events and non-events (below 0: the wrong way), {'; '.join(said)}."
+
+
 def strategy_sentence(found: pd.DataFrame, guideline: str, modifier: str) -> str:
     """How the ECG's stratum changes who is ruled out, missed, and left in the gray zone."""
     cells = found[found["basis"] == guideline]
@@ -149,7 +196,7 @@ def strategy_sentence(found: pd.DataFrame, guideline: str, modifier: str) -> str
     )  # fmt: skip
     return (
         f"{guideline}: the ECG changes the gray zone from {gray[0]} to {gray[1]} of the patients and the ruled out "
-        f"from {out[0]} to {out[1]}; ruled out and so missed are {missed[0]} of all events before and {missed[1]} "
+        f"from {out[0]} to {out[1]}; of all events, {missed[0]} are ruled out, and so missed, before and {missed[1]} "
         f"after, and the event rate of the ruled out is {rate[0]} before and {rate[1]} after."
     )
 
@@ -190,12 +237,12 @@ def _models(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
         MODEL_COLUMNS,
         row="comparison",
         group="basis",
-        says=bases_sentence(found),
+        says=f"{bases_sentence(found)} {reclassified_sentence(found)}".strip(),
         notes=[
             "Intervals over patients; that of the AUC difference allows for the folds' common training patients, and "
             "is rather too wide. The likelihood-ratio test is of nested models fitted to the whole development site, "
             "and is given there alone; its statistic is halved, because the ECG's score was learnt from the same "
-            "labels. The NRI by categories is in the download.",
+            "labels. Categories: below 5, 5 to 15 and above 15 %.",
             "NRI and IDI have no p value here: both can be positive for a useless predictor whose risks are not "
             "calibrated, the continuous NRI, which counts any change of risk, most of all (Hilden and Gerds, Stat Med "
             "33:3405, 2014). AUC and decision curves say what the ECG is worth.",
@@ -230,8 +277,9 @@ def _strategies(results: ResultsFolder, site: str, found: pd.DataFrame, modifier
         needs="estimate",
         says=nri_sentence(found, modifier),
         notes=[
-            "A low group or stratum of the ECG (all vessels low) moves the category one step down, a high one (any "
-            "vessel high) one step up. Proportions with Wilson's intervals, NRI with intervals over patients.",
+            "A low group (all vessels low) or stratum of the ECG moves the category one step down, a high one (any "
+            "vessel high) one step up; strata are by the thresholds of any vessel. Proportions with Wilson's "
+            "intervals, NRI with intervals over patients.",
             *held_fixed(results, site, "Intervals of what the ECG changes"),
         ],
     )

@@ -60,7 +60,7 @@ def _regions(results: ResultsFolder, site: str) -> list:
             site,
             "Attribution by lead and segment",
             "Heat maps of twelve leads by five segments, for each vessel by integrated gradients and by occlusion.",
-            "Dots: the 95 % interval over folds leaves out zero.",
+            "Dots: the t interval over folds, a measure of stability, leaves out zero.",
             "attribution",
         ),
         results.tabulated(
@@ -74,8 +74,10 @@ def _regions(results: ResultsFolder, site: str) -> list:
             "Grad-CAM by segment, are in the download.",
             notes=[
                 "Logits that the ECGs of highest risk gain by a region's deviation from the mean beat of other "
-                "patients; 95 % interval over folds. Integrated gradients add up to the whole rise. Occlusion is what "
-                "one region's replacement costs: small where other leads tell the network the same.",
+                "patients. Interval: Student's t over folds, whose networks share training patients, so that it tells "
+                "how stable the value is and not where that of new patients lies. Integrated gradients add up to the "
+                "whole rise. Occlusion is what one region's replacement costs: small where other leads tell the "
+                "network the same.",
                 "Leads I to aVF are combinations of two, so that a network may weigh one against another: a negative "
                 "value in an altered lead is no error.",
             ],
@@ -106,7 +108,10 @@ def _faithfulness(results: ResultsFolder, site: str) -> list:
             group="vessel",
             label=lambda vessel, rows: f"{vessel} ({count(rows['events'].iloc[0])} events)",
             says=says,
-            notes=["Better: below random in deletion, above it in insertion. 95 % interval over folds."],
+            notes=[
+                "Better: below random in deletion, above it in insertion. Interval: Student's t over folds, a measure "
+                "of stability."
+            ],
         ),
     ]
 
@@ -136,7 +141,7 @@ def _randomisation(results: ResultsFolder, site: str) -> list:
             says=says,
             notes=[
                 "Absolute values keep the size of an ECG's deviation from the mean beat, whatever the network: they "
-                "are not what the maps above show. 95 % interval over folds."
+                "are not what the maps above show. Interval: Student's t over folds, a measure of stability."
             ],
         ),
     ]

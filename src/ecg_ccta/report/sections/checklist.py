@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ecg_ccta.report.blocks import Link, Section, Table
 from ecg_ccta.report.formatting import count, listed
+from ecg_ccta.report.outcome import cut
 from ecg_ccta.report.results_folder import ResultsFolder
 
 NO_PATIENTS = "Does not apply: all patients are simulated."
@@ -37,7 +38,7 @@ def checklist(results: ResultsFolder, sections: dict[str, str]) -> Section:
     groups = [(part, [_row(_answered(item, sections), sections) for item in items]) for part, items in parts.items()]
     table = Table(
         "TRIPOD+AI: where each item is answered",
-        ["Item", "From this study", "Section", "Left"],
+        ["Item", "From this study", "Section", "Still to write"],
         groups,
         says=_sentence([_answered(item, sections) for items in parts.values() for item in items]),
         notes=[
@@ -63,11 +64,13 @@ def _row(item: Item, sections: dict[str, str]) -> list:
 
 
 def _sentence(items: list[Item]) -> str:
-    whole = sum(bool(item.says and not item.left) for item in items)
+    none = sum(item.says == NO_PATIENTS for item in items)
+    whole = sum(bool(item.says and not item.left) for item in items) - none
     partly = sum(bool(item.says and item.left) for item in items)
+    left = len(items) - whole - partly - none
     return (
-        f"Of {len(items)} items with their parts, {whole} are answered from the study, {partly} in part, and "
-        f"{len(items) - whole - partly} are the author's to write."
+        f"Of {len(items)} items with their parts, {whole} are answered from the study, {partly} in part"
+        f"{f', {none} do not apply' if none else ''}, and {left} are the author's to write."
     )
 
 
@@ -93,7 +96,13 @@ def _externals(results: ResultsFolder) -> list[str]:
 def _title() -> list[Item]:
     return [
         Item("1", "Title", left="development and validation, population and outcome, named in the title."),
-        Item("2", "Abstract", "Structured, its numbers read from the study's tables.", ("abstract",)),
+        Item(
+            "2",
+            "Abstract",
+            "Structured, its numbers read from the study's tables.",
+            ("abstract",),
+            "the items of TRIPOD+AI for Abstracts that it lacks.",
+        ),
     ]
 
 
@@ -140,8 +149,9 @@ def _measurement(results: ResultsFolder) -> list[Item]:
     reader = "; a reader's statement only defines the subset of normal ECGs" if normal else ""
     return [
         Item(
-            "8a", "Outcome", "Stenosis of 70 % or more at CCTA, each of four vessels on its own.", ("methods",),
-            _real(results, "how CCTA was read, and whether alike in all groups of patients."),
+            "8a", "Outcome",
+            f"Stenosis of {cut(results.study.cohort.event_from)} at CCTA, each of four vessels on its own.",
+            ("methods",), _real(results, "how CCTA was read, and whether alike in all groups of patients."),
         ),
         _of_patients(results, "8b", "Who assessed the outcome", "the readers' training and experience."),
         _of_patients(results, "8c", "Blinding of the outcome", "what the readers of the CCTA knew."),
@@ -152,13 +162,14 @@ def _measurement(results: ResultsFolder) -> list[Item]:
         ),
         Item("9c", "Who assessed predictors", f"Nobody: the network reads the recording{reader}.", ("methods",)),
         Item(
-            "10", "Sample size", "Interval widths that these patients give, patients that target widths need.",
-            ("sample-size",), _real(results, "how the study's size came about."),
+            "10", "Sample size", "After the fact: interval widths that these patients give, patients that widths need.",
+            ("sample-size",), "how the study's size was decided beforehand.",
         ),
         Item(
             "11", "Missing data",
-            "A vessel without a finding is left out for that vessel; unusable recordings are excluded and counted.",
-            ("methods", "inclusion"),
+            "A vessel without a finding is left out for that vessel; unusable recordings are excluded and counted; "
+            "regressions on risk factors take complete cases, with their numbers.",
+            ("methods", "inclusion", "added-value"),
         ),
     ]  # fmt: skip
 
@@ -192,10 +203,7 @@ def _analysis(results: ResultsFolder) -> list[Item]:
 
 def _use(results: ResultsFolder) -> list[Item]:
     return [
-        Item(
-            "14", "Fairness", "Discrimination by age, sex and other groups; nothing is done to change it.",
-            ("subgroups",), _real(results, "the rationale, and groups that the data do not name."),
-        ),
+        Item("14", "Fairness", *_fairness(results)),
         Item("15", "Output and thresholds", "A probability per vessel; thresholds fixed, or chosen on development "
              "patients alone.", ("methods", "thresholds")),
         Item("16", "Development against evaluation data", *_beside(results)),
@@ -261,6 +269,14 @@ def _between_sites(results: ResultsFolder) -> tuple[str, tuple[str, ...], str]:
     if not externals:
         return "", (), "no other site was validated."
     return f"{listed(externals)} against the development site, with intervals.", ("calibration",), ""
+
+
+def _fairness(results: ResultsFolder) -> tuple[str, tuple[str, ...], str]:
+    left = _real(results, "the rationale, and groups that the data do not name.")
+    if results.study.fairness is None:
+        return "Discrimination by age, sex and other groups; nothing is done to change it.", ("subgroups",), left
+    says = "Discrimination, calibration and accuracy by age, sex and other groups; nothing is done to change them."
+    return says, ("fairness", "subgroups"), left
 
 
 def _beside(results: ResultsFolder) -> tuple[str, tuple[str, ...], str]:

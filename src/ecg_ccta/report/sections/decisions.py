@@ -50,14 +50,16 @@ def decisions(results: ResultsFolder) -> Section | None:
                 needs="estimate",
                 says=avoided_sentence(found, results.study.evaluation.high_risk_thresholds),
                 notes=[
-                    "Net benefit: true positives less false positives at the odds of the threshold probability, per "
-                    "ECG; CCTA for none has 0. CCTAs avoided: against CCTA for all, at the same number of events "
-                    "found. Pointwise intervals over patients.",
+                    "One vessel at a time, as networks are compared; nobody sends one artery to CCTA. The decision "
+                    "for a patient is that of any vessel, in the section before. Net benefit: true positives less "
+                    "false positives at the odds of the threshold probability, per ECG; CCTA for none has 0. CCTAs "
+                    "avoided: against CCTA for all, at the same number of events found. Pointwise intervals over "
+                    "patients.",
                     *held_fixed(results, site),
                 ],
             )
         )
-    return Section("decisions", "Decision curves", blocks) if blocks else None
+    return Section("decisions", "Decision curves of each vessel", blocks) if blocks else None
 
 
 def _is_shown(vessel: str, threshold: float) -> bool:
@@ -81,7 +83,7 @@ def sentence(found: pd.DataFrame, level: float) -> str:
 
 
 def avoided_sentence(found: pd.DataFrame, at: PerVessel) -> str:
-    """The net CCTAs avoided at the guideline's thresholds."""
+    """The net CCTAs avoided at the thresholds of the risk groups."""
     parts = []
     cells = found[found["measure"] == AVOIDED].dropna(subset=["estimate"])
     for vessel, rows in cells.groupby("vessel", sort=False):
@@ -90,7 +92,7 @@ def avoided_sentence(found: pd.DataFrame, at: PerVessel) -> str:
         parts.append(f"{vessel} {said} at {percent(nearest['threshold'], 1)}")
     if not parts:
         return "No vessel has events enough for a decision curve."
-    return f"Net CCTAs avoided per 100 ECGs, against CCTA for all, at the guideline's threshold: {'; '.join(parts)}."
+    return f"Net CCTAs avoided per 100 ECGs, against CCTA for all, at the risk groups' threshold: {'; '.join(parts)}."
 
 
 def _stretch(found: pd.DataFrame, vessel: str) -> str:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ecg_ccta.prognosis.comparison import ADJUSTED, CRUDE, RANK, TREND
 from ecg_ccta.prognosis.patients import PROBABILITY, RISK_GROUP, RISK_STRATUM
-from ecg_ccta.report.blocks import Section, Table
+from ecg_ccta.report.blocks import Folded, Section, Table
 from ecg_ccta.report.columns import Cell, bounded, equal_p, measured, p_of, part_of, value, vessel_name, where, words
 from ecg_ccta.report.formatting import count, estimate, is_missing, number
 from ecg_ccta.report.results_folder import ResultsFolder
@@ -18,18 +18,24 @@ def _of_group(group: str, cell: Cell) -> Cell:
     return where("method", KAPLAN_MEIER, where("group", group, cell))
 
 
-def _competing(rows: pd.DataFrame) -> str:
-    percents = rows.loc[rows["method"] == AALEN_JOHANSEN, "percent"]
-    return ", ".join(number(percent, 1) for percent in percents) or "no deaths"
+def _competing(group: str) -> Cell:
+    """Write Aalen and Johansen's estimate of a group, where patients died."""
+
+    def cell(rows: pd.DataFrame) -> str:
+        found = rows[(rows["method"] == AALEN_JOHANSEN) & (rows["group"] == group)]
+        return number(found["percent"].iloc[0], 1, found["note"].iloc[0]) if len(found) else "no deaths"
+
+    return cell
 
 
 READINGS = {
     "Day": value("day", count),
     "Low: events / at risk": _of_group("low", part_of("events", "at_risk")),
-    "Low: cumulative (%)": _of_group("low", bounded("percent", 1)),
+    "Low: 1 − KM (%)": _of_group("low", bounded("percent", 1)),
+    "Low: death competing (%)": _competing("low"),
     "High: events / at risk": _of_group("high", part_of("events", "at_risk")),
-    "High: cumulative (%)": _of_group("high", bounded("percent", 1)),
-    "Low, high: death competing (%)": _competing,
+    "High: 1 − KM (%)": _of_group("high", bounded("percent", 1)),
+    "High: death competing (%)": _competing("high"),
 }
 
 COMPARED = {
@@ -60,8 +66,9 @@ def events(results: ResultsFolder) -> Section | None:
                 group="vessel",
                 label=lambda vessel, rows: vessel_name(vessel),
                 notes=[
-                    "One minus Kaplan-Meier; the last column is Aalen and Johansen's estimate, where deaths occurred. "
-                    "The strata's readings are in the download."
+                    "1 − KM: one minus Kaplan-Meier, which takes deaths for censored and so lies above the proportion "
+                    "of patients with an event where patients die. Death competing: Aalen and Johansen's estimate of "
+                    "that proportion. The strata's readings are in the download."
                 ],
             ),
             results.tabulated(
@@ -80,6 +87,7 @@ def events(results: ResultsFolder) -> Section | None:
                 ],
             ),
             *_auc_by_day(results, site),
+            *_flow(results, site),
         ]
     return Section("cumulative-events", "Cumulative events", blocks) if blocks else None
 
@@ -88,7 +96,12 @@ def _curves(results: ResultsFolder, site: str, readings: pd.DataFrame, compariso
     title = results.title(site)
     blocks: list = []
     for name, grouping, groups, says in (
-        ("cumulative_events", RISK_GROUP, "the low and high risk group", group_sentence(readings)),
+        (
+            "cumulative_events",
+            RISK_GROUP,
+            "the low and high risk group",
+            f"{group_sentence(readings)} {landmark_sentence(results, site)}",
+        ),
         (
             "cumulative_events_strata",
             RISK_STRATUM,
@@ -100,7 +113,7 @@ def _curves(results: ResultsFolder, site: str, readings: pd.DataFrame, compariso
             name,
             site,
             f"Cumulative events by {grouping}",
-            f"Cumulative proportion of patients with an event over time in {groups}, {title}.",
+            f"Cumulative incidence of events over time in {groups}, {title}.",
             says,
             "cumulative_events_curves",
         )
@@ -109,11 +122,39 @@ def _curves(results: ResultsFolder, site: str, readings: pd.DataFrame, compariso
             "event_rates",
             site,
             "Event rates at the reading days",
-            f"Bars of the cumulative proportion of patients with an event in the low and high risk group, {title}.",
+            f"Bars of the cumulative incidence of events in the low and high risk group, {title}.",
             rate_sentence(results.table("event_rates", site)),
             "event_rates",
         )
     return blocks
+
+
+def _flow(results: ResultsFolder, site: str) -> list[Folded]:
+    if not results.has("cumulative_events_flow", site):
+        return []
+    table = results.tabulated(
+        "cumulative_events_flow",
+        site,
+        "Patients in follow-up",
+        results.table("cumulative_events_flow", site),
+        {"": words("step"), "Patients": value("patients", count)},
+        says=landmark_sentence(results, site),
+    )
+    return [Folded("Who is followed, and why others are not", [table])]
+
+
+def landmark_sentence(results: ResultsFolder, site: str) -> str:
+    """From which day patients are followed, and how many with a prediction are not, by reason."""
+    day = results.study.follow_up.landmark_days
+    if not results.has("cumulative_events_flow", site):
+        return f"Follow-up starts on day {day}."
+    steps = results.table("cumulative_events_flow", site).set_index("step")["patients"]
+    left = {step: patients for step, patients in steps.iloc[1:-1].items() if patients}
+    reasons = f": {', '.join(f'{step} ({count(patients)})' for step, patients in left.items())}" if left else ""
+    return (
+        f"Follow-up starts on day {day}: {count(steps.iloc[-1])} of {count(steps.iloc[0])} patients with a prediction "
+        f"are followed from there, {count(sum(left.values()))} are not{reasons}."
+    )
 
 
 def _auc_by_day(results: ResultsFolder, site: str) -> list[Table]:
@@ -144,7 +185,7 @@ def _auc_by_day(results: ResultsFolder, site: str) -> list[Table]:
 
 def rate_sentence(rates: pd.DataFrame) -> str:
     how = "with death competing" if (rates["method"] == AALEN_JOHANSEN).any() else "one minus Kaplan-Meier"
-    says = f"Cumulative incidence, {how}, with intervals; censoring is respected, unlike in events over group size."
+    says = f"Cumulative incidence, {how}, with intervals; patients who were lost count until they left."
     last = rates[(rates["vessel"] == "any") & (rates["day"] == rates["day"].max())].set_index("group")
     if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
         return says
@@ -160,15 +201,18 @@ def auc_sentence(found: pd.DataFrame) -> str:
 
 
 def group_sentence(readings: pd.DataFrame) -> str:
-    chosen = (readings["vessel"] == "any") & (readings["grouping"] == RISK_GROUP) & (readings["method"] == KAPLAN_MEIER)
+    competing = (readings["method"] == AALEN_JOHANSEN).any()
+    method = AALEN_JOHANSEN if competing else KAPLAN_MEIER
+    chosen = (readings["vessel"] == "any") & (readings["grouping"] == RISK_GROUP) & (readings["method"] == method)
     last = readings[chosen & (readings["day"] == readings["day"].max())].set_index("group")
     if not {"low", "high"} <= set(last.index) or last["percent"].isna().any():
         notes = [note for note in dict.fromkeys(last["note"]) if note]
         return f"Any vessel: {'; '.join(notes) or 'no estimate'}."
-    high, low = last.loc["high"], last.loc["low"]
+    how = "death competing" if competing else "one minus Kaplan-Meier"
+    high, low = (bounded("percent", 1)(last.loc[[group]]) for group in ("high", "low"))
     return (
-        f"By day {count(high['day'])}, {number(high['percent'], 1)} % of the patients at high risk in any vessel "
-        f"had an event, and {number(low['percent'], 1)} % of those at low risk in all."
+        f"Cumulative incidence by day {count(last.loc['high', 'day'])} in per cent ({how}): {high} at high risk in any "
+        f"vessel, {low} at low risk in all."
     )
 
 

@@ -6,9 +6,11 @@ from ecg_ccta.report.blocks import Section, Table, Text
 from ecg_ccta.report.columns import ABSENT, Cell, bounded, grouped_rows, value, words
 from ecg_ccta.report.formatting import count, interval, is_missing, listed, number, percent_interval
 from ecg_ccta.report.negative_control import control_table
+from ecg_ccta.report.outcome import outcome
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import HONEST, rows_of
-from ecg_ccta.vessels import PAPER_AUC, PAPER_AUC_LATER, VESSELS
+from ecg_ccta.truth.compare_with_truth import MEAN_EVENTS
+from ecg_ccta.vessels import PAPER_ABSTRACT_RANGE, PAPER_AUC, PAPER_AUC_REPOSITORY, VESSELS
 
 ORDER = 30
 
@@ -37,8 +39,8 @@ def headline(results: ResultsFolder) -> Section:
         of_vessels = _of_vessels(found).assign(cohort=label)
         for name, values in (
             ("oracle", _oracle(results, site, stratum)),
-            ("paper", PAPER_AUC[paper]),
-            ("later", PAPER_AUC_LATER[paper]),
+            ("paper", PAPER_AUC.get(paper, {})),
+            ("repository", PAPER_AUC_REPOSITORY.get(paper, {})),
         ):
             of_vessels[name] = of_vessels["vessel"].map(values)
         cohort_tables.append(of_vessels)
@@ -49,12 +51,12 @@ def headline(results: ResultsFolder) -> Section:
         "Events": value("events", count),
         f"AUC ({100 * study.evaluation.level:g} % interval)": bounded("estimate"),
         **({"Oracle's AUC": value("oracle", number, missing=ABSENT)} if known_oracle else {}),
-        "Paper, first release": value("paper", number),
-        "Paper, later release": value("later", number),
+        "Paper, version 1": value("paper", number, missing=ABSENT),
+        "Paper, released repository": value("repository", number, missing=ABSENT),
     }
     blocks: list = [
         Table(
-            "Discrimination of severe or complete stenosis, by cohort and vessel",
+            f"Discrimination of {outcome(study.cohort.event_from)}, by cohort and vessel",
             list(columns),
             grouped_rows(pd.concat(cohort_tables), columns, group="cohort"),
             says=" ".join(sentences),
@@ -70,7 +72,7 @@ def headline(results: ResultsFolder) -> Section:
 
 
 def cohorts(results: ResultsFolder) -> list[tuple[str, str, str, str, str]]:
-    """(label, table, site, stratum of the recovery table, key of PAPER_AUC) of every validated cohort."""
+    """(label, table, site, stratum of the recovery table, key of PAPER_AUC or "none") of every validated cohort."""
     study = results.study
     own = study.development_site
     listing = [(f"{results.title(own)}, out of fold", "discrimination", own, "all", "internal")]
@@ -79,8 +81,11 @@ def cohorts(results: ResultsFolder) -> list[tuple[str, str, str, str, str]]:
         for site in study.external_sites
         if study.sites[site].tables.ccta is not None
     ]
-    if results.has("normal_ecg", own):
-        listing.append((f"{results.title(own)}, clinically normal ECGs", "normal_ecg", own, "normal ECG", "normal ECG"))
+    # The paper gives clinically normal ECGs of its own hospital alone.
+    listing += [
+        (f"{title}, clinically normal ECGs", "normal_ecg", site, "normal ECG", "normal ECG" if site == own else "none")
+        for site, title in results.judged_sites_with("normal_ecg")
+    ]
     return listing
 
 
@@ -115,9 +120,12 @@ def _notes(results: ResultsFolder, known_oracle: bool) -> list[str]:
     notes = [
         "Intervals allow for several ECGs of a patient. Out of fold the AUC is the mean over folds, and its interval "
         "that of a model trained on as many patients: the folds' models were trained on each other's patients, which "
-        "doubles the variance. Intervals for the models at hand, by DeLong and by the bootstrap, are in the downloads.",
-        "Paper: Xiao et al., arXiv 2512.05136, version 1 and the later release; other patients and another network, "
-        "shown for orientation, not as a target. Left main disease is rare there too.",
+        "at most doubles the variance. Intervals for the models at hand, by DeLong and by the bootstrap, are in the "
+        "downloads.",
+        "Paper: Xiao et al., arXiv 2512.05136, version 1, and the repository that its authors released later; their "
+        f"newest abstract gives internal AUCs of {' to '.join(map(number, PAPER_ABSTRACT_RANGE))} over the vessels. "
+        "Other patients and another network, shown for orientation, not as a target. Left main disease is rare there "
+        "too.",
     ]
     if known_oracle:
         notes.insert(
@@ -161,8 +169,10 @@ def _recovered(results: ResultsFolder) -> list:
             says=" ".join(recovered_sentences(results)),
             downloads=[results.download("recovery", site) for site, _ in results.sites_with("recovery")],
             notes=[
-                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean is "
-                "over vessels with at least 100 events."
+                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5). Interval: patients drawn with all their ECGs, "
+                "the predictions held fixed, so that out of fold it is conditional on the trained models. The mean is "
+                f"over vessels with at least {MEAN_EVENTS} events. Both AUCs are of ECGs of all folds pooled; the "
+                "download's intervals of either (columns lower and upper) are DeLong's and take ECGs for independent."
             ],
         )
     ]

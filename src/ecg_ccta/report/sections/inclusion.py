@@ -22,7 +22,9 @@ def inclusion(results: ResultsFolder) -> Section:
         # Of the intermediate site, whose flow goes further, no prediction is made.
         judged = settings.tables.ccta is not None and site != study.intermediate_site
         found = results.table("discrimination", site) if judged else None
-        diagram = flow_diagram(site, title, steps, None if found is None else found.drop_duplicates("vessel"))
+        diagram = flow_diagram(
+            site, title, steps, None if found is None else found.drop_duplicates("vessel"), study.cohort.event_from
+        )
         source = results.flow_source(site)
         table = _flow_table(site, title, steps, source)
         blocks += [replace(diagram, source=source), Folded(f"The flow of {title} as a table", [table])]

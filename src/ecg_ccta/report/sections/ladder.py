@@ -4,8 +4,8 @@ import pandas as pd
 
 from ecg_ccta.evaluation.build_ladder import FINE_TUNED, MEASURED, PROBE
 from ecg_ccta.report.blocks import Section
-from ecg_ccta.report.columns import bounded, capital, measured, p_of, value, words
-from ecg_ccta.report.formatting import count, listed, number, p_value
+from ecg_ccta.report.columns import bounded, capital, equal_p, measured, p_of, value, words
+from ecg_ccta.report.formatting import count, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import rows_of
 from ecg_ccta.vessels import VESSELS
@@ -100,7 +100,7 @@ def sentence(found: pd.DataFrame) -> str:
         return "No vessel has enough events to compare the models."
     of = dict(list(macro.groupby("rung", sort=False)))
     gain = bounded("estimate")(rows_of(of[PROBE], "AUC difference"))
-    p = p_value(rows_of(of[PROBE], "AUC difference p")["estimate"].iloc[0])
+    p = equal_p(rows_of(of[PROBE], "AUC difference p")["estimate"].iloc[0])
     parts = [
         f"{rung} {number(rows_of(rows, 'AUC')['estimate'].iloc[0])}" for rung, rows in macro.groupby("rung", sort=False)
     ]

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ecg_ccta.audit.checks import BLIND
 from ecg_ccta.report.blocks import Section
 from ecg_ccta.report.columns import capital, value, words
 from ecg_ccta.report.formatting import count
@@ -30,7 +31,8 @@ def leakage(results: ResultsFolder) -> Section:
         notes=[
             "The study stops where a check finds something. What no check can see: a patient of two sites with "
             "different pseudonym keys and different recordings, a patient who stands under two identifiers in one "
-            "export, and a copy that was cut to less than 5 s, has its leads exchanged, or is drowned in noise."
+            "export, a copy that was cut to less than 5 s, has its leads exchanged, or is drowned in noise, and an "
+            "outcome that stands in the recordings themselves, as where another device was used for the sick."
         ],
     )
     return Section("leakage", "Leakage audit", [table])
@@ -40,9 +42,9 @@ def sentence(found: pd.DataFrame) -> str:
     total = int(found["findings"].sum())
     if total:
         return f"{count(total)} findings in {len(found)} checks: the results are not those of unseen patients."
-    blind = int(found["note"].str.startswith("blind").sum())
-    sites = "1 of them is" if blind == 1 else f"{blind} of them are"
-    but = f"; {sites} blind, because the sites have different pseudonym keys" if blind else ""
-    return (
-        f"In {len(found)} checks no training patient was evaluated, and no recording was duplicated across sets{but}."
-    )
+    blind = found[found["note"].str.startswith(BLIND)]
+    said = f"In {len(found)} checks no evaluated patient was found in training, calibration or the choice of thresholds"
+    if blind.empty:
+        return f"{said}."
+    reasons = "; ".join(dict.fromkeys(blind["note"].str.removeprefix(BLIND)))
+    return f"{said}. {len(blind)} of them {'is' if len(blind) == 1 else 'are'} blind: {reasons}."

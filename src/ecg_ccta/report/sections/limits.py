@@ -16,8 +16,8 @@ def limits(results: ResultsFolder) -> Section:
     if simulated:
         blocks.append(
             Text(
-                f"{listed(simulated)}: simulated. The figures show how much of a planted effect the method finds; they "
-                "say nothing about patients.",
+                f"{listed(simulated)}: simulated. The figures show how much of a planted effect the method finds"
+                f"{_recovered(results)}; they say nothing about patients.",
                 lead="Simulation",
             )
         )
@@ -56,6 +56,13 @@ def limits(results: ResultsFolder) -> Section:
         ),
     ]
     return Section("limits", "Limits", blocks)
+
+
+def _recovered(results: ResultsFolder) -> str:
+    """The smallest and the largest mean recovered fraction over sites and kinds of ECG, where the truth is known."""
+    found = [results.table("recovery", site) for site, _ in results.sites_with("recovery")]
+    means = [value for table in found for value in table.loc[table["vessel"] == "mean", "recovered"].dropna()]
+    return f", {percent(min(means))} to {percent(max(means))} of it by site and kind of ECG" if means else ""
 
 
 def _rare(results: ResultsFolder) -> str:

@@ -1,12 +1,14 @@
 """The methods, in words made from the configuration that was run."""
 
 from ecg_ccta.attribution.constants import INTEGRATION_STEPS
-from ecg_ccta.config import Intermediate, Study
+from ecg_ccta.config import EventFrom, Intermediate, Study
 from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.formatting import count, listed, percent
+from ecg_ccta.report.outcome import cut, outcome
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.signals.segments import AFTER_R_S, BEFORE_R_S
-from ecg_ccta.vessels import EVENT_GRADES, VESSEL_NAMES, VESSELS
+from ecg_ccta.tables import EXCLUSIONS
+from ecg_ccta.vessels import VESSEL_NAMES, VESSELS
 
 ORDER = 190
 
@@ -47,11 +49,15 @@ def _sites(study: Study) -> str:
 
 def _population(study: Study) -> str:
     cohort = study.cohort
+    reasons = [EXCLUSIONS[name] for name in cohort.exclude]
+    excluded = f", and without {listed(reasons)}" if reasons else ""
+    event = outcome(cohort.event_from)
+    event += f" ({cut(cohort.event_from)})" if cohort.event_from == EventFrom() else ""
     return (
         f"Population. ECGs of patients aged {cohort.minimum_age:g} years or more, taken at most "
         f"{cohort.days_before_ccta} "
-        f"days before or {cohort.days_after_ccta} days after a coronary CT angiography. An event is "
-        f"{' or '.join(EVENT_GRADES)} stenosis (70 % or more) of the "
+        f"days before or {cohort.days_after_ccta} days after a coronary CT angiography{excluded}. An event is "
+        f"{event} of the "
         f"{listed([f'{VESSEL_NAMES[vessel]} ({vessel})' for vessel in VESSELS])}, each vessel on its own. A "
         "vessel without "
         "a finding is missing for that vessel: it neither trains nor validates, and it never counts as healthy."
@@ -92,9 +98,10 @@ def _intermediate(task: Intermediate, site: str) -> str:
 
 def _training(study: Study) -> str:
     training = study.training
+    event = outcome(study.cohort.event_from)
     learnt = {
-        "binary": "severe or complete stenosis against the rest (binary cross-entropy per vessel)",
-        "ordinal": "all five stenosis grades (proportional odds; the logit is that of a severe or complete stenosis)",
+        "binary": f"{event} against the rest (binary cross-entropy per vessel)",
+        "ordinal": f"all five stenosis grades (proportional odds; the logit is that of a {event})",
     }[training.labels]
     start = "a linear probe of the foundation's features" if training.probe_start else "random weights"
     method = {
@@ -126,8 +133,9 @@ def _training(study: Study) -> str:
         "calibration, about the log-odds of the prevalence, is fitted on inner-validation patients alone"
     )
     return (
-        f"Training. Patients are split into {training.folds} folds; each fold is predicted once, by a model that saw "
-        f"neither these patients nor used them to stop. The network learns {learnt}; its last layer starts as {start}. "
+        f"Training. Patients are split into {training.folds} folds; each fold is predicted once, by a model that "
+        "used these patients neither for training nor for calibration. The network learns "
+        f"{learnt}; its last layer starts as {start}. "
         f"{method} AdamW, learning rate {training.learning_rate:g} with {percent(training.warmup_fraction)} warm-up "
         f"{then}, weight decay {training.weight_decay:g}, batches of {training.batch_size}"
         f"{f', {chosen}' if chosen else ''}. {kept}. Other sites are predicted by the mean calibrated "
@@ -138,15 +146,14 @@ def _training(study: Study) -> str:
 def _evaluation(study: Study) -> str:
     evaluation = study.evaluation
     return (
-        f"Evaluation. AUC with DeLong and bootstrap intervals at the {percent(evaluation.level)} level; the "
-        "bootstrap draws "
-        f"patients with all their ECGs ({count(evaluation.bootstrap_replicates)} times). Calibration by "
-        "intercept, slope "
-        f"and Brier score. A cell with fewer than {evaluation.minimum_events} patients with, or without, an event "
-        "has no "
-        f"estimate and says so. Subgroups are cut at {evaluation.age_cut:g} years and "
-        f"{evaluation.interval_cut_days:g} days "
-        "between ECG and CCTA."
+        f"Evaluation. AUC: out of fold the mean over folds, with a {percent(evaluation.level)} interval from what each "
+        "patient contributes, which allows for the folds' common training patients; at other sites that of the "
+        "ensemble. Other measures pool the folds; their intervals are of a bootstrap that draws patients with all "
+        f"their ECGs ({count(evaluation.bootstrap_replicates)} times) and holds the predictions fixed. Calibration by "
+        "intercept, slope, smoothed curve and Brier score; net benefit; predicted probabilities by outcome. A cell "
+        f"with fewer than {evaluation.minimum_events} patients with, or without, an event has no estimate and says so. "
+        f"Subgroups are cut at {evaluation.age_cut:g} years and {evaluation.interval_cut_days:g} days between ECG and "
+        "CCTA."
     )
 
 
@@ -155,11 +162,14 @@ def _risk_groups(study: Study) -> str:
     by_vessel = listed([f"{vessel} {percent(value, 1)}" for vessel, value in thresholds.items()])
     evaluation = study.evaluation
     return (
-        f"Risk groups. High risk from a predicted probability of {by_vessel}, the guideline's thresholds. Strata: low "
+        f"Risk groups. High risk from a predicted probability of {by_vessel}, constants of the "
+        "configuration (15 % is the guideline's pre-test probability; that of LM is a convention). Strata: low "
         f"below the highest threshold with sensitivity {percent(evaluation.rule_out_sensitivity)}, high from the "
         f"lowest with specificity {percent(evaluation.rule_in_specificity)}, intermediate between. These, and the "
         "screening point, are chosen on out-of-fold predictions of the development site alone: for its own patients on "
-        "the other folds, for other sites on all, frozen."
+        "the other folds, for other sites on all, frozen. Any vessel is judged once per patient, by the ECG nearest to "
+        "the CCTA, among patients whose vessels were all judged: the log-odds of 1 − ∏(1 − p) over the vessels, "
+        "recalibrated by a logistic regression (intercept and slope), with its own rule-out and rule-in thresholds."
     )
 
 

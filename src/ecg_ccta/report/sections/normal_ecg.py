@@ -4,8 +4,8 @@ import pandas as pd
 
 from ecg_ccta.report import sentences
 from ecg_ccta.report.blocks import Section
-from ecg_ccta.report.columns import measured, p_of, part_of, where, words
-from ecg_ccta.report.formatting import count, listed, number, p_value
+from ecg_ccta.report.columns import equal_p, measured, p_of, part_of, where, words
+from ecg_ccta.report.formatting import count, listed, number
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import HONEST, PATIENTS, rows_of
 from ecg_ccta.vessels import VESSELS
@@ -95,9 +95,9 @@ def comparison_sentence(compared: pd.DataFrame) -> str:
     differing = tests[tests["estimate"] < 0.05]
     if differing.empty:
         tested = listed(list(tests["vessel"]))
-        return f"AUCs in normal ECGs do not differ from those in all others (p under 0.05) for {tested}."
+        return f"No AUC in normal ECGs is shown to differ from that in all others (p under 0.05) for {tested}."
     said = [
-        f"{row['vessel']} (by {number(difference[row['vessel']])}, p {p_value(row['estimate'])})"
+        f"{row['vessel']} (by {number(difference[row['vessel']])}, p {equal_p(row['estimate'])})"
         for _, row in differing.iterrows()
     ]
     return f"AUCs in normal ECGs differ from those in all others (p under 0.05) for {listed(said)}."

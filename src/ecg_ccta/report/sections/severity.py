@@ -67,4 +67,7 @@ def sentence(found: pd.DataFrame) -> str:
         parts.append(f"Median probability rises from each grade with enough patients to the next for {listed(rising)}.")
     if falling:
         parts.append(f"It does not for {listed(falling)}.")
+    short = [f"{row['vessel']}, {row['note']}" for _, row in rises.iterrows() if row["note"]]
+    if short:
+        parts.append(f"Left out: {'; '.join(short)}.")
     return " ".join(parts)

@@ -4,11 +4,11 @@ import pandas as pd
 
 from ecg_ccta.evaluation.choose_thresholds import STRATA
 from ecg_ccta.report.blocks import Section
-from ecg_ccta.report.columns import Cell, words
-from ecg_ccta.report.formatting import count, interval, is_missing, listed, percent, percent_interval
+from ecg_ccta.report.columns import Cell, by_draws, words
+from ecg_ccta.report.formatting import count, is_missing, listed, percent, percent_interval
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sentences import held_fixed
-from ecg_ccta.statistics.estimates import CLUSTERED, WILSON, rows_of
+from ecg_ccta.statistics.estimates import CLUSTERED, rows_of
 
 ORDER = 80
 
@@ -20,37 +20,27 @@ KIND_LABELS = {
 }
 
 
-def _accuracy(measure: str, digits: int, write=interval) -> Cell:
-    """Write a measure of accuracy; an interval without width would promise too much, and is Wilson's instead."""
-
-    def cell(rows: pd.DataFrame) -> str:
-        found = rows_of(rows, measure)
-        own, wilson = found[found["method"] != WILSON].iloc[0], found[found["method"] == WILSON]
-        ends = own[["lower", "upper"]]
-        if ends["lower"] == ends["upper"]:
-            ends = wilson[["lower", "upper"]].iloc[0] if len(wilson) else (None, None)
-        return write(own["estimate"], *ends, digits, own["note"])
-
-    return cell
-
-
 def _from(rows: pd.DataFrame) -> str:
     ends = rows[["lowest_threshold", "highest_threshold"]].iloc[0]
     return "none" if ends.isna().any() else " to ".join(dict.fromkeys(percent(end, 1) for end in ends))
 
 
-COLUMNS = {
-    "Threshold": words("kind", KIND_LABELS.__getitem__),
-    "From": _from,
-    "Sensitivity": _accuracy("sensitivity", 0, percent_interval),
-    "Specificity": _accuracy("specificity", 0, percent_interval),
-    "PPV": _accuracy("PPV", 0, percent_interval),
-    "NPV": _accuracy("NPV", 0, percent_interval),
-    "LR+": _accuracy("LR+", 2),
-    "LR−": _accuracy("LR-", 2),
-    "CCTAs per event found": _accuracy("CCTAs per event found", 1),
-    "ECGs per event found": _accuracy("ECGs per event found", 1),
-}
+def accuracy_columns(patients: bool = False) -> dict[str, Cell]:
+    """Columns of the accuracy at a threshold, of ECGs or of patients with one ECG each."""
+    return {
+        "From": _from,
+        "Sensitivity": by_draws("sensitivity", 0, percent_interval),
+        "Specificity": by_draws("specificity", 0, percent_interval),
+        "PPV": by_draws("PPV", 0, percent_interval),
+        "NPV": by_draws("NPV", 0, percent_interval),
+        "LR+": by_draws("LR+", 2),
+        "LR−": by_draws("LR-", 2),
+        "CCTAs per event found": by_draws("CCTAs per event found", 1),
+        f"{'Patients' if patients else 'ECGs'} per event found": by_draws("ECGs per event found", 1),
+    }
+
+
+COLUMNS = {"Threshold": words("kind", KIND_LABELS.__getitem__), **accuracy_columns()}
 
 
 def thresholds(results: ResultsFolder) -> Section | None:
@@ -124,8 +114,8 @@ def _note(results: ResultsFolder, site: str) -> str:
     )
     screening = evaluation.screening_specificity
     return (
-        f"{where}; the guideline's are constants. Rule-out: highest threshold with sensitivity "
-        f"{percent(evaluation.rule_out_sensitivity)} or more. Rule-in: lowest with specificity "
+        f"{where}; those of the kind “guideline” are constants, LM's a convention. Rule-out: highest threshold with "
+        f"sensitivity {percent(evaluation.rule_out_sensitivity)} or more. Rule-in: lowest with specificity "
         f"{percent(evaluation.rule_in_specificity)} or more. Screening point: lowest from the guideline's up with "
         f"specificity {percent(screening.RCA)} or more (LM {percent(screening.LM)}). CCTAs per event found is 1/PPV, "
         "the number needed to send to CCTA; ECGs per event found the number needed to screen. Intervals over patients "

@@ -53,7 +53,7 @@ def validation(results: ResultsFolder) -> Section:
     for site, settings in results.study.sites.items():
         if settings.tables.ccta is not None:
             blocks += [Heading(results.title(site)), *_discrimination(results, site), *_calibration(results, site)]
-            blocks += _recalibration(results, site)
+            blocks += [*_probabilities(results, site), *_recalibration(results, site)]
     return Section("calibration", "ROC curves and calibration", [*blocks, *_comparison(results)])
 
 
@@ -113,6 +113,19 @@ def _calibration(results: ResultsFolder, site: str) -> list:
     return [*figures, table]
 
 
+def _probabilities(results: ResultsFolder, site: str) -> list:
+    if not results.has("probabilities", site):
+        return []
+    return results.drawn(
+        "probabilities",
+        site,
+        "Predicted probability by outcome",
+        f"Histograms of the predicted probability in ECGs with and without stenosis, by vessel, {results.title(site)}.",
+        sentences.probabilities(results.table("probabilities", site)),
+        "probabilities",
+    )
+
+
 def _recalibration(results: ResultsFolder, site: str) -> list:
     if not results.has("recalibrated_summary", site):
         return []
@@ -169,7 +182,7 @@ def _comparison(results: ResultsFolder) -> list:
         label=lambda site, rows: results.title(site),
         says=f"The interval of the difference leaves 0 out for {listed(differing)}."
         if differing
-        else "No vessel's AUC differs clearly between the sites.",
+        else "No interval of a difference leaves 0 out.",
         notes=[
             "PR-AUC depends on the proportion of events, which may differ between sites; the interval of its "
             "difference is conditional on the trained models."

@@ -153,7 +153,7 @@ def _matching(results: ResultsFolder, site: str, clusters: pd.DataFrame) -> Tabl
         results.table("matching", site),
         columns,
         says="Number of clusters with p < 0.05 among all patients and among matched pairs of the same sex and an age "
-        f"within {CALIPER_YEARS:.0f} years. What stays is not a difference of age or sex.",
+        f"within {CALIPER_YEARS:.0f} years. What remains in matched pairs is not explained by either.",
         notes=[
             "SMD: standardised mean difference, high minus low, before to after matching. Patients with ECGs in both "
             "groups and those without age or sex have no partner. Pairs are analysed as pairs: labels are exchanged "
