@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from ecg_ccta import tables
 from ecg_ccta.cohort.pseudonyms import pseudonym, site_key
 from ecg_ccta.config import Export
 from ecg_ccta.files import read_json
@@ -29,7 +28,7 @@ MEASURED = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V
 
 def read_site(folder: Path, site: str, seed: int, settings: dict) -> tuple[np.ndarray, pd.DataFrame]:
     """Median beats (n, 8 * samples) of a site's first ECGs, and their rows of cohort and truth."""
-    cohort = tables.read(tables.COHORT, folder / "cohort" / f"{site}.parquet").head(MOST_ECGS)
+    cohort = pd.read_parquet(folder / "cohort" / f"{site}.parquet").head(MOST_ECGS)
     key = site_key(site, Export(simulation=settings), seed)
     truth = pd.read_parquet(folder / "truth" / f"{site}.parquet")
     truth["ecg_id"] = [pseudonym(key, "ecg", str(value)) for value in truth["ecg_id"]]
@@ -64,12 +63,6 @@ def main(folder: Path, sites: list[str]) -> None:
             correlated = [np.corrcoef(rows[one], two)[0, 1] for one, two in zip(expressions, read.T, strict=True)]
             said = [f"R2 {one:5.2f}, r {two:4.2f}" for one, two in zip(explained, correlated, strict=True)]
             print(f"{name:10s} {source:12s} " + " ".join(f"{text:>18s}" for text in said))
-            recovered = []
-            for vessel, column in zip(VESSELS, read.T, strict=True):
-                has = rows[vessel].notna().to_numpy()
-                outcome, oracle = rows.loc[has, vessel].to_numpy(dtype=int), rows.loc[has, f"oracle_{vessel}"]
-                recovered.append((roc_auc_score(outcome, column[has]) - 0.5) / (roc_auc_score(outcome, oracle) - 0.5))
-            print(f"{'':10s} {'recovered':12s} " + " ".join(f"{value:18.2f}" for value in recovered))
 
 
 if __name__ == "__main__":
