@@ -47,7 +47,7 @@ def test_every_constraint_is_an_exact_version():
 
 
 def test_every_direct_dependency_is_pinned():
-    assert direct_dependencies() | direct_dependencies("test") <= constraints().keys()
+    assert direct_dependencies() | direct_dependencies("test") | direct_dependencies("learnt") <= constraints().keys()
 
 
 def test_the_rules_environment_has_the_pinned_versions():

@@ -83,12 +83,21 @@ class Simulation(Section):
     second_ccta: Probability = Field(
         0.0, description="Proportion of patients with a second CCTA, 200 to 700 days later, with an ECG of its own."
     )
+    morphology: Literal["parametric", "learnt"] = Field(
+        "parametric",
+        description="Beats made of parametric waves, or those of a generating network (needs the extra `learnt`).",
+    )
     devices: Devices | None = Field(None, description="null: one device, which the export does not name.")
 
     @model_validator(mode="after")
     def _enough_ecgs(self) -> Self:
         if self.ecgs < self.patients:
             raise ValueError("ecgs must be at least patients: every simulated patient has an ECG")
+        if self.morphology == "learnt" and (self.ecgs != self.patients or self.second_ccta):
+            raise ValueError(
+                "morphology: learnt has one ECG per patient, because no second ECG of the same heart can be generated. "
+                "Fix: set ecgs to patients, and second_ccta to 0"
+            )
         return self
 
 

@@ -73,6 +73,10 @@ def is_simulated(study, site):
     return study.sites[site].simulation is not None
 
 
+def is_generated(study, site):
+    return is_simulated(study, site) and study.sites[site].simulation.morphology == "learnt"
+
+
 def is_external(study, site):
     return study.sites[site].role == "external"
 

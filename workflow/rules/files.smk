@@ -57,6 +57,12 @@ def export_folder(wildcards):
     return str(export) if export else f"results/{wildcards.study}/sites/{wildcards.site}"
 
 
+def generated_of(wildcards):
+    """The generated ECGs of a simulated site; none where its beats are parametric."""
+    generated = is_generated(study_of(wildcards), wildcards.site)
+    return [f"results/{wildcards.study}/generated/{wildcards.site}.npz"] if generated else []
+
+
 def export_tables(wildcards):
     """What of a raw export Snakemake watches: its tables, or the whole folder where it is simulated."""
     site = site_of(wildcards)

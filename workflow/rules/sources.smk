@@ -2,6 +2,8 @@
 
 
 rule simulate_site:
+    input:
+        generated=generated_of,
     output:
         export=directory("results/{study}/sites/{site}"),
         truth_table="results/{study}/truth/{site}.parquet",

@@ -3,7 +3,8 @@
 A vessel's latent liability is L = a + b e + c(age, sex) + r(risk factors) + logistic noise, with e the expression that
 the ECG shows. Severe or complete stenosis means L > 0, so its probability is the logistic function of the rest. The
 oracle is that probability given e, age and sex, the risk factors summed out exactly; a and b are solved so that the
-prevalence and the oracle's AUC are those asked for.
+prevalence and the oracle's AUC are those asked for. A generated ECG shows neither age nor sex (`morphology: learnt`):
+there the oracle is the probability given e alone.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ GRADE_SHARES = {"none": 0.55, "mild": 0.28, "moderate": 0.17, "severe": 0.75, "c
 
 _COMBINATIONS = np.array(list(itertools.product((0, 1), repeat=len(RISKS))), dtype=float)
 _POPULATION = 2**12
+_QUANTILES = 40
+"""Ages, equally likely, over which the oracle of an ECG that does not show the age is averaged."""
 STEEPEST = 15.0
 """Largest log odds per unit of expression that is tried."""
 
@@ -54,6 +57,7 @@ class EventModel:
     """One hospital's solved model; arrays over the four vessels."""
 
     effect: float
+    shows_age_and_sex: bool
     intercept: np.ndarray
     slope: np.ndarray
     cuts: np.ndarray  # (4 vessels, 4): liability at which each grade above none begins
@@ -67,15 +71,32 @@ class EventModel:
     def oracle(
         self, expression: np.ndarray, age: np.ndarray, male: np.ndarray, event_from: str = EVENT_GRADES[0]
     ) -> np.ndarray:
-        """(n, 4) probability of a stenosis of this grade or more, given everything that the ECG shows."""
+        """(n, 4) probability of a stenosis of this grade or more, given everything that the ECG shows.
+
+        Rounded: equal probabilities must be exactly equal, or rounding would order them.
+        """
+        if self.shows_age_and_sex:
+            return self._probability(expression, age, male, event_from).round(12)
+        # The mean over ages and sexes, which are independent of the expression.
+        ages = _age((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
+        means = [
+            self._probability(expression, np.full(len(expression), years), np.full(len(expression), sex), event_from)
+            for years in ages
+            for sex in (False, True)
+        ]
+        return np.mean(means, axis=0).round(12)
+
+    def _probability(
+        self, expression: np.ndarray, age: np.ndarray, male: np.ndarray, event_from: str = EVENT_GRADES[0]
+    ) -> np.ndarray:
+        """(n, 4) probability of a stenosis of this grade or more, given expression, age and sex."""
         linear = self.intercept + self.slope * expression + self.background(age, male)[:, None]
         linear = linear - self.cuts[:, GRADES.index(event_from) - 1]
         weights, risk = _combination_weights(age, male), self.effect * (_COMBINATIONS @ _log_odds())
         probability = np.zeros_like(linear)
         for combination, shift in enumerate(risk):
             probability += weights[:, combination, None] * expit(linear + shift)
-        # Equal probabilities must be exactly equal, or rounding would order them.
-        return probability.round(12)
+        return probability
 
     def liability(
         self, expression: np.ndarray, age: np.ndarray, male: np.ndarray, risks: np.ndarray, noise: np.ndarray
@@ -165,6 +186,7 @@ def solve(simulation: Simulation) -> EventModel:
     expression, age, male = norm.ppf(points[:, 0]), _age(points[:, 1]), points[:, 2] < 0.5
     weights = _combination_weights(age, male)
     effect = simulation.effect
+    shows_age_and_sex = simulation.morphology == "parametric"
     risk = effect * (_COMBINATIONS @ _log_odds())
     background = effect * (AGE_COEFFICIENT * (age - AGE_MEAN) / 10 + MALE_COEFFICIENT * (male - 0.5))
 
@@ -174,6 +196,10 @@ def solve(simulation: Simulation) -> EventModel:
 
     def intercept_for(prevalence: float, slope: float) -> float:
         return brentq(lambda a: probability(a, slope).mean() - prevalence, -100, 100, xtol=1e-4)
+
+    def auc(probability: np.ndarray) -> float:
+        # The probability given the expression alone rises with it, so its AUC is the expression's own.
+        return expected_auc(probability) if shows_age_and_sex else expected_auc(probability, expression)
 
     intercepts, slopes, targets, achieved, cuts = [], [], [], [], []
     noise = logit(np.clip(qmc.Sobol(1, seed=20251206).random(_POPULATION)[:, 0], 1e-9, 1 - 1e-9))
@@ -186,7 +212,7 @@ def solve(simulation: Simulation) -> EventModel:
             raise StudyError(f"simulation.prevalence.{vessel} is {prevalence}; it must lie between 0 and 1")
 
         def gap(slope: float, prevalence=prevalence, target=target) -> float:
-            return expected_auc(probability(intercept_for(prevalence, slope), slope)) - target
+            return auc(probability(intercept_for(prevalence, slope), slope)) - target
 
         if effect == 0:
             slope = 0.0
@@ -203,14 +229,17 @@ def solve(simulation: Simulation) -> EventModel:
         intercepts.append(intercept)
         slopes.append(slope)
         targets.append(target)
-        achieved.append(expected_auc(probability(intercept, slope)))
+        achieved.append(auc(probability(intercept, slope)))
         cuts.append(_grade_cuts(liability))
-    return EventModel(effect, *map(np.array, (intercepts, slopes, cuts, targets, achieved)))
+    return EventModel(effect, shows_age_and_sex, *map(np.array, (intercepts, slopes, cuts, targets, achieved)))
 
 
-def expected_auc(probability: np.ndarray) -> float:
-    """AUC of true event probabilities, expected over the events that they could bring about; ties count one half."""
-    _, inverse = np.unique(probability, return_inverse=True)
+def expected_auc(probability: np.ndarray, score: np.ndarray | None = None) -> float:
+    """AUC of a score, expected over the events that true probabilities could bring about; ties count one half.
+
+    Without a score it is that of the probabilities themselves.
+    """
+    _, inverse = np.unique(probability if score is None else score, return_inverse=True)
     events = np.bincount(inverse, probability)
     others = np.bincount(inverse, 1 - probability)
     below = np.cumsum(others) - others

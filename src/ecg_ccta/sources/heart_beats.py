@@ -207,7 +207,7 @@ def tracings(
     waves, vectors = _waves(hearts, since, until, near)
     measured = np.matmul((vectors @ DOWER.T).transpose(0, 2, 1), waves)
     measured += np.matmul(
-        alterations.astype(np.float32), _segments(hearts, since, near, segment_centres, segment_widths)
+        alterations.astype(np.float32), segment_shapes(hearts.t_peak, since, near, segment_centres, segment_widths)
     )
     time = (np.arange(samples, dtype=np.float32) / sampling_rate)[None]
     breath = np.sin(_turns(hearts.respiration, time) + _phases(rng, n))
@@ -256,6 +256,15 @@ def _time_from_beats(
         last = peaks[:, beat - 1]
         breath = hearts.sinus_arrhythmia * np.sin(2 * np.pi * hearts.respiration * last + phase)
         peaks[:, beat] = last + np.maximum(hearts.rr * np.exp(relative[:, beat] + breath), 0.33)
+    return time_from_peaks(peaks, samples, sampling_rate)
+
+
+def time_from_peaks(peaks: np.ndarray, samples: int, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds since the last R peak (>= 0) and to the next one (< 0), float32 (n, samples).
+
+    `peaks` (n, k) are seconds in rising order, from one before the first sample to one after the last.
+    """
+    n = len(peaks)
     # Number of peaks at or before each sample, from the samples where the count rises.
     first = np.clip(np.ceil(peaks * sampling_rate), 0, samples).astype(int)
     rises = np.zeros((n, samples + 1), dtype=np.int32)
@@ -300,12 +309,21 @@ def _waves(hearts: Hearts, since: np.ndarray, until: np.ndarray, near: np.ndarra
     return shapes, vectors
 
 
-def _segments(hearts: Hearts, since: np.ndarray, near: np.ndarray, centres, widths) -> np.ndarray:
-    """Shapes (n, segments, samples) of the alterable parts of the beat."""
+def segment_shapes(
+    t_peak: np.ndarray,
+    since: np.ndarray,
+    near: np.ndarray,
+    centres: np.ndarray = SEGMENT_CENTRES,
+    widths: np.ndarray = SEGMENT_WIDTHS,
+) -> np.ndarray:
+    """Shapes (n, segments, samples) of the alterable parts of the beat.
+
+    `t_peak` (n,) is in seconds after R; `since` and `near` (n, samples) are seconds from the last and the nearest R.
+    """
     n, samples = since.shape
     centres = np.broadcast_to(centres, (n, len(SEGMENTS))).astype(np.float32).copy()
     widths = np.broadcast_to(widths, (n, len(SEGMENTS))).astype(np.float32)
-    centres[:, SEGMENTS.index("T peak")] += hearts.t_peak
+    centres[:, SEGMENTS.index("T peak")] += t_peak
     shapes = np.empty((n, len(SEGMENTS), samples), dtype=np.float32)
     for segment, name in enumerate(SEGMENTS):
         time = near if name.endswith("QRS") else since

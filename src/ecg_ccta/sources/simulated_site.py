@@ -14,10 +14,11 @@ from ecg_ccta.sources import event_model
 from ecg_ccta.sources.alterations import altered_by, planted_truth
 from ecg_ccta.sources.devices import choose_devices, recorded_with
 from ecg_ccta.sources.follow_up import HAZARD_RATIOS, marginal_hazard_ratios, simulate_follow_up
-from ecg_ccta.sources.heart_beats import another_day, simulate_hearts, tracings
+from ecg_ccta.sources.generated_ecgs import GeneratedECGs
+from ecg_ccta.sources.morphology import choose_morphology
 from ecg_ccta.sources.recordings import BROKEN_SIGNALS, write_broken, write_recording
 from ecg_ccta.sources.second_ccta import second_examinations
-from ecg_ccta.sources.statements import read_tracings, write_statement
+from ecg_ccta.sources.statements import write_statement
 from ecg_ccta.tables import RISK_FACTORS
 from ecg_ccta.vessels import EVENT_GRADES, GRADE_CUTS, SAMPLING_RATE, VESSELS
 
@@ -30,16 +31,21 @@ NOT_ASSESSABLE = 0.03
 UNRECORDED = 0.02
 FIRST_CCTA, LAST_CCTA = np.datetime64("2021-01-04"), np.datetime64("2022-12-30")
 
-VISIBLE_MILLIVOLTS = 0.28
-"""Alterations from this size on enter the statement; about half of the ECGs are then read as normal."""
 
-
-def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation: Simulation, seed: int) -> dict:
+def simulate_site(
+    folder: Path,
+    truth_table: Path,
+    truth_json: Path,
+    simulation: Simulation,
+    seed: int,
+    generated: GeneratedECGs | None = None,
+) -> dict:
     """Write the raw export of a simulated hospital into `folder`, and its truth.
 
     `truth_table` (Parquet) has one row per row of ecg_index.csv: ecg_id, patient_id (raw), expression_<vessel>,
     oracle_<vessel> (probability of a severe or complete stenosis; of other grades on: `event_model.oracle_column`) and
-    broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal bytes.
+    broken (kind, or missing). `truth_json` has what was planted. Equal arguments write equal bytes. `generated` are the
+    ECGs, one per patient, of `morphology: learnt`; None where that is parametric.
 
     Returns
     -------
@@ -67,7 +73,7 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
         second = second_examinations(patients, model, simulation.second_ccta, second_rng)
         ecgs = pd.concat([ecgs, _ecgs_of_second(second, second_rng)], ignore_index=True)
         shown_by = np.concatenate([shown_by, second[expression_of].to_numpy()])
-    hearts = simulate_hearts(age, male, np.random.default_rng(streams[1]))
+    morphology = choose_morphology(simulation, age, male, generated, np.random.default_rng(streams[1]))
     if simulation.devices:
         # A stream of its own, so that the patients and their tracings are those of a site with one device.
         device_rng = np.random.default_rng(streams[5])
@@ -81,10 +87,8 @@ def simulate_site(folder: Path, truth_table: Path, truth_json: Path, simulation:
         for start, stream in zip(blocks, streams[2].spawn(len(blocks)), strict=True):
             block, block_rng = recorded.iloc[start : start + BLOCK], np.random.default_rng(stream)
             owners = block["patient"].to_numpy()
-            shown = another_day(hearts.take(owners), block_rng)
             alterations = altered_by(simulation.effect * shown_by[block.index])
-            signals = tracings(shown, alterations, block_rng, sampling_rate=SAMPLING_RATE)
-            findings = read_tracings(shown, alterations, signals, VISIBLE_MILLIVOLTS)
+            signals, findings = morphology.record(owners, alterations, block_rng)
             statements[block.index] = [write_statement(row) for row in findings]
             if simulation.devices:
                 with_b = (patients["device"].to_numpy() == "B")[owners]
@@ -302,6 +306,7 @@ def _truth(
         },
         "event_model": model.as_dict(),
         "planted": planted_truth(simulation.effect),
+        **({"morphology": simulation.morphology} if simulation.morphology != "parametric" else {}),
         "follow_up": {
             "hazard_ratio": HAZARD_RATIOS,
             "marginal_hazard_ratio": marginal_hazard_ratios(events),

@@ -7,6 +7,7 @@ never on a finding of the coronary arteries.
 import numpy as np
 
 from ecg_ccta.sources.alterations import in_twelve_leads
+from ecg_ccta.sources.generated_ecgs import GeneratedECGs
 from ecg_ccta.sources.heart_beats import DOWER, QRS_DURATION, QRS_WIDTHS, SEGMENTS, Hearts
 from ecg_ccta.vessels import LEADS
 
@@ -71,8 +72,6 @@ def read_tracings(
     0.5 mV (0.6 with the noise), axis outside -30 to 90 degrees.
     """
     axis = frontal_axis(hearts)
-    deepest, tallest = ecgs.min(axis=2), ecgs.max(axis=2)
-    sokolow = -deepest[:, LEADS.index("V1")] + np.maximum(tallest[:, LEADS.index("V5")], tallest[:, LEADS.index("V6")])
     sinus = ~hearts.fibrillating
     columns = {
         "sinus bradycardia": sinus & (hearts.rate < 60),
@@ -83,11 +82,51 @@ def read_tracings(
         "left axis deviation": axis < -30,
         "right axis deviation": axis > 90,
         "wide QRS": hearts.qrs * QRS_DURATION >= 0.120,
-        "LV hypertrophy by voltage": sokolow > 3.5,
-        "low limb lead voltage": (tallest - deepest)[:, :6].max(axis=1) < 0.6,
         "prolonged QT": hearts.qtc > 0.450,
         "noisy recording": hearts.muscle_noise > 0.030,
     }
+    return _found(columns | _voltages(ecgs), alterations, visible_millivolts, words)
+
+
+def read_generated_tracings(
+    healthy: GeneratedECGs, alterations: np.ndarray, ecgs: np.ndarray, visible_millivolts: float
+) -> np.ndarray:
+    """As `read_tracings`, where intervals and axis are those measured in the ECG before it was altered.
+
+    What could not be measured is not stated. Normal ECGs were learnt, so none fibrillates; noise is not judged.
+    """
+    nothing = np.zeros(len(healthy), dtype=bool)
+    columns = {
+        "sinus bradycardia": healthy.heart_rate < 60,
+        "sinus tachycardia": healthy.heart_rate > 100,
+        "sinus arrhythmia": healthy.rr_irregularity > 0.07,
+        "atrial fibrillation": nothing,
+        "first-degree AV block": healthy.pr_ms > 200,
+        "left axis deviation": healthy.axis_deg < -30,
+        "right axis deviation": healthy.axis_deg > 90,
+        "wide QRS": healthy.qrs_ms >= 120,
+        "prolonged QT": healthy.qtc_ms > 450,
+        "noisy recording": nothing,
+    }
+    return _found(columns | _voltages(ecgs), alterations, visible_millivolts, ALTERATION_WORDS)
+
+
+def _voltages(ecgs: np.ndarray) -> dict[str, np.ndarray]:
+    deepest, tallest = ecgs.min(axis=2), ecgs.max(axis=2)
+    sokolow = -deepest[:, LEADS.index("V1")] + np.maximum(tallest[:, LEADS.index("V5")], tallest[:, LEADS.index("V6")])
+    return {
+        "LV hypertrophy by voltage": sokolow > 3.5,
+        "low limb lead voltage": (tallest - deepest)[:, :6].max(axis=1) < 0.6,
+    }
+
+
+def _found(
+    columns: dict[str, np.ndarray],
+    alterations: np.ndarray,
+    visible_millivolts: float,
+    words: dict[tuple[str, ...], tuple[str, str]],
+) -> np.ndarray:
+    """(n, statements) bool: the rhythm's columns, then the alterations that are visible."""
     found = [columns[name] for name in RHYTHM_STATEMENTS]
     leads = in_twelve_leads(alterations)
     for names in TERRITORIES.values():

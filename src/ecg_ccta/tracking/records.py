@@ -26,6 +26,7 @@ from ecg_ccta.tracking.library import library_modules
 
 PACKAGES = [
     "captum",
+    "deepfake-ecg",
     "lifelines",
     "matplotlib",
     "mlflow",

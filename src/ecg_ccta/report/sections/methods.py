@@ -43,6 +43,8 @@ def _sites(study: Study) -> str:
         if site.role == "intermediate":
             role = "is used for the intermediate task alone"
         source = "simulated with known truth" if site.simulation else "a raw export of the hospital"
+        if site.simulation and site.simulation.morphology == "learnt":
+            source += ", its beats from a network that generates normal ECGs (deepfake-ecg)"
         parts.append(f"{site.title or name}: {source}; {role}.")
     return "Sites. " + " ".join(parts)
 
