@@ -6,7 +6,7 @@
 
 Each block simulates data whose truth is known and gives them to the functions that make the report's tables. A new
 measure in one of these tables stops the block: its truth must be added. Patients have 1.3 ECGs on average, which share
-outcome and nine tenths of the variance. Bootstrap intervals take 300 draws here, 1,000 in a study.
+outcome and nine tenths of the variance. Bootstrap intervals take 200 draws here, 1,000 in a study.
 
 Verdict: "holds" from 3.5 to 6.5 %, "holds within error" where two Monte Carlo standard errors reach that range;
 otherwise "too often" or "conservative". Where a repetition makes several intervals of a kind (thresholds, groups,
@@ -19,7 +19,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import levels_explained
 import levels_fixed
+import levels_follow_up
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -51,8 +53,13 @@ over repetitions it should hold."""
 
 BLOCKS: dict[str, tuple[Block, ...]] = {
     "external": (levels_fixed.external_site,),
-    "groups": (levels_fixed.groups,),
     "others": (levels_fixed.miscalibrated, levels_fixed.grades),
+    "follow_up": levels_follow_up.BLOCKS,
+    "waveforms": (levels_explained.beats, levels_explained.measurements),
+    "attribution": (levels_explained.attribution,),
+    "groups": (levels_fixed.groups,),
+    "planted": levels_follow_up.PLANTED,
+    "logits": (levels_explained.logits,),
 }
 """Blocks by the name that `--only` takes."""
 

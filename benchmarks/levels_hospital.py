@@ -25,7 +25,7 @@ READ_AT = {"LAD": (0.1, 0.2, 0.4), "LM": (0.02, 0.05, 0.1)}
 """Threshold probabilities at which decision curves are read."""
 RATES = (0.1, 0.3, 0.5)
 """False positive rates at which the ROC band is read."""
-CUTS = {"LAD": (0.1, 0.2, 0.35), "LM": (0.015, 0.05, 0.08)}
+CUTS = {"LAD": (0.1, 0.2, 0.35), "LM": (0.02, 0.05, 0.1)}
 """Rule-out, guideline's and rule-in threshold."""
 
 
@@ -43,7 +43,7 @@ def calibrated(share: float, distance: float) -> Scores:
     return Scores(share, logit(share) - distance**2 / 2, logit(share) + distance**2 / 2, distance)
 
 
-LAD, LM = calibrated(0.2, 0.9), calibrated(0.03, 1.2)
+LAD, LM = calibrated(0.2, 0.9), calibrated(0.04, 1.2)
 
 
 def ecgs_of(patients: int, rng: np.random.Generator) -> np.ndarray:
