@@ -22,6 +22,7 @@ from typing import NamedTuple
 import levels_explained
 import levels_fixed
 import levels_follow_up
+import levels_trained
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -53,11 +54,14 @@ over repetitions it should hold."""
 
 BLOCKS: dict[str, tuple[Block, ...]] = {
     "external": (levels_fixed.external_site,),
+    "groups": (levels_fixed.groups,),
     "others": (levels_fixed.miscalibrated, levels_fixed.grades),
     "follow_up": levels_follow_up.BLOCKS,
     "waveforms": (levels_explained.beats, levels_explained.measurements),
     "attribution": (levels_explained.attribution,),
-    "groups": (levels_fixed.groups,),
+    "out_of_fold": levels_trained.OUT_OF_FOLD,
+    "reclassified": levels_trained.RECLASSIFIED,
+    "learning_curve": levels_trained.LEARNING_CURVE,
     "planted": levels_follow_up.PLANTED,
     "logits": (levels_explained.logits,),
 }
@@ -104,9 +108,7 @@ def main() -> None:
     ]
     table = Table("test or interval", "data", "repeated", "rejects or misses", "", title="Nominal 5 %")
     for row in levels:
-        table.add_row(
-            row.name, row.scenario, str(row.repetitions), f"{row.share:.1%} ± {row.error:.1%}", row.verdict
-        )
+        table.add_row(row.name, row.scenario, str(row.repetitions), f"{row.share:.1%} ± {row.error:.1%}", row.verdict)
     Console(width=160).print(table)
     print(f"± one Monte Carlo standard error; {time.perf_counter() - start:.0f} s")
     if options.markdown:

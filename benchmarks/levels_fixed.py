@@ -41,9 +41,7 @@ def all_truths() -> dict[str, dict]:
     """Give what every interval should hold, by vessel."""
     pooled = {("discrimination", name, ""): value for name, value in areas(*SCORES.values()).items()}
     by_vessel = {vessel: truths(of, vessel) for vessel, of in SCORES.items()}
-    mean = {
-        key: float(np.mean([of[key] for of in by_vessel.values()])) for key in pooled
-    }
+    mean = {key: float(np.mean([of[key] for of in by_vessel.values()])) for key in pooled}
     return by_vessel | {"micro": pooled, "macro": mean}
 
 
@@ -91,7 +89,10 @@ def external_site(rng: np.random.Generator) -> Found:
     tallied("thresholds", threshold_table(ecgs, chosen(), SETTINGS, seed), ["kind"], found)
     tallied("strata", stratum_table(ecgs, chosen(), SETTINGS, seed), ["stratum"], found)
     curves = decision_curves(ecgs, SETTINGS, seed)
-    at = [round(threshold, 6) in READ_AT.get(vessel, ()) for vessel, threshold in zip(curves["vessel"], curves["threshold"], strict=True)]
+    at = [
+        round(threshold, 6) in READ_AT.get(vessel, ())
+        for vessel, threshold in zip(curves["vessel"], curves["threshold"], strict=True)
+    ]
     curves = curves[np.array(at)].assign(threshold=lambda rows: rows["threshold"].round(6))
     tallied("decision_curves", curves, ["strategy", "threshold"], found)
     return averaged(found)
@@ -151,7 +152,9 @@ def grades(rng: np.random.Generator) -> Found:
     """Look for a trend over grades in predictions that know nothing of them; 3 % of the patients are severe."""
     codes = ecgs_of(PATIENTS, rng)
     ecgs = scored({"LM": (np.zeros(codes.size), rng.normal(size=codes.max() + 1)[codes])}, codes, rng)
-    grade = rng.choice(["none", "mild", "moderate", "severe", "complete"], codes.max() + 1, p=[0.7, 0.17, 0.1, 0.02, 0.01])
+    grade = rng.choice(
+        ["none", "mild", "moderate", "severe", "complete"], codes.max() + 1, p=[0.7, 0.17, 0.1, 0.02, 0.01]
+    )
     is_lm = (ecgs["vessel"] == "LM").to_numpy()
     ecgs.loc[is_lm, "grade"] = grade[codes]
     table = severity_table(ecgs, SETTINGS, int(rng.integers(2**31)))

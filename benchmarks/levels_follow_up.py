@@ -114,7 +114,11 @@ def planted(rng: np.random.Generator) -> Found:
         cohort[f"target_{vessel}"] = pd.array((rng.random(1000) < SHARES[vessel]).astype(int), dtype="Int8")
     words = {CENSORED: "censored", EVENT: "event", DEATH: "death"}
     follow_up = pd.DataFrame(
-        {"patient_id": people, "days": patients["days"] + SETTINGS.landmark_days, "event": patients["outcome"].map(words)}
+        {
+            "patient_id": people,
+            "days": patients["days"] + SETTINGS.landmark_days,
+            "event": patients["outcome"].map(words),
+        }
     )
     equal = dict.fromkeys(["any", *VESSELS], 1.0)
     ratios = {"hazard_ratio": equal, "marginal_hazard_ratio": equal}

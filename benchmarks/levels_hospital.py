@@ -98,7 +98,9 @@ def scored(vessels: Mapping[str, tuple], codes: np.ndarray, rng: np.random.Gener
                 grade=pd.array(grade, dtype="string"),
                 logit=score,
                 probability=expit(score),
-            ).assign(**{name: lambda rows, name=name, known=known: rows[name].where(known) for name in ("y_true", "grade")})
+            ).assign(
+                **{name: lambda rows, name=name, known=known: rows[name].where(known) for name in ("y_true", "grade")}
+            )
         )
     return pd.concat(parts, ignore_index=True).astype({"vessel": "string"})
 
@@ -117,7 +119,9 @@ def calibration_of(y: np.ndarray, score: np.ndarray, weight: np.ndarray) -> dict
     line, design = np.array([0.0, 1.0]), np.column_stack([np.ones_like(score), score])
     for _ in range(30):
         risk = expit(design @ line)
-        line = line + np.linalg.solve((design.T * (weight * risk * (1 - risk))) @ design, design.T @ (weight * (y - risk)))
+        line = line + np.linalg.solve(
+            (design.T * (weight * risk * (1 - risk))) @ design, design.T @ (weight * (y - risk))
+        )
     shift = 0.0
     for _ in range(30):
         risk = expit(score + shift)
@@ -145,7 +149,9 @@ def truths(of: Scores, vessel: str) -> dict[tuple, float]:
     }  # fmt: skip
     found |= {("calibration_summary", name, ""): value for name, value in values.items()}
     for rate in RATES:
-        found["roc", "sensitivity", rate] = float(stats.norm.sf(stats.norm.isf(rate) - (of.with_event - of.without) / of.spread))
+        found["roc", "sensitivity", rate] = float(
+            stats.norm.sf(stats.norm.isf(rate) - (of.with_event - of.without) / of.spread)
+        )
     thresholds = np.array(READ_AT[vessel])
     model, everyone = (values[0] for values in net_benefit(y, risk, thresholds, weight[None]))
     for place, at in enumerate(READ_AT[vessel]):
