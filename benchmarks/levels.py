@@ -68,6 +68,31 @@ BLOCKS: dict[str, tuple[Block, ...]] = {
 """Blocks by the name that `--only` takes."""
 
 
+RESULTS = {
+    "external": "discrimination roc calibration calibration_curve calibration_summary recalibrated_summary "
+    "recalibrated_curve thresholds strata decision_curves normal_ecg normal_ecg_roc normal_ecg_calibration "
+    "normal_ecg_calibration_curve normal_ecg_calibration_summary normal_ecg_thresholds normal_ecg_strata",
+    "groups": "subgroups normal_ecg_comparison",
+    "others": "grades",
+    "follow_up": "cumulative_events event_rates cumulative_events_curves cumulative_events_comparison "
+    "time_dependent_auc oracle_separation",
+    "waveforms": "waveforms waveform_clusters waveform_curves measurements_comparison",
+    "attribution": "attribution attribution_map faithfulness randomisation planted_attribution",
+    "out_of_fold": "site_comparison ladder initialisations recovery",
+    "reclassified": "added_value reclassification",
+    "learning_curve": "learning_curve learning_curve_recovered patients_needed",
+    "planted": "planted_hazards",
+    "logits": "logit_r2 logit_groups logit_coefficients",
+}
+"""Block -> the result tables whose tests and intervals it is of."""
+
+WITHOUT = {
+    "sample_size": "widths that are planned for, not measured",
+    "recalibration": "coefficients of the update, without intervals",
+}
+"""Result tables with columns for intervals that have none to be held to a level, and why."""
+
+
 def levels_of(block: Block, repetitions: int, seed: int) -> Iterator[Level]:
     """Repeat a block, and say how often each of its tests rejects or intervals miss."""
     found: dict[tuple[str, str], list] = {}

@@ -8,7 +8,6 @@ import pandas as pd
 from levels_fixed import Found, averaged, missed
 from levels_hospital import ecgs_of
 from out_of_fold import Hospital, fold_scores, folds_of
-from sklearn.metrics import roc_auc_score
 
 from ecg_ccta.attribution.summarise_attribution import over_folds
 from ecg_ccta.config import Evaluation
@@ -101,7 +100,7 @@ def beats(rng: np.random.Generator) -> Found:
 
 
 def measurements(rng: np.random.Generator) -> Found:
-    """Compare measurements of groups that do not differ; a twentieth is missing. Three stand for all, which are made alike."""
+    """Compare measurements of groups that do not differ; a twentieth is missing. Three stand for all."""
     few = {"heart_rate": GLOBAL["heart_rate"], "qrs_ms": GLOBAL["qrs_ms"], "axis_deg": GLOBAL["axis_deg"]}
     with patch.dict(of_measurements.GLOBAL, few, clear=True), patch.dict(of_measurements.BY_LEAD, clear=True):
         return few_measurements(list(few), rng)

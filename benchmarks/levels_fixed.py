@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from levels_hospital import LAD, LM, RATES, READ_AT, Scores, areas, chosen, draw, ecgs_of, population, scored, truths
+from levels_hospital import LAD, LM, RATES, READ_AT, Scores, areas, chosen, draw, ecgs_of, scored, truths
 from scipy.special import expit
 
 from ecg_ccta.config import Evaluation
@@ -14,7 +14,7 @@ from ecg_ccta.evaluation.analyse_subgroups import subgroup_auc
 from ecg_ccta.evaluation.evaluate_thresholds import stratum_table, threshold_table
 from ecg_ccta.evaluation.validate import validate
 from ecg_ccta.statistics.bootstrap import Bootstrap
-from ecg_ccta.statistics.calibration import Lowess, calibration_summary
+from ecg_ccta.statistics.calibration import calibration_summary
 
 PATIENTS = 500
 SETTINGS = Evaluation(bootstrap_replicates=200)

@@ -1,4 +1,4 @@
-"""Simulated hospitals whose true values are known, for `levels.py`: normal scores, patients with 1.3 ECGs on average."""
+"""Simulated hospitals whose true values are known, for `levels.py`: patients have 1.3 ECGs on average."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -80,13 +80,17 @@ def out_of_fold(rng: np.random.Generator, shift: float, words: str) -> Trained:
         truth_oracle = float(hospital.true_auc(hospital.best))
         own = float(np.mean([hospital.true_auc(weight) for weight in weights]))
         if "recovered" in row:
-            found["recovered AUC of the oracle, DeLong", data] = (
+            found["AUC of the oracle, patient-clustered", data] = (
                 row["oracle_lower"],
                 row["oracle_upper"],
                 truth_oracle,
             )
-            found["recovered AUC of the model, DeLong", data] = (row["model_lower"], row["model_upper"], own)
-            found["recovered proportion, bootstrap", data] = (
+            found["AUC of the model, folds pooled, patient-clustered", data] = (
+                row["model_lower"],
+                row["model_upper"],
+                own,
+            )
+            found["recovered proportion, patient-clustered", data] = (
                 row["recovered_lower"], row["recovered_upper"], (own - 0.5) / (truth_oracle - 0.5)
             )  # fmt: skip
     return found
