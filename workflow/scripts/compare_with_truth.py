@@ -29,7 +29,6 @@ with recorded_job(snakemake) as record:
         key,
         clinically_normal(cohort, settings, pd.concat(measured) if measured else None),
         settings,
-        snakemake.params.seed,
     )
     record_of_truth = read_json(snakemake.input.truth_json)
     planted = record_of_truth["planted"]

@@ -41,7 +41,6 @@ def compare_with_truth(
     key: bytes,
     normal: pd.Series,
     settings: Evaluation,
-    seed: int,
 ) -> pd.DataFrame:
     """Oracle's and model's AUC on exactly the analysed ECGs.
 
@@ -52,8 +51,7 @@ def compare_with_truth(
     truth : a row per exported ECG: ecg_id (the export's own) and oracle_<vessel> (probability).
     key : the site's pseudonym key, which joins the two.
     normal : boolean, index like `cohort`'s: whether the ECG was read as normal; missing where it was not read.
-    settings : level, replicates and minimum number of events.
-    seed : of the patient-clustered bootstrap.
+    settings : level and minimum number of events.
 
     Returns
     -------
@@ -78,7 +76,7 @@ def compare_with_truth(
     oracle = oracle.reset_index().melt("ecg_id", var_name="vessel", value_name="oracle")
     scored = scored.merge(oracle, on=["ecg_id", "vessel"], how="left", validate="one_to_one")
     read_as_normal = pd.Series(normal.fillna(False).to_numpy(dtype=bool), index=cohort["ecg_id"])
-    found = findings_by_vessel(scored, settings, seed)
+    found = findings_by_vessel(scored, settings, None)
     normal_ecg = {
         vessel: findings.where(findings.rows["ecg_id"].map(read_as_normal).to_numpy(dtype=bool))
         for vessel, findings in found.items()

@@ -161,8 +161,8 @@ def _recovered(results: ResultsFolder) -> list:
             says=" ".join(recovered_sentences(results)),
             downloads=[results.download("recovery", site) for site, _ in results.sites_with("recovery")],
             notes=[
-                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients. The mean is "
-                "over vessels with at least 100 events."
+                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients that out of "
+                "fold allows for the folds. The mean is over vessels with at least 100 events."
             ],
         )
     ]
