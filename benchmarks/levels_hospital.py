@@ -105,33 +105,33 @@ def scored(vessels: Mapping[str, tuple], codes: np.ndarray, rng: np.random.Gener
     return pd.concat(parts, ignore_index=True).astype({"vessel": "string"})
 
 
-def population(*parts: Scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def population(*parts: Scores, quantiles: int = QUANTILES) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay out all ECGs that could be drawn, by quantiles: outcome, logit and weight."""
-    z = stats.norm.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES)
-    y = np.tile(np.repeat([0, 1], QUANTILES), len(parts))
+    z = stats.norm.ppf((np.arange(quantiles) + 0.5) / quantiles)
+    y = np.tile(np.repeat([0, 1], quantiles), len(parts))
     score = np.concatenate([mean + of.spread * z for of in parts for mean in (of.without, of.with_event)])
-    weight = np.concatenate([np.full(QUANTILES, share) for of in parts for share in (1 - of.share, of.share)])
+    weight = np.concatenate([np.full(quantiles, share) for of in parts for share in (1 - of.share, of.share)])
     return y, score, weight / weight.sum()
 
 
 def calibration_of(y: np.ndarray, score: np.ndarray, weight: np.ndarray) -> dict[str, float]:
     """Find the calibration intercept and slope by Newton's method."""
     line, design = np.array([0.0, 1.0]), np.column_stack([np.ones_like(score), score])
-    for _ in range(30):
+    for _ in range(8):
         risk = expit(design @ line)
         line = line + np.linalg.solve(
             (design.T * (weight * risk * (1 - risk))) @ design, design.T @ (weight * (y - risk))
         )
     shift = 0.0
-    for _ in range(30):
+    for _ in range(8):
         risk = expit(score + shift)
         shift += (weight @ (y - risk)) / (weight @ (risk * (1 - risk)))
     return {"intercept": float(shift), "slope": float(line[1])}
 
 
-def areas(*parts: Scores) -> dict[str, float]:
+def areas(*parts: Scores, quantiles: int = QUANTILES) -> dict[str, float]:
     """Give AUC and average precision among all ECGs that could be drawn."""
-    y, score, weight = population(*parts)
+    y, score, weight = population(*parts, quantiles=quantiles)
     return {
         "AUC": float(roc_auc_score(y, score, sample_weight=weight)),
         "PR-AUC": float(average_precision_score(y, score, sample_weight=weight)),

@@ -98,8 +98,8 @@ def out_of_fold(rng: np.random.Generator, shift: float, words: str) -> Trained:
 
 def of_findings(findings: Findings, models: list[Scores], data: str) -> Trained:
     """Make the intervals of an out-of-fold score: of the AUC, and those that hold the predictions fixed."""
-    grids = [population(model) for model in models]
-    true_areas = [areas(model) for model in models]
+    grids = [population(model, quantiles=1001) for model in models]
+    true_areas = [areas(model, quantiles=1001) for model in models]
     found: Trained = {}
     truth = float(np.mean([area["AUC"] for area in true_areas]))
     for row in findings.auc_rows(findings.method, DELONG, CLUSTERED):
