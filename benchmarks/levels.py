@@ -9,7 +9,7 @@ measure in one of these tables stops the block: its truth must be added. Patient
 outcome and nine tenths of the variance. Bootstrap intervals take 200 draws here, 1,000 in a study.
 
 Verdict: "holds" from 3.5 to 6.5 %, "holds within error" where two Monte Carlo standard errors reach that range;
-otherwise "too often" or "conservative". Where a repetition makes several intervals of a kind (thresholds, groups,
+otherwise "too often" or "conservative"; none with fewer than 400 repetitions. Where a repetition makes several intervals of a kind (thresholds, groups,
 subgroups, regions), their proportion is averaged, and its error is that between repetitions.
 """
 
@@ -28,6 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 LOWEST, HIGHEST = 0.035, 0.065
+ENOUGH = 400
+"""Repetitions without which there is no verdict. A repetition in which a test cannot be made does not count."""
 
 
 class Level(NamedTuple):
@@ -41,6 +43,8 @@ class Level(NamedTuple):
 
     @property
     def verdict(self) -> str:
+        if self.repetitions < ENOUGH:
+            return "too few repetitions"
         if LOWEST <= self.share <= HIGHEST:
             return "holds"
         if LOWEST - 2 * self.error <= self.share <= HIGHEST + 2 * self.error:

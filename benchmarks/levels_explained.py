@@ -56,7 +56,7 @@ def site(rng: np.random.Generator, columns: int) -> tuple[pd.DataFrame, pd.DataF
 
 
 def words(comparison: str, vessel: str) -> str:
-    return f"{comparison}, {HIGH[vessel]:.0%} of {PATIENTS} patients at high risk"
+    return f"{comparison}, {100 * HIGH[vessel]:.0f} % of {PATIENTS} patients at high risk"
 
 
 def beats(rng: np.random.Generator) -> Found:

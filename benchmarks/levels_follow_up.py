@@ -94,7 +94,7 @@ def incidence(patients: pd.DataFrame, per_year: float, words: str) -> Found:
         for method, estimate in ((KAPLAN_MEIER, kaplan_meier), (AALEN_JOHANSEN, aalen_johansen)):
             curve = estimate(members["time"].to_numpy(), outcome, LEVEL)
             reading = curve[curve["day"] <= DAY].iloc[-1]
-            label = f"cumulative events, {method}", f"day {DAY}, {number} patients, {per_year:.1%} a year"
+            label = f"cumulative events, {method}", f"day {DAY}, {number} patients, {100 * per_year:.1f} % a year"
             # Without an event so far there is no interval, and the report says so.
             found[label] = missed(reading["lower"], reading["upper"], truths[method])
     return found
