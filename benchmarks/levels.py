@@ -9,9 +9,9 @@ measure in one of these tables stops the block: its truth must be added. Patient
 outcome and nine tenths of the variance. Bootstrap intervals take 200 draws here, 1,000 in a study.
 
 Verdict: "holds" from 3.5 to 6.5 %, "holds within error" where two Monte Carlo standard errors reach that range;
-otherwise "too often" or "conservative"; none with fewer than 400 repetitions. Where a repetition makes several intervals
-of a kind (thresholds, groups, subgroups, regions), their proportion is averaged, and its error is that between
-repetitions.
+otherwise "too often" or "conservative"; none with fewer than 400 repetitions. Where a repetition makes several
+intervals of a kind (thresholds, groups, subgroups, regions), their proportion is averaged, and its error is that
+between repetitions.
 """
 
 import argparse
