@@ -74,8 +74,9 @@ def _regions(results: ResultsFolder, site: str) -> list:
             "Grad-CAM by segment, are in the download.",
             notes=[
                 "Logits that the ECGs of highest risk gain by a region's deviation from the mean beat of other "
-                "patients; 95 % interval over folds. Integrated gradients add up to the whole rise. Occlusion is what "
-                "one region's replacement costs: small where other leads tell the network the same.",
+                "patients; 95 % interval over folds, which says how steady a value is, not what another hospital would "
+                "give. Integrated gradients add up to the whole rise. Occlusion is what one region's replacement "
+                "costs: small where other leads tell the network the same.",
                 "Leads I to aVF are combinations of two, so that a network may weigh one against another: a negative "
                 "value in an altered lead is no error.",
             ],
