@@ -44,32 +44,46 @@ def true_auc(direction: np.ndarray) -> float:
     return float(stats.norm.cdf(direction @ SHIFT / np.linalg.norm(direction) / 2**0.5))
 
 
+def expected_auc(patients: int, rng: np.random.Generator) -> float:
+    """Average the true AUC of many trainings on so many patients."""
+    return float(np.mean([true_auc(train(patients, rng)) for _ in range(4000)]))
+
+
+def intervals(
+    patients: int, trainings: int, expected: float, half: float, rng: np.random.Generator
+) -> dict[str, tuple[float, float, float]]:
+    """Make a repetition's intervals: lower, upper and what they should hold.
+
+    Parameters
+    ----------
+    expected, half : from `expected_auc`, of so many patients and of half of them
+    """
+    x, y = draw(EVALUATED, rng)
+    codes = np.arange(EVALUATED)
+    directions = [train(patients, rng) for _ in range(trainings)]
+    smaller = [train(patients // 2, rng) for _ in range(trainings)]
+    own = [clustered_auc(y, x @ direction, codes, EVALUATED) for direction in directions]
+    less = [clustered_auc(y, x @ direction, codes, EVALUATED) for direction in smaller]
+    truth = clustered_auc(y, x @ SHIFT, codes, EVALUATED)
+    recovered = average_trainings([proportion_of(one, truth) for one in own])
+    gain = average_trainings([difference_of(a, b) for a, b in zip(own, less, strict=True)])
+    of_auc = auc_interval(average_trainings(own), LEVEL)
+    return {
+        "AUC": (*of_auc, expected),
+        "AUC of these trainings": (*of_auc, float(np.mean([true_auc(direction) for direction in directions]))),
+        "difference": (*symmetric_interval(gain, LEVEL), expected - half),
+        "recovered proportion": (
+            *symmetric_interval(recovered, LEVEL), (expected - 0.5) / (true_auc(SHIFT) - 0.5)
+        ),
+    }  # fmt: skip
+
+
 def misses(patients: int, trainings: int, repetitions: int, rng: np.random.Generator) -> dict[str, float]:
     """Proportion of intervals that miss, by what they are of."""
-    expected = np.mean([true_auc(train(patients, rng)) for _ in range(4000)])
-    half = np.mean([true_auc(train(patients // 2, rng)) for _ in range(4000)])
-    ceiling = true_auc(SHIFT)
+    expected, half = expected_auc(patients, rng), expected_auc(patients // 2, rng)
     found: dict[str, list[bool]] = {}
     for _ in range(repetitions):
-        x, y = draw(EVALUATED, rng)
-        codes = np.arange(EVALUATED)
-        directions = [train(patients, rng) for _ in range(trainings)]
-        smaller = [train(patients // 2, rng) for _ in range(trainings)]
-        own = [clustered_auc(y, x @ direction, codes, EVALUATED) for direction in directions]
-        less = [clustered_auc(y, x @ direction, codes, EVALUATED) for direction in smaller]
-        truth = clustered_auc(y, x @ SHIFT, codes, EVALUATED)
-        recovered = average_trainings([proportion_of(one, truth) for one in own])
-        gain = average_trainings([difference_of(a, b) for a, b in zip(own, less, strict=True)])
-        intervals = {
-            "AUC": (auc_interval(average_trainings(own), LEVEL), expected),
-            "AUC of these trainings": (
-                auc_interval(average_trainings(own), LEVEL),
-                np.mean([true_auc(direction) for direction in directions]),
-            ),
-            "difference": (symmetric_interval(gain, LEVEL), expected - half),
-            "recovered proportion": (symmetric_interval(recovered, LEVEL), (expected - 0.5) / (ceiling - 0.5)),
-        }
-        for name, ((lower, upper), target) in intervals.items():
+        for name, (lower, upper, target) in intervals(patients, trainings, expected, half, rng).items():
             found.setdefault(name, []).append(not lower <= target <= upper)
     return {name: float(np.mean(values)) for name, values in found.items()}
 

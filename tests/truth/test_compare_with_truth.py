@@ -52,7 +52,7 @@ def test_recovered_fraction_on_exactly_the_analysed_ecgs(site):
     cohort.loc[:99, "target_LAD"] = pd.NA  # no finding: out of both AUCs
     normal = pd.Series(np.arange(len(cohort)) % 2 == 0).astype("boolean")
     normal[:10] = pd.NA
-    table = compare_with_truth(cohort, predictions, truth, KEY, normal, SETTINGS, 1).set_index(["stratum", "vessel"])
+    table = compare_with_truth(cohort, predictions, truth, KEY, normal, SETTINGS).set_index(["stratum", "vessel"])
     keep = np.arange(100, 1200)
     y = cohort["target_LAD"][100:].astype(int).to_numpy()
     oracle = truth.sort_values("ecg_id")["oracle_LAD"].to_numpy()[keep]
@@ -73,13 +73,13 @@ def test_recovered_fraction_on_exactly_the_analysed_ecgs(site):
 def test_a_rare_vessel_has_a_note_and_stays_out_of_the_mean(site):
     cohort, predictions, truth = site
     table = compare_with_truth(cohort, predictions, truth, KEY, pd.Series(True, index=cohort.index).astype("boolean"),
-                               SETTINGS, 1).set_index(["stratum", "vessel"])  # fmt: skip
+                               SETTINGS).set_index(["stratum", "vessel"])  # fmt: skip
     assert table.loc[("all", "LM"), "note"].startswith("too few events")
     assert np.isnan(table.loc[("all", "LM"), "recovered"])
     three = [table.loc[("all", vessel), "recovered"] for vessel in ("RCA", "LAD", "LCX")]
     assert table.loc[("all", "mean"), "recovered"] == pytest.approx(np.mean(three))
     assert "RCA, LAD, LCX" in table.loc[("all", "mean"), "note"]
-    # All are normal: both strata are the same ECGs and the same draws.
+    # All are normal: both strata are the same ECGs.
     assert table.loc[("normal ECG", "mean"), "recovered_lower"] == table.loc[("all", "mean"), "recovered_lower"]
 
 
@@ -88,7 +88,7 @@ def test_nothing_planted_gives_no_fraction(site):
     rng = np.random.default_rng(4)
     chance = truth.assign(**{f"oracle_{vessel}": rng.random(len(truth)) for vessel in VESSELS})
     normal = pd.Series(False, index=cohort.index).astype("boolean")
-    table = compare_with_truth(cohort, predictions, chance, KEY, normal, SETTINGS, 1).set_index(["stratum", "vessel"])
+    table = compare_with_truth(cohort, predictions, chance, KEY, normal, SETTINGS).set_index(["stratum", "vessel"])
     assert table.loc[("all", "RCA"), "note"] == "the oracle itself does not exceed chance"
     assert np.isnan(table.loc[("all", "RCA"), "recovered"])
     assert table.loc[("all", "mean"), "note"].startswith("no vessel")
@@ -100,10 +100,10 @@ def test_the_truth_of_another_export_or_key_is_an_error_without_identifiers(site
     normal = pd.Series(False, index=cohort.index).astype("boolean")
     for other, key in ((truth.iloc[1:], KEY), (truth, b"x" * 32)):
         with pytest.raises(StudyError, match="have no planted truth") as error:
-            compare_with_truth(cohort, predictions, other, key, normal, SETTINGS, 1)
+            compare_with_truth(cohort, predictions, other, key, normal, SETTINGS)
         assert "HOSP" not in str(error.value)
     with pytest.raises(StudyError, match="no column oracle_LM"):
-        compare_with_truth(cohort, predictions, truth.drop(columns="oracle_LM"), KEY, normal, SETTINGS, 1)
+        compare_with_truth(cohort, predictions, truth.drop(columns="oracle_LM"), KEY, normal, SETTINGS)
 
 
 def curves_of(vessel: str, lead: str, start: float, end: float) -> pd.DataFrame:

@@ -30,7 +30,6 @@ with recorded_job(snakemake) as record:
         key,
         clinically_normal(cohort, settings, pd.concat(measured) if measured else None),
         settings,
-        snakemake.params.seed,
         event_from,
     )
     record_of_truth = read_json(snakemake.input.truth_json)

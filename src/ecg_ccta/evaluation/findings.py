@@ -101,8 +101,13 @@ class Findings:
         """
         if not self.is_out_of_fold:
             return self.fixed
-        if self.within_folds is not None:
-            return self.within_folds
+        return self.pooled if self.within_folds is None else self.within_folds
+
+    @cached_property
+    def pooled(self) -> AucInfluence:
+        """AUC of all folds' predictions together; out of fold its variance knows of the shared labels."""
+        if not self.is_out_of_fold:
+            return self.fixed
         spread = variance_factor(max(2, self.rows["fold"].nunique())) ** 0.5
         return self.fixed._replace(influence=self.fixed.influence * spread)
 

@@ -22,8 +22,8 @@ from ecg_ccta.evaluation.scored import scored_ecgs
 from ecg_ccta.figures import PAGE, STYLE
 from ecg_ccta.signals.segments import SEGMENTS
 from ecg_ccta.sources.event_model import oracle_column
-from ecg_ccta.statistics.auc import auc_delong, auc_replicates
-from ecg_ccta.statistics.bootstrap import percentile_interval
+from ecg_ccta.statistics.clustered_auc import AucInfluence, auc_interval, clustered_auc, mean_auc
+from ecg_ccta.statistics.repeated_trainings import proportion_of, symmetric_interval
 from ecg_ccta.vessels import LEADS, VESSELS
 
 _SEVERE = EventFrom()
@@ -44,7 +44,6 @@ def compare_with_truth(
     key: bytes,
     normal: pd.Series,
     settings: Evaluation,
-    seed: int,
     event_from: EventFrom = _SEVERE,
 ) -> pd.DataFrame:
     """Oracle's and model's AUC on exactly the analysed ECGs.
@@ -56,15 +55,15 @@ def compare_with_truth(
     truth : a row per exported ECG: ecg_id (the export's own) and the probabilities of `event_model.oracle_column`.
     key : the site's pseudonym key, which joins the two.
     normal : boolean, index like `cohort`'s: whether the ECG was read as normal; missing where it was not read.
-    settings : level, replicates and minimum number of events.
-    seed : of the patient-clustered bootstrap.
+    settings : level and minimum number of events.
     event_from : the grade from which a stenosis is an event, per vessel.
 
     Returns
     -------
     A row per stratum ("all", "normal ECG") and vessel, and one for "mean", the mean recovered fraction of the vessels
-    with at least MEAN_EVENTS events: stratum, vessel, n, events, patients, oracle_auc, model_auc (DeLong intervals),
-    recovered with its interval (percentiles over patients drawn with replacement, the same draws for both AUCs), note.
+    with at least MEAN_EVENTS events: stratum, vessel, n, events, patients, oracle_auc and model_auc (of all folds
+    pooled) with patient-clustered intervals, recovered with its interval (delta method from each patient's contribution
+    to both AUCs; out of fold the model's are enlarged as in `cross_validated_auc`), note.
 
     Raises
     ------
@@ -82,7 +81,7 @@ def compare_with_truth(
     oracle = oracle.reset_index().melt("ecg_id", var_name="vessel", value_name="oracle")
     scored = scored.merge(oracle, on=["ecg_id", "vessel"], how="left", validate="one_to_one")
     read_as_normal = pd.Series(normal.fillna(False).to_numpy(dtype=bool), index=cohort["ecg_id"])
-    found = findings_by_vessel(scored, settings, seed)
+    found = findings_by_vessel(scored, settings, None)
     normal_ecg = {
         vessel: findings.where(findings.rows["ecg_id"].map(read_as_normal).to_numpy(dtype=bool))
         for vessel, findings in found.items()
@@ -107,7 +106,7 @@ def oracle_by_ecg(truth: pd.DataFrame, key: bytes, event_from: EventFrom = _SEVE
 
 def _stratum(found: Mapping[str, Findings]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    fractions: dict[str, np.ndarray] = {}
+    fractions: dict[str, AucInfluence] = {}
     for vessel, findings in found.items():
         row = {"vessel": vessel, **findings.counts, "note": findings.insufficient}
         if not findings.insufficient:
@@ -116,34 +115,37 @@ def _stratum(found: Mapping[str, Findings]) -> list[dict[str, Any]]:
     return [*rows, _mean(rows, fractions, found[VESSELS[0]].bootstrap.level)]
 
 
-def _recovered(findings: Findings, fractions: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Compare the AUCs of one vessel; leaves the fraction's replicates in `fractions`."""
+def _recovered(findings: Findings, fractions: dict[str, AucInfluence]) -> dict[str, Any]:
+    """Compare the AUCs of one vessel; leaves the fraction, with what patients contribute to it, in `fractions`."""
     level = findings.bootstrap.level
     oracle = findings.rows["oracle"].to_numpy(dtype=float)
-    aucs = {"oracle": auc_delong(findings.y, oracle, level), "model": findings.delong}
+    aucs = {
+        "oracle": clustered_auc(findings.y, oracle, findings.codes, findings.bootstrap.patients),
+        "model": findings.pooled,
+    }
     row: dict[str, Any] = {}
     for name, auc in aucs.items():
-        row |= {f"{name}_auc": auc.auc, f"{name}_lower": auc.lower, f"{name}_upper": auc.upper}
-    if aucs["oracle"].lower <= 0.5:
+        lower, upper = auc_interval(auc, level)
+        row |= {f"{name}_auc": auc.estimate, f"{name}_lower": lower, f"{name}_upper": upper}
+    if row["oracle_lower"] <= 0.5:
         return row | {"note": "the oracle itself does not exceed chance"}
-    drawn_oracle = auc_replicates(findings.y, oracle, findings.codes, findings.bootstrap) - 0.5
-    fractions[findings.vessel] = (findings.drawn_areas[0] - 0.5) / drawn_oracle
-    lower, upper, _ = percentile_interval(fractions[findings.vessel], level)
-    recovered = (aucs["model"].auc - 0.5) / (aucs["oracle"].auc - 0.5)
-    return row | {"recovered": recovered, "recovered_lower": lower, "recovered_upper": upper}
+    fractions[findings.vessel] = proportion_of(aucs["model"], aucs["oracle"])
+    return row | _fraction(fractions[findings.vessel], level)
 
 
-def _mean(rows: list[dict[str, Any]], fractions: dict[str, np.ndarray], level: float) -> dict[str, Any]:
+def _fraction(found: AucInfluence, level: float) -> dict[str, Any]:
+    lower, upper = symmetric_interval(found, level)
+    return {"recovered": found.estimate, "recovered_lower": lower, "recovered_upper": upper}
+
+
+def _mean(rows: list[dict[str, Any]], fractions: dict[str, AucInfluence], level: float) -> dict[str, Any]:
     counted = [row for row in rows if row["vessel"] in fractions and row["events"] >= MEAN_EVENTS]
     if not counted:
         return {"vessel": "mean", "note": f"no vessel with {MEAN_EVENTS} events and an oracle above chance"}
     vessels = [row["vessel"] for row in counted]
-    lower, upper, _ = percentile_interval(np.mean([fractions[vessel] for vessel in vessels], axis=0), level)
     return {
         "vessel": "mean",
-        "recovered": float(np.mean([row["recovered"] for row in counted])),
-        "recovered_lower": lower,
-        "recovered_upper": upper,
+        **_fraction(mean_auc([fractions[vessel] for vessel in vessels]), level),
         "note": f"mean of {', '.join(vessels)} (vessels with at least {MEAN_EVENTS} events)",
     }
 

@@ -54,7 +54,8 @@ def decisions(results: ResultsFolder) -> Section | None:
                     "for a patient is that of any vessel, in the section before. Net benefit: true positives less "
                     "false positives at the odds of the threshold probability, per ECG; CCTA for none has 0. CCTAs "
                     "avoided: against CCTA for all, at the same number of events found. Pointwise intervals over "
-                    "patients.",
+                    "patients; by simulation 95 % intervals miss the CCTAs avoided in about 11 % where 20 patients "
+                    "have the event.",
                     *held_fixed(results, site),
                 ],
             )

@@ -169,10 +169,8 @@ def _recovered(results: ResultsFolder) -> list:
             says=" ".join(recovered_sentences(results)),
             downloads=[results.download("recovery", site) for site, _ in results.sites_with("recovery")],
             notes=[
-                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5). Interval: patients drawn with all their ECGs, "
-                "the predictions held fixed, so that out of fold it is conditional on the trained models. The mean is "
-                f"over vessels with at least {MEAN_EVENTS} events. Both AUCs are of ECGs of all folds pooled; the "
-                "download's intervals of either (columns lower and upper) are DeLong's and take ECGs for independent."
+                "Recovered: (model's AUC − 0.5) / (oracle's AUC − 0.5), with an interval over patients that out of "
+                f"fold allows for the folds. The mean is over vessels with at least {MEAN_EVENTS} events."
             ],
         )
     ]

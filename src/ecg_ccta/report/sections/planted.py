@@ -67,8 +67,9 @@ def _attribution(results: ResultsFolder, site: str) -> list:
             row="measure",
             says=sentences.recovered("On average over vessels", found[found["vessel"] == "mean"]),
             notes=[
-                f"{_AREA} Intervals: jackknife over folds, within 0 and 1, a measure of stability; none where every "
-                "fold left out gives the same.",
+                f"{_AREA} Intervals: jackknife over folds, within 0 and 1; folds share patients, so that they say how "
+                "steady the area is, not what another hospital would give; none where every fold left out gives the "
+                "same.",
                 "Absolute: ECGs' values without their sign. Random weights: the same ECGs and a network whose "
                 "weights were all re-initialised, to tell what comes from the ECGs alone. "
                 "Grad-CAM has one value for all leads.",

@@ -120,5 +120,7 @@ def _note(results: ResultsFolder, site: str) -> str:
         f"specificity {percent(screening.RCA)} or more (LM {percent(screening.LM)}). CCTAs per event found is 1/PPV, "
         "the number needed to send to CCTA; ECGs per event found the number needed to screen. Intervals over patients "
         f"({count(evaluation.bootstrap_replicates)} draws), at the threshold given; where every draw gives the same, "
-        "Wilson's, which the download has for all proportions."
+        "Wilson's, which the download has for all proportions. Wilson's take ECGs for independent: by simulation 95 % "
+        "intervals miss in 8 to 13 %. Those over patients miss NPV and event rates in about 10 % where 20 patients "
+        "have the event."
     )
