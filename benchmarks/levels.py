@@ -91,7 +91,27 @@ RESULTS = {
 }
 """Block -> the result tables whose tests and intervals it is of."""
 
+ELSEWHERE = {
+    "benchmarks/group_intervals.py": "sensitivity sensitivity_centres fairness fairness_differences",
+    "benchmarks/uncertainty.py": "prediction_sets instability instability_truth",
+    "benchmarks/origin_probe.py": "origin_probe shortcut",
+}
+"""Benchmark -> the tables of optional analyses that it looks at; its figures are in the sections on these."""
+
+SAME_FUNCTIONS = {
+    "any_vessel_thresholds": "thresholds",
+    "any_vessel_strata": "strata",
+    "any_vessel_calibration": "calibration_summary",
+    "any_vessel_decisions": "decision_curves",
+    "robustness": "ladder",
+    "robustness_quality": "thresholds",
+    "robustness_recovery": "recovery",
+}
+"""Tables whose intervals are by the functions of another, on one ECG per patient or on perturbed ECGs."""
+
 WITHOUT = {
+    "probabilities": "quantiles, without intervals",
+    "instability_bands": "quantiles over re-developments, no intervals of an estimate",
     "sample_size": "widths that are planned for, not measured",
     "recalibration": "coefficients of the update, without intervals",
 }

@@ -111,7 +111,9 @@ def planted(rng: np.random.Generator) -> Found:
         {"patient_id": people, "ecg_id": people, "recorded_at": pd.NaT, "ccta_date": pd.NaT, "days_to_ccta": 0.0}
     )
     for vessel in VESSELS:
-        cohort[f"target_{vessel}"] = pd.array((rng.random(1000) < SHARES[vessel]).astype(int), dtype="Int8")
+        found_severe = rng.random(1000) < SHARES[vessel]
+        cohort[f"target_{vessel}"] = pd.array(found_severe.astype(int), dtype="Int8")
+        cohort[f"grade_{vessel}"] = pd.array(np.where(found_severe, "severe", "none"), dtype="string")
     words = {CENSORED: "censored", EVENT: "event", DEATH: "death"}
     follow_up = pd.DataFrame(
         {

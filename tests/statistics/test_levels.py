@@ -29,14 +29,17 @@ def documented(root: Path) -> set[tuple[str, str]]:
     return set(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [\d,]+ \| [\d.]+ % ± ", section, re.MULTILINE))
 
 
-def test_every_result_table_with_an_interval_or_a_p_value_is_looked_at(levels) -> None:
+def test_every_result_table_with_an_interval_or_a_p_value_is_looked_at(levels, root) -> None:
     with_any = {
         name
         for name, schema in SCHEMAS.items()
         if any(column == "lower" or column.endswith("_lower") or column in P_VALUES for column in schema.columns)
     }
-    looked_at = {name for names in levels.RESULTS.values() for name in names.split()} | set(levels.WITHOUT)
-    assert with_any == looked_at, (
+    named = [*levels.RESULTS.values(), *levels.ELSEWHERE.values()]
+    looked_at = {name for names in named for name in names.split()}
+    assert set(levels.SAME_FUNCTIONS.values()) <= looked_at
+    assert all((root / benchmark).is_file() for benchmark in levels.ELSEWHERE)
+    assert with_any == looked_at | set(levels.SAME_FUNCTIONS) | set(levels.WITHOUT), (
         "add the table to RESULTS in benchmarks/levels.py, and a block that makes its intervals"
     )
 
