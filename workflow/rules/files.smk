@@ -287,3 +287,23 @@ def tracking_of(wildcards):
     """Where the runs of the study are, and of the negative control that the report shows."""
     studies = [study_of(wildcards)] + [CONTROL] * bool(CONTROL)
     return [f"results/{study.study}/tracking.json" for study in studies]
+
+
+def subsets(study):
+    """Wildcards of each subset of patients."""
+    curve = study.learning_curve
+    sizes = curve.patients.items() if curve and in_main(study) else ()
+    return [{"patients": size, "repeat": repeat} for size, trainings in sizes for repeat in range(trainings)]
+
+
+def points(study):
+    """Wildcards of each training of the curve."""
+    return [{"start": start, **subset} for start in starts(study) for subset in subsets(study)]
+
+
+def predicted_points_of(wildcards):
+    study = study_of(wildcards)
+    return [
+        f"results/{study.study}/learning_curve/{point['start']}{point['patients']}-{point['repeat']}.parquet"
+        for point in points(study)
+    ]

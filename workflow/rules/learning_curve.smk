@@ -4,23 +4,6 @@ SUBSET = "results/{study}/learning_curve/{patients}-{repeat}"
 POINT = "results/{study}/learning_curve/{start}{patients}-{repeat}"
 
 
-def subsets(study):
-    """Wildcards of each subset of patients."""
-    curve = study.learning_curve
-    sizes = curve.patients.items() if curve and in_main(study) else ()
-    return [{"patients": size, "repeat": repeat} for size, trainings in sizes for repeat in range(trainings)]
-
-
-def points(study):
-    """Wildcards of each training of the curve."""
-    return [{"start": start, **subset} for start in starts(study) for subset in subsets(study)]
-
-
-def predicted_points_of(wildcards):
-    study = study_of(wildcards)
-    return [f"{POINT}.parquet".format(study=study.study, **point) for point in points(study)]
-
-
 rule draw_subset:
     input:
         cohort=development("results/{study}/cohort/{site}.parquet"),
