@@ -19,7 +19,7 @@ from ecg_ccta.evaluation.findings import Findings
 from ecg_ccta.figures import COLUMN, GREY, STYLE, VESSEL_COLOURS
 from ecg_ccta.statistics.estimates import rows_of
 
-OUTCOMES = {1: "severe stenosis", 0: "no severe stenosis"}
+OUTCOMES = {1: "with the outcome", 0: "without it"}
 PROPORTION = "proportion of ECGs"
 QUANTILES = {"5th percentile": 0.05, "lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75,
              "95th percentile": 0.95}  # fmt: skip
@@ -98,7 +98,7 @@ def probability_figure(probabilities: pd.DataFrame, summary: pd.DataFrame) -> Fi
         axes.set_xticks(logit(shown), [f"{100 * tick:g}%" for tick in shown], fontsize=6)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * abs(value):.3g}%")
         axes.text(0.5, 1.03, counted(row), ha="center", va="bottom", fontsize=6, transform=axes.transAxes)
-        for height, words in ((0.98, "severe"), (0.02, "not severe")):
+        for height, words in ((0.98, OUTCOMES[1]), (0.02, OUTCOMES[0])):
             axes.text(0.02, height, words, va="top" if height > 0.5 else "bottom", fontsize=6, transform=axes.transAxes)
 
     with mpl.rc_context(STYLE):

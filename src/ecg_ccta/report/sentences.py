@@ -56,12 +56,12 @@ def probabilities(found: pd.DataFrame) -> str:
     medians = rows_of(found, "median").set_index(["vessel", "outcome"])["estimate"]
     known = [vessel for vessel in VESSELS if (vessel, OUTCOMES[1]) in medians]
     if not known:
-        return "No vessel has enough events to compare ECGs with and without stenosis."
+        return "No vessel has enough events to compare ECGs with and without the outcome."
     parts = [
         f"{vessel} {percent(medians[vessel, OUTCOMES[1]], 1)} and {percent(medians[vessel, OUTCOMES[0]], 1)}"
         for vessel in known
     ]
-    return f"Median predicted probability with and without severe or complete stenosis: {'; '.join(parts)}."
+    return f"Median predicted probability with and without the outcome: {'; '.join(parts)}."
 
 
 def waveform(vessel: str, cells: pd.DataFrame, clusters: pd.DataFrame) -> str:
