@@ -120,11 +120,15 @@ def test_groups_keep_their_rows_and_their_order(visit):
     table.get_by_role("columnheader", name="Paper, version 1").get_by_role("button").click()
     after = rows_of(table)
     assert table.locator("tr.group").all_inner_texts() == labels
-    assert len(labels) == len(after) == 3
+    assert len(labels) == len(after) == 4
+    given = 0
     for was, now in zip(before, after, strict=True):
         assert sorted(was) == sorted(now)
-        values = [float(row[-2]) for row in now]
+        # The paper has no figure of external clinically normal ECGs.
+        values = [float(row[-2]) for row in now if row[-2] != "–"]
         assert values == sorted(values)
+        given += len(values)
+    assert given == 12
     assert [row[0] for row in after[0]] == ["LAD", "LCX", "RCA", "LM"]
 
 
