@@ -58,7 +58,7 @@ def logits(results: ResultsFolder) -> Section | None:
                     f"{NESTED_FOLDS} folds of patients; the penalty is chosen in {NESTED_FOLDS} folds inside each, and "
                     "R² is that of the patients left out, so that it is below 0 where nothing is explained. A missing "
                     "measurement is the median of the fitting patients and has a flag of its own. Intervals: patients "
-                    "drawn with all their ECGs."
+                    "drawn with all their ECGs; by simulation 95 % intervals of R² miss in about 11 %."
                 ],
             ),
             results.tabulated(
