@@ -57,6 +57,21 @@ def test_oracle_is_the_event_frequency_although_it_does_not_know_the_risk_factor
             assert event[chosen].mean() == pytest.approx(oracle[chosen, column].mean(), abs=4 * error)
 
 
+@pytest.mark.parametrize("grade", ["moderate", "complete"])
+def test_oracle_of_another_grade_is_the_frequency_of_that_grade_or_more(model, sample, grade):
+    patients, expression, _ = sample
+    _, grades = drawn(model, sample)
+    oracle = model.oracle(expression, patients["age"].to_numpy(), patients["male"].to_numpy(), grade)
+    reached = np.isin(grades, GRADES[GRADES.index(grade) :])
+    for column in range(len(VESSELS)):
+        probability = oracle[:, column]
+        for chosen in (slice(None), probability >= np.quantile(probability, 0.9)):
+            expected, found = probability[chosen].mean(), reached[chosen, column]
+            # The cut was set in a population of 4,096, whose quantile has an error of its own.
+            error = np.sqrt(expected / found.size + expected / 4096)
+            assert found.mean() == pytest.approx(expected, abs=4 * error)
+
+
 def test_oracle_rises_with_every_grade(model, sample):
     oracle, grades = drawn(model, sample)
     for column in range(len(VESSELS)):

@@ -51,6 +51,17 @@ def test_ordinal_logit_is_the_log_odds_of_an_event(graded):
     torch.testing.assert_close(1 - torch.exp(-none).sum(0), torch.sigmoid(logits))
 
 
+def test_ordinal_logit_is_that_of_the_grade_from_which_an_output_counts(graded):
+    grades = graded[1]
+    criterion = OrdinalCriterion(grades, [3, 2])
+    logits = torch.tensor([[0.7, -1.2]])
+    each = torch.stack([torch.exp(-criterion(logits, torch.full((1, 2), float(grade)))) for grade in range(5)])
+    counts = torch.stack([each[3:, 0, 0].sum(), each[2:, 0, 1].sum()])
+    torch.testing.assert_close(counts[None], torch.sigmoid(logits))
+    usual, named = OrdinalCriterion(grades), OrdinalCriterion(grades, [3, 3])
+    assert torch.equal(usual.cut_points(), named.cut_points())
+
+
 def test_missing_grades_and_labels_have_no_loss_and_no_gradient(graded):
     _, grades, events = graded
     for criterion, learnt in ((OrdinalCriterion(grades), grades), (BinaryCriterion(events, "none"), events)):

@@ -1,10 +1,11 @@
 """One number per patient: the probability that any vessel has the outcome, from the four vessels' predictions.
 
 The four predictions are combined to the log-odds of 1 - prod(1 - p), which would be right if the vessels were
-independent given the ECG. They are not: atherosclerosis is a disease of the whole tree, so this overstates. A logistic
-recalibration with one predictor, that score, corrects intercept and slope; it is fitted to the patients of the
-development site whose vessels were all judged, by the ECG nearest to the CCTA, and is frozen or cross-fitted as the
-thresholds are. The order of patients stays that of the score. Source: Steyerberg et al., Stat Med 23:2567, 2004.
+independent given the ECG. They need not be: atherosclerosis is a disease of the whole tree, and where findings come
+together for reasons that the ECG does not show, this overstates. A logistic recalibration with one predictor, that
+score, corrects intercept and slope; it is fitted to the patients of the development site whose vessels were all judged,
+by the ECG nearest to the CCTA, and is frozen or cross-fitted as the thresholds are. The order of patients of one fold
+stays that of the score. Source: Steyerberg et al., Stat Med 23:2567, 2004.
 """
 
 from collections.abc import Mapping

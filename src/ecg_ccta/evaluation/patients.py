@@ -39,8 +39,8 @@ def any_vessel(targets: pd.DataFrame) -> pd.Series:
 def any_vessel_logit(logits: np.ndarray) -> np.ndarray:
     """Log-odds of 1 - prod(1 - p), the probability that some vessel is an event were the vessels independent.
 
-    They are not, so this is a score, not a calibrated probability: models that use it have a coefficient for it, and
-    `any_vessel.recalibrated` makes a probability of it.
+    They need not be, so this is a score, not a calibrated probability: models that use it have a coefficient for it,
+    and `any_vessel.recalibrated` makes a probability of it.
 
     Parameters
     ----------

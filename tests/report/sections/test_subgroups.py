@@ -6,7 +6,8 @@ import pytest
 from ecg_ccta.report.blocks import Figure, Table
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.report.sections.normal_ecg import comparison_sentence, counts_sentence, normal_ecg
-from ecg_ccta.report.sections.subgroups import interaction_sentence, subgroups
+from ecg_ccta.report.sections.subgroups import after_ccta_sentence, interaction_sentence, subgroups
+from ecg_ccta.statistics.estimates import PATIENTS
 from ecg_ccta.vessels import VESSELS
 
 
@@ -25,6 +26,24 @@ def test_subgroups_have_a_forest_plot_per_vessel_and_a_table_of_tests(folder) ->
     assert rows[0] == ["Age", "0.21 (0.42)", "too few events", "0.21 (0.42)", "0.21 (0.42)"]
     assert tables[0].says == "Of 6 tests of interaction none has q under 0.05 (smallest 0.42)."
     assert tables[1].says == "1 of 6 tests of interaction have q under 0.05: LAD by sex (q 0.003)."
+
+
+def test_ecgs_after_the_ccta_are_shown_apart() -> None:
+    rows = [
+        {"vessel": vessel, "subgroup": subgroup, "category": category, "measure": "AUC", "method": PATIENTS, "n": n,
+         "estimate": auc}
+        for vessel, aucs in (("RCA", (0.74, 0.73, 0.8)), ("LM", (None, None, None)))
+        for (subgroup, category, n), auc in zip(
+            (("all ECGs", "all", 200), ("order", "ECG before or same day", 180), ("order", "ECG after CCTA", 20)), aucs,
+            strict=True,
+        )
+    ]  # fmt: skip
+    found = pd.DataFrame(rows)
+    said = "10.0 % of the ECGs with a finding were recorded after the CCTA"
+    assert after_ccta_sentence(found) == f"{said}; AUC without them: RCA 0.730 (0.740 with all)."
+    assert after_ccta_sentence(found[found["vessel"] == "LM"]) == f"{said}."
+    assert after_ccta_sentence(found.assign(n=found["n"].where(found["category"] != "ECG after CCTA", 0))) == ""
+    assert after_ccta_sentence(found[found["subgroup"] != "order"]) == ""
 
 
 def test_nothing_tested(folder) -> None:

@@ -1,5 +1,6 @@
 """Any vessel: what the ECG is worth for the decision that a patient faces."""
 
+import numpy as np
 import pandas as pd
 
 from ecg_ccta.evaluation.analyse_any_vessel import (
@@ -86,8 +87,8 @@ def any_vessel(results: ResultsFolder) -> Section | None:
         f"A patient, not an artery, is sent to CCTA. The outcome here is a {outcome(results.study.cohort.event_from)} "
         "of any vessel; each patient counts once, by the ECG nearest to the CCTA, if all four vessels were judged. "
         "The probability is 1 − ∏(1 − p) of the vessels', recalibrated at the development site, because the vessels "
-        "are not independent. Thresholds that are right for each vessel are not right for any: four at a specificity "
-        "of 90 % each leave far less together."
+        "need not be independent given the ECG. Thresholds that are right for each vessel are not right for any: four "
+        f"at a specificity of {percent(results.study.evaluation.rule_in_specificity)} each leave less together."
     )
     return Section("any-vessel", "Any vessel: the decision for a patient", [introduction, *blocks])
 
@@ -147,7 +148,8 @@ def _note(results: ResultsFolder, site: str) -> str:
 
 
 def _decisions(results: ResultsFolder, site: str, found: pd.DataFrame) -> Table:
-    shown = found["threshold"].isna() | [any(abs(at - cut) < 1e-9 for cut in SHOWN) for at in found["threshold"]]
+    at = found["threshold"].to_numpy(dtype=float)
+    shown = np.isnan(at) | (np.abs(at[:, None] - SHOWN) < 1e-9).any(axis=1)
     return results.tabulated(
         "any_vessel_decisions",
         site,

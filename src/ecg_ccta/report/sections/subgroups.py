@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ecg_ccta.report.blocks import Section
+from ecg_ccta.report.blocks import Section, Text
 from ecg_ccta.report.columns import Cell, capital, words
-from ecg_ccta.report.formatting import count, is_missing, listed, number, p_value
+from ecg_ccta.report.formatting import count, is_missing, listed, number, p_value, percent
 from ecg_ccta.report.results_folder import ResultsFolder
 from ecg_ccta.statistics.estimates import HONEST, rows_of
 from ecg_ccta.vessels import VESSELS
@@ -16,6 +16,7 @@ def subgroups(results: ResultsFolder) -> Section | None:
     blocks: list = []
     for site, title in results.judged_sites_with("subgroups"):
         found = results.table("subgroups", site)
+        blocks += [Text(said, lead=title) for said in [after_ccta_sentence(found)] if said]
         for vessel in VESSELS:
             blocks += results.drawn(
                 f"subgroups_{vessel}",
@@ -59,6 +60,27 @@ def range_sentence(vessel: str, found: pd.DataFrame) -> str:
         for row in (low, high)
     ]
     return f"{vessel}: {len(known)} of {len(parts)} categories have enough events; AUCs from {said[0]} to {said[1]}."
+
+
+def after_ccta_sentence(found: pd.DataFrame) -> str:
+    """How many ECGs were recorded after the CCTA, and the AUCs without them; nothing where there are none."""
+    aucs = rows_of(found, "AUC", HONEST)
+    every = aucs[aucs["subgroup"] == "all ECGs"].set_index("vessel")
+    before, after = (
+        aucs[(aucs["subgroup"] == "order") & (aucs["category"] == name)].set_index("vessel")
+        for name in ("ECG before or same day", "ECG after CCTA")
+    )
+    if every.empty or before.empty or after.empty or not after["n"].sum():
+        return ""
+    shares = after["n"] / every["n"]
+    parts = [
+        f"{vessel} {number(before.loc[vessel, 'estimate'])} ({number(row['estimate'])} with all)"
+        for vessel, row in every.iterrows()
+        if not (is_missing(row["estimate"]) or is_missing(before.loc[vessel, "estimate"]))
+    ]
+    share = " to ".join(dict.fromkeys(percent(value, 1) for value in (shares.min(), shares.max())))
+    said = f"{share} of the ECGs with a finding were recorded after the CCTA"
+    return f"{said}; AUC without them: {', '.join(parts)}." if parts else f"{said}."
 
 
 def interaction_sentence(found: pd.DataFrame) -> str:
