@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -54,6 +55,35 @@ class FoldJob:
     """First grade of each vessel's outcome."""
     redevelopment: int = 0
     """From 1 on: the fold is trained on patients drawn with replacement, with a seed of its own."""
+
+
+def fold_job(inputs: Any, settings: Any, machine: Any, fold: int, model: str) -> FoldJob:
+    """Make the job of a workflow's rule.
+
+    Parameters
+    ----------
+    inputs : foundation (absent: random weights), cohort, splits, and signals, files of one folder
+    settings : architecture, recipe, cohort (its event_from), seed, interrupted; redevelopment where patients are drawn
+    machine : torch_threads, and gpu and nodes, of the whole job
+    fold, model : which fold, and the folder to make
+    """
+    return FoldJob(
+        foundation=inputs.get("foundation") or None,
+        architecture=settings.get("architecture"),
+        cohort=inputs.get("cohort"),
+        signals=str(Path(inputs.get("signals")[0]).parent),
+        splits=inputs.get("splits"),
+        fold=fold,
+        recipe=settings.get("recipe"),
+        threads=machine.get("torch_threads"),
+        gpus=machine.get("gpu") // machine.get("nodes"),
+        nodes=machine.get("nodes"),
+        seed=settings.get("seed"),
+        interrupted=settings.get("interrupted"),
+        model=model,
+        event_from=settings.get("cohort")["event_from"],
+        redevelopment=settings.get("redevelopment", 0),
+    )
 
 
 def run_fold(job: FoldJob, on_step: Callable[[Step], None] = lambda step: None) -> None:
