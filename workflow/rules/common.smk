@@ -259,16 +259,6 @@ def leaves(section, *names):
     return settings
 
 
-def optional(section):
-    """Function of the wildcards that gives an optional section of the study's config as plain values, or nothing."""
-
-    def settings(wildcards):
-        found = getattr(study_of(wildcards), section)
-        return found.model_dump(mode="json") if found else {}
-
-    return settings
-
-
 ESTIMATES = ("level", "bootstrap_replicates", "minimum_events")
 """Settings that every table of estimates depends on."""
 

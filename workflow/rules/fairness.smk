@@ -26,7 +26,7 @@ rule analyse_fairness:
     params:
         library=library_of("analyse_fairness"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
-        fairness=optional("fairness"),
+        fairness=leaves("fairness", "age_cuts"),
     message:
         "Comparing groups of patients of site {wildcards.site}"
     script:

@@ -165,7 +165,7 @@ rule compare_learning_curve_with_truth:
         library=library_of("compare_learning_curve_with_truth"),
         cohort=leaves("cohort", "event_from"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
-        curve=optional("learning_curve"),
+        curve=leaves("learning_curve", "target"),
         points=lambda wildcards: points(study_of(wildcards)),
         export=lambda wildcards: (
             study_of(wildcards)

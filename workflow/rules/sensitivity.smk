@@ -91,7 +91,7 @@ rule analyse_sensitivity:
     params:
         library=library_of("analyse_sensitivity"),
         evaluation=leaves("evaluation", "level", "minimum_events"),
-        sensitivity=optional("sensitivity"),
+        sensitivity=leaves("sensitivity", "windows_days"),
     message:
         "Repeating the main analysis of site {wildcards.site} under other choices"
     script:

@@ -20,7 +20,7 @@ with recorded_job(snakemake) as record:
         scored,
         read_json(snakemake.input.thresholds),
         Evaluation.of(snakemake.params.evaluation),
-        Fairness(**snakemake.params.fairness),
+        Fairness.of(snakemake.params.fairness),
     )
     write_csv(values, snakemake.output.fairness)
     write_csv(differences, snakemake.output.differences)

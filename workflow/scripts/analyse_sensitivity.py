@@ -20,7 +20,7 @@ with recorded_job(snakemake) as record:
         centres = centre_table(scored_ecgs(cohort, probe), settings, left_out)
     else:
         centres = centre_table(scored_ecgs(cohort, predictions), settings)
-    found = analyse_sensitivity(cohort, predictions, centres, settings, Sensitivity(**snakemake.params.sensitivity))
+    found = analyse_sensitivity(cohort, predictions, centres, settings, Sensitivity.of(snakemake.params.sensitivity))
     write_csv(found, snakemake.output.sensitivity)
     write_csv(centres, snakemake.output.centres)
     figures.save(sensitivity_figure(found, centres), snakemake.output.sensitivity_svg)

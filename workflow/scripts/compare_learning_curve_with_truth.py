@@ -15,7 +15,7 @@ with recorded_job(snakemake) as record:
         recovered_curve_figure,
     )
 
-    curve = LearningCurve(**snakemake.params.curve)
+    curve = LearningCurve.of(snakemake.params.curve)
     recovered, needed = compare_learning_curve_with_truth(
         held_out(
             tables.read(tables.COHORT, snakemake.input.cohort), tables.read(tables.SPLITS, snakemake.input.splits)
